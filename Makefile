@@ -1,0 +1,34 @@
+# Three verbs for a newcomer: demo, test, check. Each makes .venv by itself, with exact versions from constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check soak clean
+
+demo: .venv/.demo
+	$(BIN)/lichtmast demo
+
+test: .venv/.test
+	$(BIN)/python -m pytest
+
+check: .venv/.test .venv/.check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+# The long campaigns: more examples, more seeds, more kills. Not part of `make test`.
+soak: .venv/.test
+	LICHTMAST_SOAK=1 $(BIN)/python -m pytest
+
+.venv/.base: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) setuptools
+	touch $@
+
+.venv/.demo .venv/.test .venv/.check: .venv/.%: .venv/.base pyproject.toml
+	$(PIP) --no-build-isolation --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

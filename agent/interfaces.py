@@ -1,0 +1,55 @@
+"""The promises between parts. An interface stands here only once two parts keep it, or two parts rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, given to whatever needs it: the machine's (agent/clock.py) or a virtual one (hil/virtual_time.py)."""
+
+    def wall(self) -> float:
+        """Unix seconds (UTC). May be wrong or jump: ask `valid` before it decides anything."""
+
+    def valid(self) -> bool:
+        """Whether `wall` can be believed."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never runs backward."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns after `seconds` (at once where they are zero or negative)."""
+
+    async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
+        """The awaitable's result; raises asyncio.TimeoutError, and cancels it, after `seconds`."""
+
+    def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:
+        """Inside, the caller waits for something outside of this clock's reach (a broker, a thread).
+
+        A virtual clock stands still meanwhile; the machine's does nothing. `what` names it in an error.
+        """
+
+    def bytes_written(self, port: str, count: int) -> None:
+        """`count` bytes went out on the serial port at this path. A virtual clock never jumps while bytes are in
+        flight; the machine's does nothing."""
+
+    def bytes_read(self, port: str, count: int) -> None:
+        """`count` bytes came in from the serial port at this path."""
+
+    def port_closed(self, port: str) -> None:
+        """The port was closed, or lost: what is still in flight on it will never be read."""
+
+
+class Almanac(Protocol):
+    """Civil time of a place, for the portable schedule (which has no time zones of its own)."""
+
+    def utc_offset_s(self, unix: float) -> int:
+        """Seconds that local time is ahead of UTC at this instant (the Netherlands: 3600 or 7200)."""
+
+    def local_to_unix(self, year: int, month: int, day: int, second_of_day: float) -> float:
+        """The instant at which local clocks show this. A time that the clocks skip in spring is the instant of the
+        change; one that they show twice in autumn is the first."""
