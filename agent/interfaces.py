@@ -18,6 +18,12 @@ class Clock(Protocol):
     def valid(self) -> bool:
         """Whether `wall` can be believed."""
 
+    def synchronised(self) -> bool:
+        """Whether a reference (NTP, GNSS) confirms `wall` at this moment."""
+
+    def not_before(self, wall: float) -> None:
+        """The newest record that a synchronised clock wrote is of `wall`: an honest clock is not far behind it."""
+
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never runs backward."""
 

@@ -1,0 +1,165 @@
+"""A clock that jumps: an asyncio loop whose selector, when nothing is ready, moves on to the next timer at once.
+
+A night then takes seconds, with real ptys, sockets and threads. Three things keep it exact: it never jumps while bytes
+are in flight on a pty (they pass through a kernel worker, so both ends report what they wrote and read), it stands
+still while somebody waits for the real world (a socket, a thread), and its resolution is far below a bit time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+HELD_LIMIT_S = 30.0
+"""Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
+
+
+class HeldTooLong(RuntimeError):
+    """Something waited for the real world, and the real world did not answer within HELD_LIMIT_S."""
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """The machine's selector, but a wait becomes a jump of `now` unless something holds it."""
+
+    def __init__(self) -> None:
+        self._real = selectors.DefaultSelector()
+        self.now = 0.0
+        self.holds: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def get_map(self) -> Any:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._real.select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is None or self.holds or self.in_flight:
+            ready = self._real.select(HELD_LIMIT_S)
+            if not ready:
+                held_by = [*self.holds, *(f"bytes in flight on {port}" for port in self.in_flight)]
+                by = ", ".join(held_by) or "nothing: no timer is set, so it waits for ever"
+                raise HeldTooLong(f"virtual time was held for {HELD_LIMIT_S:g} s by {by}")
+            return ready
+        self.now += timeout
+        return ready
+
+    def moved(self, port: str, count: int) -> None:
+        """`count` more bytes (negative: fewer) are in flight on the port."""
+        left = self.in_flight[port] + count
+        if left:
+            self.in_flight[port] = left
+        else:
+            del self.in_flight[port]
+
+    def release(self, what: str) -> None:
+        self.holds[what] -= 1
+        if not self.holds[what]:
+            del self.holds[what]
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on virtual time. A thread that it started holds its time until the thread is done."""
+
+    def __init__(self) -> None:
+        self.jumping = _JumpingSelector()
+        super().__init__(self.jumping)
+        self._clock_resolution = 1e-6
+
+    def time(self) -> float:
+        return self.jumping.now
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        what = f"a thread in {getattr(func, '__qualname__', func)}"
+        self.jumping.holds[what] += 1
+        future.add_done_callback(lambda _done: self.jumping.release(what))
+        return future
+
+
+class VirtualClock:
+    """The Clock of agent/interfaces.py on a VirtualLoop. A story may move `wall` and state its validity."""
+
+    def __init__(self, loop: VirtualLoop, start_wall: float, *, valid: bool = True) -> None:
+        self._loop = loop
+        self._wall_at_zero = start_wall - loop.time()
+        self._valid = valid
+
+    def wall(self) -> float:
+        return self._wall_at_zero + self._loop.time()
+
+    def valid(self) -> bool:
+        return self._valid
+
+    def synchronised(self) -> bool:
+        return self._valid
+
+    def not_before(self, wall: float) -> None:
+        """No rule derives this clock's validity: a story states it."""
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+    def set_wall(self, wall: float, *, valid: bool = True) -> None:
+        """What a wrong battery clock, or time synchronisation, does: the wall clock jumps; monotonic time does not."""
+        self._wall_at_zero = wall - self._loop.time()
+        self._valid = valid
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    async def sleep_until(self, wall: float) -> None:
+        await asyncio.sleep(max(0.0, wall - self.wall()))
+
+    async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+
+    @contextmanager
+    def waiting_for_the_world(self, what: str) -> Iterator[None]:
+        self._loop.jumping.holds[what] += 1
+        try:
+            yield
+        finally:
+            self._loop.jumping.release(what)
+
+    def bytes_written(self, port: str, count: int) -> None:
+        self._loop.jumping.moved(port, count)
+
+    def bytes_read(self, port: str, count: int) -> None:
+        self._loop.jumping.moved(port, -count)
+
+    def port_closed(self, port: str) -> None:
+        self._loop.jumping.in_flight.pop(port, None)
+
+
+def run_virtual(story: Callable[[VirtualClock], Awaitable[T]], start_wall: float, *, valid: bool = True) -> T:
+    """Runs `await story(clock)` on a loop of its own, with the wall clock starting at `start_wall` (Unix seconds)."""
+
+    async def whole() -> T:
+        return await story(clock)
+
+    loop = VirtualLoop()
+    clock = VirtualClock(loop, start_wall, valid=valid)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(whole())

@@ -1,0 +1,87 @@
+"""The clock that jumps: long waits cost nothing, and nothing that is in flight is jumped over."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from hil import virtual_time
+from hil.virtual_time import VirtualClock, run_virtual
+
+
+def test_a_day_passes_in_order() -> None:
+    async def story(clock: VirtualClock) -> list[tuple[str, float]]:
+        log: list[tuple[str, float]] = []
+
+        async def note(name: str, after: float) -> None:
+            await clock.sleep(after)
+            log.append((name, clock.wall()))
+
+        await asyncio.gather(note("late", 86_400.0), note("early", 0.000_5), note("noon", 43_200.0))
+        return log
+
+    log = run_virtual(story, 1000.0)
+    assert [name for name, _ in log] == ["early", "noon", "late"]
+    assert [wall for _, wall in log] == pytest.approx([1000.0005, 44_200.0, 87_400.0], abs=1e-5)
+
+
+def test_a_thread_holds_the_clock() -> None:
+    async def story(clock: VirtualClock) -> float:
+        go = threading.Event()
+        thread = asyncio.get_running_loop().run_in_executor(None, go.wait)
+        timer = asyncio.ensure_future(clock.sleep(3600.0))
+        for _ in range(20):  # the loop turns, and time stands
+            await asyncio.sleep(0)
+        before = clock.monotonic()
+        go.set()
+        await thread
+        held = clock.monotonic() - before
+        await timer
+        return held
+
+    assert run_virtual(story, 0.0) == 0.0
+
+
+def test_bytes_in_flight_on_a_pty_hold_the_clock() -> None:
+    async def story(clock: VirtualClock) -> float:
+        master, slave = os.openpty()
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def arrives() -> None:
+            loop.remove_reader(slave)
+            arrived.set_result(clock.monotonic())
+
+        loop.add_reader(slave, arrives)
+        timer = asyncio.ensure_future(clock.sleep(5.0))
+        os.write(master, b"hello\n")
+        clock.bytes_written("x", 6)
+        at: float = await arrived
+        clock.bytes_read("x", len(os.read(slave, 100)))
+        await timer
+        os.close(master)
+        os.close(slave)
+        return at
+
+    assert run_virtual(story, 0.0) == 0.0
+
+
+def test_a_hold_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_time, "HELD_LIMIT_S", 0.01)
+
+    async def story(clock: VirtualClock) -> None:
+        with clock.waiting_for_the_world("a broker that is mute"):
+            await clock.sleep(1.0)
+
+    with pytest.raises(virtual_time.HeldTooLong, match="a broker that is mute"):
+        run_virtual(story, 0.0)
+
+
+def test_the_wall_clock_can_jump_alone() -> None:
+    async def story(clock: VirtualClock) -> tuple[float, float, bool]:
+        clock.set_wall(5.0, valid=False)
+        await clock.sleep(1.0)
+        return clock.monotonic(), clock.wall(), clock.valid()
+
+    assert run_virtual(story, 1e9) == pytest.approx((1.0, 6.0, False))
