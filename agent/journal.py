@@ -1,0 +1,286 @@
+"""The journal: each interval, reading and event once, with a sequence number under (gateway, epoch); also the outbox.
+
+Records are buffered in memory and written by `commit`, one transaction each, in one worker thread: an SD card's fsync
+must not stall the lamps. Upstream is a cursor that acknowledgements move over the contiguous prefix they cover.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from agent.interfaces import Clock
+from agent.journal_file import LIMITS, DamagedJournal, Entry, JournalError, JournalFile, Limit, set_aside
+
+__all__ = ["LIMITS", "Journal", "JournalError", "Limit", "Record"]
+
+# While the file cannot be written (disk full), this much waits in memory; then the oldest is given up.
+BUFFER_BYTES = 2_000_000
+KEEP_ACKNOWLEDGED_S = 35 * 86_400.0
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple):
+    """One record as it stands in the file."""
+
+    seq: int
+    kind: str
+    body: dict[str, object]
+    clock_valid: bool  # whether the clock could be believed when it was appended; if not, its times mean nothing
+
+
+class Journal:
+    """One gateway's journal. Made by `await Journal.open(...)`. For one event loop."""
+
+    def __init__(
+        self,
+        file: JournalFile,
+        reopen: Callable[[], JournalFile],
+        thread: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self._file, self._reopen, self._thread = file, reopen, thread
+        self._clock = clock
+        self._buffer: list[Entry] = []  # appended, not yet part of a commit
+        self._ready: list[Entry] = []  # part of a commit that is under way or has failed
+        self._ready_state: dict[str, str] = {}
+        self._buffered_bytes = 0
+        self._dropped: dict[str, int] = {}
+        self._cursor = file.cursor
+        self._acknowledged: list[tuple[int, int]] = []  # beyond a hole, sorted, not overlapping
+        self._writing = asyncio.Lock()
+        self.grown = asyncio.Event()  # set by each commit that wrote records; whoever waits for it clears it
+        self.damage: dict[str, object] | None = None  # body of the event that says a damaged file was set aside
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path | str,
+        gateway: str,
+        clock: Clock,
+        *,
+        limits: Mapping[str, Limit] = LIMITS,
+        keep_acknowledged_s: float = KEEP_ACKNOWLEDGED_S,
+    ) -> Journal:
+        """Opens the file, or makes it. A damaged file, or another gateway's, is set aside and a new one made: `damage`
+        is then the body of the event that says so, which is already appended. Raises JournalError (folder,
+        permissions, disk). Tells the clock the newest synchronised time that the file knows."""
+        path = Path(path)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+
+        def fresh() -> JournalFile:
+            return JournalFile(path, gateway, limits, keep_acknowledged_s)
+
+        def opened() -> tuple[JournalFile, str | None]:
+            try:
+                return fresh(), None
+            except DamagedJournal as damage:
+                aside = set_aside(path, clock.wall())
+                return fresh(), f"{damage} It was set aside as {aside}."
+
+        try:
+            file, damage = await asyncio.get_running_loop().run_in_executor(thread, opened)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        journal = cls(file, fresh, thread, clock)
+        if file.newest_synchronised_wall is not None:
+            clock.not_before(file.newest_synchronised_wall)
+        if damage is not None:
+            journal._report_damage(damage, journal._buffer)
+        return journal
+
+    @property
+    def epoch(self) -> str:
+        """64 random bits (16 hex digits) made with the file. A file set aside means a new epoch."""
+        return self._file.epoch
+
+    @property
+    def last(self) -> int:
+        """The newest committed sequence number; 0 = none yet."""
+        return self._file.last
+
+    @property
+    def cursor(self) -> int:
+        """Every record up to this sequence number is acknowledged (or dropped)."""
+        return self._cursor
+
+    @property
+    def depth(self) -> int:
+        """Sequence numbers after the cursor: at least the number of records still to be acknowledged."""
+        return self._file.last - self._cursor
+
+    @property
+    def newest_synchronised_wall(self) -> float | None:
+        """Unix time of the newest commit made while the clock was synchronised; None = never."""
+        return self._file.newest_synchronised_wall
+
+    def state(self, name: str) -> object:
+        """The named value as last committed; None = never committed. Each call returns a copy of its own."""
+        text = self._file.state.get(name)
+        return None if text is None else json.loads(text)
+
+    def append(self, kind: str, body: Mapping[str, object]) -> None:
+        """Buffers one record; the next commit writes it. Raises ValueError or TypeError for what JSON cannot hold
+        (NaN, bytes). The body is copied."""
+        text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+        self._buffer.append(Entry(kind, self._clock.wall(), self._clock.valid(), text))
+        self._buffered_bytes += len(text)
+        if self._buffered_bytes > BUFFER_BYTES and not self._writing.locked():
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Gives up half of what waits in memory, oldest first, and readings before anything else."""
+        for spare in (lambda entry: entry.kind == "reading", lambda entry: True):
+            for waiting in (self._ready, self._buffer):
+                kept: list[Entry] = []
+                for entry in waiting:
+                    if self._buffered_bytes > BUFFER_BYTES // 2 and spare(entry):
+                        self._buffered_bytes -= len(entry.body)
+                        self._dropped[entry.kind] = self._dropped.get(entry.kind, 0) + 1
+                    else:
+                        kept.append(entry)
+                waiting[:] = kept
+
+    async def commit(self, state: Mapping[str, object] | None = None) -> None:
+        """Writes what was appended, and these named values, in one transaction.
+
+        What was appended before this call and the state given with it stand or fall together: a part whose state
+        belongs to its records appends and commits without an await in between. Raises JournalError (disk full, read
+        only): then all of it is kept for the next commit. Nothing new = nothing written.
+        """
+        self._ready += self._buffer
+        self._buffer.clear()
+        for name, value in (state or {}).items():
+            self._ready_state[name] = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        # Shielded: a caller that is cancelled must not leave records written but still counted as unwritten.
+        await asyncio.shield(asyncio.ensure_future(self._write_or_replace()))
+
+    async def _write_or_replace(self) -> None:
+        async with self._writing:
+            try:
+                await self._write()
+            except DamagedJournal as damage:
+                await self._replace(damage)
+                await self._write()
+
+    async def _write(self) -> None:
+        for kind, count in self._dropped.items():
+            text = f"{count} {kind} records were dropped from memory because the journal could not be written."
+            self._ready.append(self._event("recordsDropped", text))
+        self._dropped.clear()
+        entries = list(self._ready)
+        state = {name: text for name, text in self._ready_state.items() if self._file.state.get(name) != text}
+        cursor = self._cursor
+        if entries or state or cursor != self._file.cursor:
+            now, clock_valid, synchronised = self._clock.wall(), self._clock.valid(), self._clock.synchronised()
+            await self._in_thread(
+                lambda: self._file.write(
+                    entries, state, cursor, now, clock_valid=clock_valid, synchronised=synchronised
+                )
+            )
+        # Commits called while this one was under way may have added to `_ready`; `_shrink` keeps off meanwhile.
+        del self._ready[: len(entries)]
+        self._buffered_bytes -= sum(len(entry.body) for entry in entries)
+        for name, text in state.items():
+            if self._ready_state.get(name) == text:
+                del self._ready_state[name]
+        if entries:
+            self.grown.set()
+
+    async def _replace(self, damage: DamagedJournal) -> None:
+        """The file turned out to be damaged while open: sets it aside and goes on in a new one, of a new epoch."""
+        now, known = self._clock.wall(), dict(self._file.state)
+
+        def replaced() -> tuple[JournalFile, Path]:
+            self._file.close()
+            aside = set_aside(self._file.path, now)
+            return self._reopen(), aside
+
+        self._file, aside = await self._in_thread(replaced)
+        self._cursor, self._acknowledged = 0, []
+        self._ready_state = {**known, **self._ready_state}
+        self._report_damage(f"{damage} It was set aside as {aside}.", self._ready)
+
+    def _report_damage(self, text: str, waiting: list[Entry]) -> None:
+        entry = self._event("journalDamaged", text)
+        waiting.append(entry)
+        self.damage = json.loads(entry.body)
+
+    def _event(self, name: str, text: str) -> Entry:
+        now = self._clock.wall()
+        body = json.dumps({"at": now, "name": name, "subject": "gateway", "active": True, "text": text})
+        self._buffered_bytes += len(body)
+        return Entry("event", now, self._clock.valid(), body)
+
+    async def read_after(self, seq: int, limit: int) -> list[Record]:
+        """Up to `limit` committed records after this sequence number, in order. A file that turns out damaged is set
+        aside here too (no records, a new epoch). Raises JournalError."""
+        file = self._file
+        try:
+            rows = await self._in_thread(lambda: file.read_after(seq, limit))
+        except DamagedJournal as damage:
+            async with self._writing:
+                if file is self._file:
+                    await self._replace(damage)
+            rows = []
+        return [Record(row.seq, row.kind, _body(row.body), row.clock_valid) for row in rows]
+
+    async def acknowledge(self, ranges: Iterable[tuple[int, int]], epoch: str) -> None:
+        """Someone has committed these ranges [first, last]. Moves the cursor over the contiguous prefix; what lies
+        beyond a hole is remembered in memory. Another epoch's ranges are ignored. The new cursor reaches the file with
+        the next commit: after a crash some records are sent again, none is lost."""
+        if epoch != self._file.epoch:
+            return
+        last = self._file.last
+        known = [(first, min(until, last)) for first, until in ranges if 0 < first <= until and first <= last]
+        self._acknowledged = _merged(self._acknowledged + known)
+        while True:
+            # A dropped record leaves a gap in the numbers: the next one that exists counts.
+            following = await self._in_thread(lambda: self._file.first_after(self._cursor))
+            covering = [span for span in self._acknowledged if following and span[0] <= following <= span[1]]
+            if epoch != self._file.epoch or not covering:
+                break
+            self._cursor = max(self._cursor, covering[0][1])
+        self._acknowledged = [span for span in self._acknowledged if span[1] > self._cursor]
+
+    def acknowledged_through(self, seq: int) -> int | None:
+        """The end of the acknowledged range that holds this sequence number; None = not acknowledged."""
+        if seq <= self._cursor:
+            return self._cursor
+        return next((until for first, until in self._acknowledged if first <= seq <= until), None)
+
+    async def close(self) -> None:
+        """Commits what is left and closes the file. Raises JournalError where that last commit fails (and closes)."""
+        try:
+            await self.commit()
+        finally:
+            await self._in_thread(self._file.close)
+            self._thread.shutdown()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _body(text: str) -> dict[str, object]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    # A flipped bit inside a page goes unseen by SQLite; the record still has its number and must not stop the rest.
+    return body if isinstance(body, dict) else {"unreadable": text}
