@@ -1,0 +1,134 @@
+"""What a lamp was told, and whether it could obey: levels with their fades, and the spans without the lamp.
+
+Fades run as IEC 62386-102 clause 9.5 has them: evenly in level steps, from the level that holds when the command comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from agent.savings.power_model import MAX_LEVEL, PowerModel
+
+
+@dataclass(frozen=True)
+class LevelStep:
+    """From `at` (Unix seconds) the gear moves from `start_level` to `level` in `fade_s` seconds, and stays there."""
+
+    at: float
+    start_level: float
+    level: int
+    fade_s: float
+
+
+@dataclass(frozen=True)
+class AvailabilityStep:
+    """From `at` the lamp is available or not; `power_w` is what it draws meanwhile, None where its level says it."""
+
+    at: float
+    available: bool
+    power_w: float | None
+
+
+@dataclass
+class LevelHistory:
+    """Steps in order of time. Before the first one the lamp is taken to be where that one left it, and available."""
+
+    min_level: int
+    levels: list[LevelStep] = field(default_factory=list)
+    availability: list[AvailabilityStep] = field(default_factory=list)
+
+    def add_level(self, at: float, level: int, fade_s: float) -> None:
+        """Appends a command. A time before the newest step counts as that step's: the later command wins.
+
+        Raises ValueError for a level outside 0-254 or a negative fade.
+        """
+        if not 0 <= level <= MAX_LEVEL or fade_s < 0:
+            raise ValueError(
+                f"level {level} with a fade of {fade_s} s: give a level of 0-254 and a fade of at least 0 s."
+            )
+        if not self.levels:
+            self.levels.append(LevelStep(at, float(level), level, 0.0))
+            return
+        last = self.levels[-1]
+        at = max(at, last.at)
+        if level == last.level and at >= last.at + last.fade_s:
+            return  # the same level again: nothing moves
+        start_level = self._level_in(last, at)
+        if start_level < 1:
+            start_level = float(self.min_level) if fade_s else 0.0
+        self.levels.append(LevelStep(at, start_level, level, fade_s))
+
+    def add_availability(self, at: float, available: bool, power_w: float | None) -> None:
+        """Appends a change of availability; a time before the newest change counts as that one's."""
+        step = AvailabilityStep(max([at, *(last.at for last in self.availability[-1:])]), available, power_w)
+        previous = self.availability[-1] if self.availability else AvailabilityStep(at, True, None)
+        if (available, power_w) != (previous.available, previous.power_w):
+            self.availability.append(step)
+
+    def energy_wh(self, model: PowerModel, start: float, end: float) -> float:
+        """The model's energy between two instants."""
+        total_wh = 0.0
+        for span_start, span_end, step in self._availability_spans(start, end):
+            if step is not None and step.power_w is not None:
+                total_wh += step.power_w * (span_end - span_start) / 3600
+            else:
+                total_wh += self._lit_energy_wh(model, span_start, span_end)
+        return total_wh
+
+    def available_spans(self, start: float, end: float) -> list[tuple[float, float]]:
+        """The spans between two instants in which the lamp could burn."""
+        return [(a, b) for a, b, step in self._availability_spans(start, end) if step is None or step.available]
+
+    def steady_level(self, start: float, end: float) -> int | None:
+        """The level at which an available lamp stood from `start` to `end`; None where it moved or is not known."""
+        if any(step is not None and (not step.available or step.power_w is not None)
+               for _, _, step in self._availability_spans(start, end)):  # fmt: skip
+            return None
+        before = [step for step in self.levels if step.at <= start]
+        if not before or len(before) < len([step for step in self.levels if step.at < end]):
+            return None
+        return before[-1].level if before[-1].at + before[-1].fade_s <= start else None
+
+    def forget_before(self, at: float) -> None:
+        """Drops what no instant from `at` on needs."""
+        self.levels = self.levels[max(0, sum(step.at <= at for step in self.levels) - 1) :]
+        self.availability = self.availability[max(0, sum(step.at <= at for step in self.availability) - 1) :]
+        if len(self.availability) == 1 and self.availability[0] == AvailabilityStep(
+            self.availability[0].at, True, None
+        ):
+            self.availability = []
+
+    def _lit_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
+        if not self.levels:
+            return model.full_power_w * (end - start) / 3600  # not told yet: lit, as everything unknown is
+        cuts = [start, *(step.at for step in self.levels[1:] if start < step.at < end), end]
+        return sum(self._step_energy_wh(model, a, b) for a, b in pairwise(cuts))
+
+    def _step_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
+        """Energy of a span inside which no new command came."""
+        step = next((step for step in reversed(self.levels) if step.at <= start), self.levels[0])
+        fade_end = min(max(start, step.at + step.fade_s), end)
+        total_wh = model.power_w(step.level) * (end - fade_end) / 3600
+        if fade_end > start:
+            slope = (self._fade_target(step) - step.start_level) / step.fade_s
+            fade_start_level = step.start_level + slope * (start - step.at)
+            fade_end_level = step.start_level + slope * (fade_end - step.at)
+            total_wh += model.fade_energy_wh(fade_start_level, fade_end_level, fade_end - start)
+        return total_wh
+
+    def _fade_target(self, step: LevelStep) -> float:
+        """A fade to "off" ends at the lowest level, and is off then."""
+        return float(step.level if step.level else self.min_level)
+
+    def _level_in(self, step: LevelStep, at: float) -> float:
+        if at >= step.at + step.fade_s:
+            return float(step.level)
+        return step.start_level + (self._fade_target(step) - step.start_level) * (at - step.at) / step.fade_s
+
+    def _availability_spans(self, start: float, end: float) -> list[tuple[float, float, AvailabilityStep | None]]:
+        cuts = [start, *(step.at for step in self.availability if start < step.at < end), end]
+        return [
+            (a, b, next((step for step in reversed(self.availability) if step.at <= a), None))
+            for a, b in pairwise(cuts)
+        ]
