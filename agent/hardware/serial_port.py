@@ -1,0 +1,92 @@
+"""A serial port as a transport: the only importer of pyserial."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import serial
+import serial_asyncio_fast
+
+from agent.interfaces import Clock
+from drivers.errors import PortUnavailable
+
+_PATTERNS = ("ttyAMA*", "ttyS[0-9]*", "ttyUSB*", "ttyACM*", "serial[0-9]*")
+
+
+class SerialPort(asyncio.Protocol):
+    """An open port. What arrives goes to `received`; `lost` hears once, with the reason, that the port is gone."""
+
+    def __init__(self, path: str, clock: Clock, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+        self._path = path
+        self._real_path = str(Path(path).resolve())
+        self._clock = clock
+        self._received = received
+        self._lost = lost
+        self._closed = False
+        self._transport: serial_asyncio_fast.SerialTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._clock.bytes_read(self._real_path, len(data))
+        if not self._closed:
+            self._received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clock.port_closed(self._real_path)
+        if not self._closed:
+            self._closed = True
+            self._lost(f"serial port {self._path} was lost: check its cable")
+
+    def write(self, content: bytes) -> None:
+        assert self._transport is not None
+        if self._closed:
+            return
+        self._clock.bytes_written(self._real_path, len(content))
+        self._transport.write(content)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._clock.port_closed(self._real_path)
+        if self._transport is not None:
+            # abort, not close: the latter waits for the driver to drain what a pulled cable will never take
+            self._transport.abort()
+
+
+def port_opener(
+    path: str, clock: Clock
+) -> Callable[[int, Callable[[bytes], None], Callable[[str], None]], asyncio.Future[SerialPort]]:
+    """How a driver opens this port, as often as it needs to."""
+
+    async def open_port(baud: int, received: Callable[[bytes], None], lost: Callable[[str], None]) -> SerialPort:
+        try:
+            device = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+        except (serial.SerialException, OSError) as error:
+            raise PortUnavailable(_why(path, error)) from error
+        port = SerialPort(path, clock, received, lost)
+        await serial_asyncio_fast.connection_for_serial(asyncio.get_running_loop(), lambda: port, device)
+        return port
+
+    return open_port  # type: ignore[return-value]  # a coroutine function's result is awaitable, which is all they need
+
+
+def ports_that_exist() -> list[str]:
+    """The serial ports of this machine, by the names that boards use."""
+    return sorted(str(path) for pattern in _PATTERNS for path in Path("/dev").glob(pattern))
+
+
+def _why(path: str, error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number == errno.EACCES:
+        return f"serial port {path} is not yours to open: add this user to the group dialout"
+    if number == errno.ENOENT or not Path(path).exists():
+        there = ", ".join(ports_that_exist()) or "none"
+        return f"serial port {path} does not exist; the ports of this machine are: {there}"
+    if number in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
+        return f"serial port {path} is in use by another program: stop that one first"
+    return f"serial port {path} cannot be opened: {error}"

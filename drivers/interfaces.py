@@ -1,0 +1,52 @@
+"""What drivers are given, and what they promise. Only type checkers read this file: MicroPython has no `typing`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from protocols.dali.frames import Reply, Transmission
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, as much of it as a driver needs."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never runs backward."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns after `seconds` (at once where they are zero or negative)."""
+
+    async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
+        """The awaitable's result; raises asyncio.TimeoutError, and cancels it, after `seconds`."""
+
+
+class Transport(Protocol):
+    """An open serial port."""
+
+    def write(self, content: bytes) -> None:
+        """Sends these bytes; on a port that is lost, does nothing."""
+
+    def close(self) -> None:
+        """Closes the port at once, whatever it has still to send."""
+
+
+OpenPort = Callable[[int, Callable[[bytes], None], Callable[[str], None]], Awaitable[Transport]]
+"""Opens the port at a baud rate, 8N1. Gives each piece that arrives to the first callable; tells the second, once and
+with the reason, that the port is lost. Raises PortUnavailable."""
+
+Listener = Callable[[str, int, str], None]
+"""Hears (condition, channel, sentence); the conditions are drivers.dali.conditions'. Channel 0: the whole interface."""
+
+
+class DaliInterface(Protocol):
+    """What a bus needs of the interface that it hangs on."""
+
+    async def run(self) -> None:
+        """Opens the port, watches it, opens it again whenever it is lost; ends only by being cancelled."""
+
+    async def transmit(self, channel: int, transmission: Transmission, settle_s: float) -> Reply:
+        """Sends on a bus, at the earliest `settle_s` after the last edge on it; returns what came back.
+
+        Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may then have gone out or not.
+        """

@@ -1,0 +1,50 @@
+"""DALI frames and what comes back: IEC 62386-101, forward frames of 16 and 24 bits, backward frames of 8 bits."""
+
+from collections import namedtuple
+
+from protocols.errors import ValueOutOfRange
+
+
+class ForwardFrame(namedtuple("ForwardFrame", "bits value")):
+    """A frame from a control device: `bits` (16 or 24) and its `value` as one number, first bit highest."""
+
+    def to_bytes(self) -> bytes:
+        """The frame's bytes, as they follow each other on the bus."""
+        return bytes([(self.value >> shift) & 0xFF for shift in range(self.bits - 8, -1, -8)])
+
+
+def forward16(first: int, second: int) -> ForwardFrame:
+    """The 16-bit forward frame of two bytes. Raises ValueOutOfRange where one is no byte."""
+    if not (0 <= first <= 0xFF and 0 <= second <= 0xFF):
+        raise ValueOutOfRange("a 16-bit frame takes two bytes, not %r and %r" % (first, second))
+    return ForwardFrame(16, (first << 8) | second)
+
+
+class Transmission(namedtuple("Transmission", "frame twice answer")):
+    """What a conversation asks of the bus: the frame, whether it goes out twice (within 100 ms), whether gear may
+    answer it."""
+
+
+class Reply(namedtuple("Reply", "kind value")):
+    """What came back in the answer's window: exactly one of VALUE (with `value` 0-255), NO_ANSWER, COLLISION.
+
+    A collision is a result: on COMPARE it means yes, on any other query that several gear have answered.
+    """
+
+    VALUE = "value"
+    NO_ANSWER = "no answer"
+    COLLISION = "collision"
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether any gear answered at all: the meaning of a query that is answered only by those for whom it holds."""
+        return bool(self.kind != self.NO_ANSWER)
+
+
+NO_ANSWER = Reply(Reply.NO_ANSWER, None)
+COLLISION = Reply(Reply.COLLISION, None)
+
+
+def answered(value: int) -> Reply:
+    """The reply of one clean backward frame."""
+    return Reply(Reply.VALUE, value)

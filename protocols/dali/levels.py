@@ -1,0 +1,49 @@
+"""Levels, light and fades: IEC 62386-102 clauses 9.3 and 9.5; the logarithmic and (part 207) the linear curve."""
+
+import math
+
+from protocols.errors import ValueOutOfRange
+
+OFF = 0
+MAX_LEVEL = 254
+
+_LEVELS_PER_DECADE = 253 / 3
+"""The logarithmic curve: 0.1 % at level 1, 100 % at level 254, three decades between."""
+
+
+def percent_of(level: int, linear: bool = False) -> float:
+    """The light of a level, in percent of full: 0 for 0, else 0.1 to 100 (logarithmic) or n/254 (linear)."""
+    if not 0 <= level <= MAX_LEVEL:
+        raise ValueOutOfRange("a level is 0 to 254, not %r" % (level,))
+    if level == OFF:
+        return 0.0
+    if linear:
+        return 100.0 * level / MAX_LEVEL
+    return math.pow(10.0, (level - 1) / _LEVELS_PER_DECADE - 1.0)
+
+
+def level_of(percent: float, linear: bool = False) -> int:
+    """The level nearest to this light, 0-254. Anything above 0 % is at least level 1: dim light never becomes dark."""
+    if not 0.0 <= percent <= 100.0:
+        raise ValueOutOfRange("light is 0 to 100 percent, not %r" % (percent,))
+    if percent == 0.0:
+        return OFF
+    if linear:
+        return max(1, int(percent * MAX_LEVEL / 100.0 + 0.5))
+    decades = math.log(percent) / math.log(10.0) + 1.0
+    return max(1, int(1.0 + _LEVELS_PER_DECADE * decades + 0.5))
+
+
+def fade_time_s(code: int) -> float:
+    """Seconds of FADE TIME code 0-15: 0.5 s x sqrt(2^code); 0: the extended fade time (by default at once)."""
+    if not 0 <= code <= 15:
+        raise ValueOutOfRange("a fade time code is 0 to 15, not %r" % (code,))
+    return 0.5 * math.sqrt(1 << code) if code else 0.0
+
+
+def fade_code(seconds: float) -> int:
+    """The FADE TIME code whose time is nearest to `seconds` (by ratio): 0 below 0.5 s, 15 (90.5 s) for all that is
+    longer."""
+    if seconds < 0.5:
+        return 0
+    return min(15, max(1, int(2.0 * math.log(seconds / 0.5) / math.log(2.0) + 0.5)))

@@ -1,0 +1,120 @@
+"""Conversations with control gear as generators: each yields a Transmission and receives the Reply to it.
+
+So the same code runs on asyncio, on MicroPython and in a plain test. What a generator returns is its result; it raises
+NotAnswered or SeveralAnswered where a gear does not play its part.
+"""
+
+from collections import namedtuple
+
+from protocols.dali import gear_commands, memory_banks
+from protocols.dali.frames import Reply
+from protocols.errors import NotAnswered, SeveralAnswered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from protocols.dali.addresses import Address
+    from protocols.dali.frames import Transmission
+
+    Conversation = Generator[Transmission, Reply, object]
+
+
+def query(address: "Address", name: str, number: int = 0) -> "Generator[Transmission, Reply, Reply]":
+    """One query by the standard's name; returns the reply as it is."""
+    reply = yield gear_commands.command(address, name, number)
+    return reply
+
+
+def query_value(address: "Address", name: str, number: int = 0) -> "Generator[Transmission, Reply, int]":
+    """One query that exactly one gear must answer; returns the byte."""
+    reply = yield gear_commands.command(address, name, number)
+    return _value(reply, address, name)
+
+
+def dim(address: "Address", level: int) -> "Generator[Transmission, Reply, None]":
+    """To this level, 0-254, with the gear's own fade."""
+    yield gear_commands.level(address, level)
+
+
+def set_parameter(address: "Address", name: str, value: int) -> "Generator[Transmission, Reply, None]":
+    """A configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL."""
+    yield gear_commands.special("DTR0", value)
+    yield gear_commands.command(address, name)
+
+
+def read_bank(
+    address: "Address", bank: int, offset: int, count: int
+) -> "Generator[Transmission, Reply, list[int | None]]":
+    """`count` locations of a memory bank from `offset` on; None for a location that is not implemented (or was not
+    answered: the bus cannot tell these apart)."""
+    yield gear_commands.special("DTR1", bank)
+    yield gear_commands.special("DTR0", offset)
+    content: list[int | None] = []
+    for _ in range(count):
+        reply = yield gear_commands.command(address, "READ MEMORY LOCATION")
+        if reply.kind == Reply.COLLISION:
+            raise SeveralAnswered("several gear answer as %s %d" % (address.kind, address.number))
+        content.append(reply.value)
+    return content
+
+
+def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None]":
+    """Freezes the bank's contents for reading, until they are latched again."""
+    yield gear_commands.command(address, "ENABLE WRITE MEMORY")
+    yield gear_commands.special("DTR1", bank)
+    yield gear_commands.special("DTR0", memory_banks.LOCK_BYTE)
+    yield gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", memory_banks.LATCH)
+
+
+class EnergyRegister(namedtuple("EnergyRegister", "count mask")):
+    """The energy register's own count, or None with the mask that stood in its place."""
+
+
+LATCH_FROM_COUNTS = 128
+"""A register that may count on by this many while it is read has no byte that proves a whole reading: latch it."""
+
+
+def read_energy(address: "Address", most_counts: int) -> "Generator[Transmission, Reply, EnergyRegister]":
+    """The active energy register (bank 202), never torn.
+
+    `most_counts` is the most that the register can count while six bytes are read (at least 1). A reading is torn
+    where a carry passes through the bytes between two of their reads. The lowest byte is read last, so after a carry it
+    is at most `most_counts`: a reading whose lowest byte is higher is whole. Otherwise it is read once more: the one
+    that is not torn is the higher, and two in a row cannot be torn. A register too fine for that is latched first.
+    """
+    if most_counts >= LATCH_FROM_COUNTS:
+        yield from latch(address, memory_banks.ACTIVE_ENERGY_BANK)
+        content = yield from _energy_bytes(address)
+        return EnergyRegister(*memory_banks.number(content))
+    content = yield from _energy_bytes(address)
+    if content[-1] <= most_counts:
+        again = yield from _energy_bytes(address)
+        content = max(content, again)
+    return EnergyRegister(*memory_banks.number(content))
+
+
+def read_exponent(address: "Address", offset: int) -> "Generator[Transmission, Reply, int | None]":
+    """The decimal exponent at this location of bank 202 (it never changes); None where it is not valid."""
+    content = yield from read_bank(address, memory_banks.ACTIVE_ENERGY_BANK, offset, 1)
+    if content[0] is None:
+        raise NotAnswered("%s %d does not report energy (bank 202)" % (address.kind, address.number))
+    return memory_banks.exponent(content[0])
+
+
+def _energy_bytes(address: "Address") -> "Generator[Transmission, Reply, list[int]]":
+    field = memory_banks.ACTIVE_ENERGY
+    content = yield from read_bank(address, memory_banks.ACTIVE_ENERGY_BANK, field.offset, field.size)
+    whole = [byte for byte in content if byte is not None]
+    if len(whole) < field.size:
+        raise NotAnswered("%s %d did not answer the whole energy reading" % (address.kind, address.number))
+    return whole
+
+
+def _value(reply: Reply, address: "Address", name: str) -> int:
+    if reply.kind == Reply.COLLISION:
+        raise SeveralAnswered("several gear answer %s as %s %d" % (name, address.kind, address.number))
+    if reply.kind == Reply.NO_ANSWER:
+        raise NotAnswered("%s %d does not answer %s" % (address.kind, address.number, name))
+    value: int = reply.value
+    return value

@@ -1,0 +1,123 @@
+"""How a host talks to the ATX LED DALI HAT (AL-DALI-HAT, DALI-Pi): ASCII lines, 19200 8N1, from the vendor's examples.
+
+A board with more than one bus puts a digit before each command and answer for the buses after the first.
+"""
+
+from collections import namedtuple
+
+from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
+from protocols.errors import ValueOutOfRange
+
+BAUD = 19200
+CHARACTER_S = 10 / BAUD
+"""One character on the wire: start bit, 8 data bits, stop bit."""
+
+NO_ANSWER_AFTER_S = 0.0124
+"""The HAT says N this long after the forward frame: the end of the backward frame's window."""
+
+STOP_CONDITION_S = 0.00245
+"""What every frame ends with, and what the HAT must have seen before it can report the frame."""
+
+LONGEST_LINE = 16
+"""More than any answer has. What is longer is noise, dropped up to its line end."""
+
+QUERY_VERSION = b"v\n"
+
+
+class Line(namedtuple("Line", "kind channel content")):
+    """One line from the HAT. `channel` is the bus, 1-4; `content` depends on the kind."""
+
+    REPLY = "reply"  # content: Reply
+    NOT_SENT = "not sent"  # the frame collided with another master's: send it again
+    FOREIGN = "foreign"  # content: ForwardFrame of another master
+    BUS_STATUS = "bus status"  # content: one of the STATUS values
+    VERSION = "version"  # content: the digits as text
+    NOISE = "noise"  # content: the bytes; nothing that the HAT is known to say
+
+
+class BusStatus:
+    """The HAT's first status digit."""
+
+    NO_POWER = 0
+    STUCK = 1
+    POWERED = 2
+    UNKNOWN = 3
+    TOO_HIGH = 4
+
+
+def encode(channel: int, transmission: Transmission) -> bytes:
+    """The command line that sends this on bus 1-4."""
+    frame = transmission.frame
+    if frame.bits == 16:
+        letter = b"t" if transmission.twice else b"h"
+    elif frame.bits == 24 and not transmission.twice:
+        letter = b"l"
+    else:
+        raise ValueOutOfRange(
+            "the ATX HAT cannot send %d bits%s" % (frame.bits, " twice" if transmission.twice else "")
+        )
+    digits: str = frame.to_bytes().hex().upper()
+    return prefix(channel) + letter + digits.encode() + b"\n"
+
+
+def query_status(channel: int) -> bytes:
+    """The command line that asks for the bus status; it also clears a power event."""
+    return prefix(channel) + b"d\n"
+
+
+def prefix(channel: int) -> bytes:
+    """What a command for this bus begins with."""
+    if not 1 <= channel <= 4:
+        raise ValueOutOfRange("the ATX HAT has buses 1 to 4, not %r" % (channel,))
+    return (b"", b"1", b"2", b"3")[channel - 1]
+
+
+class LineReader:
+    """Bytes in, lines out; noise is a line too, so that nothing is lost in silence."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, content: bytes) -> "list[Line]":
+        """The lines that these bytes complete."""
+        pieces = (self._pending + content).split(b"\n")
+        self._pending = pieces.pop()
+        if len(self._pending) > LONGEST_LINE:
+            # Keep one byte too many, so that the rest of this line is noise as well, however it arrives.
+            self._pending = self._pending[: LONGEST_LINE + 1]
+        return [_parse(piece) for piece in pieces if piece.strip()]
+
+
+def _parse(raw: bytes) -> Line:
+    if len(raw) > LONGEST_LINE:
+        return Line(Line.NOISE, 1, raw)
+    text = raw.strip()
+    channel = 1
+    if text[:1] in (b"1", b"2", b"3"):
+        channel = int(text[:1]) + 1
+        text = text[1:]
+    letter = text[:1].upper()
+    digits = text[1:]
+    if letter == b"N" and not digits:
+        return Line(Line.REPLY, channel, NO_ANSWER)
+    if letter == b"X" and not digits:
+        return Line(Line.REPLY, channel, COLLISION)
+    if letter == b"Z" and not digits:
+        return Line(Line.NOT_SENT, channel, None)
+    if letter in _HEX_LETTERS and len(digits) == _HEX_LETTERS[letter] and _is_hex(digits):
+        value = int(digits, 16)
+        if letter == b"J":
+            return Line(Line.REPLY, channel, answered(value))
+        return Line(Line.FOREIGN, channel, ForwardFrame(4 * len(digits), value))
+    if letter == b"D" and 1 <= len(digits) <= 2 and _is_hex(digits):
+        return Line(Line.BUS_STATUS, channel, int(digits[:1], 16))
+    if letter == b"V" and 4 <= len(digits) <= 6 and _is_hex(digits):
+        return Line(Line.VERSION, channel, digits.decode())
+    return Line(Line.NOISE, channel, raw)
+
+
+_HEX_LETTERS = {b"J": 2, b"H": 4, b"L": 6}
+
+
+def _is_hex(digits: bytes) -> bool:
+    return all(byte in b"0123456789ABCDEFabcdef" for byte in digits)
