@@ -115,7 +115,7 @@ class Place:
 
 
 class Cache:
-    """The places that were asked about last. It only saves time: answers are the same with it, without it, in any order."""
+    """The places that were asked about last. It only saves time: answers are the same with it and without it."""
 
     _KEPT = 4
 

@@ -1,0 +1,147 @@
+"""Board files: the hardware of one gateway as its installer wrote it, checked whole before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config.board_checks import check_buses, check_luminaires, check_program, check_site, names_and_addresses
+from agent.config.board_tables import TABLES
+from agent.config.document import Document, read_document
+from agent.config.program import check_period, is_path
+from agent.config.tables import Row, read_tables
+from agent.schedule.program import Mark
+from drivers.catalogue import CATALOGUE
+
+
+@dataclass(frozen=True)
+class Bus:
+    """A DALI bus. `channel` 1..4 is the interface's own bus number; a relative `port` is from the working directory."""
+
+    name: str
+    interface: str
+    port: str
+    channel: int
+    supply_power_w: float
+
+
+@dataclass(frozen=True)
+class Luminaire:
+    """A luminaire with one control gear. Powers: at 100 %, when off, and at 1 %."""
+
+    name: str
+    bus: str
+    short_address: int
+    power_w: float
+    standby_w: float
+    min_power_w: float
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The switching convention that savings are counted against; `power` is "measured" or "declared"."""
+
+    on: Mark
+    off: Mark
+    power: str
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The MQTT broker that records are sent to."""
+
+    host: str
+    port: int
+    keepalive_s: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """One gateway's board. `program` is a ready program's name or a path, as load_program takes it."""
+
+    path: Path
+    gateway: str
+    name: str
+    country: str
+    latitude: float
+    longitude: float
+    timezone: str
+    supply: str
+    bus_supply: str
+    safe_percent: float
+    program: str
+    gateway_power_w: float
+    buses: tuple[Bus, ...]
+    luminaires: tuple[Luminaire, ...]
+    baseline: Baseline
+    upstream: Upstream | None
+
+
+def load_board(path: str | Path, interfaces: Collection[str] = tuple(CATALOGUE)) -> Board:
+    """The board in this file; `interfaces` are the short names that [[bus]] may use.
+
+    Raises ConfigError with every problem in it. Opens no port, and does not read the program.
+    """
+    return read_board(read_document(path), interfaces)
+
+
+def read_board(document: Document, interfaces: Collection[str] = tuple(CATALOGUE)) -> Board:
+    """The board in a document. Raises ConfigError with every problem in it."""
+    rows = read_tables(document, TABLES)
+    folder = Path(document.path).parent
+    for row in rows["board"]:
+        check_site(document, row)
+        check_program(document, row, folder)
+    check_buses(document, rows["bus"], interfaces)
+    check_luminaires(document, rows["luminaire"], rows["bus"])
+    for row in rows["baseline"]:
+        check_period(document, row)
+    upstream = _upstream(document, rows["upstream"][0]) if "upstream" in document.root and rows["upstream"] else None
+    document.refuse()
+    board = rows["board"][0]
+    baseline = rows["baseline"][0]
+    program = board.text("program")
+    return Board(
+        path=Path(document.path),
+        gateway=board.text("gateway"),
+        name=board.text("name") or board.text("gateway"),
+        country=board.text("country"),
+        latitude=board.number("latitude"),
+        longitude=board.number("longitude"),
+        timezone=board.text("timezone"),
+        supply=board.text("supply"),
+        bus_supply=board.text("bus_supply"),
+        safe_percent=board.number("safe_percent"),
+        program=str(folder / program) if is_path(program) else program,
+        gateway_power_w=board.number("gateway_power_w"),
+        buses=tuple(_bus(row) for row in rows["bus"]),
+        luminaires=tuple(luminaire for row in rows["luminaire"] for luminaire in _luminaires(row)),
+        baseline=Baseline(baseline.mark("on"), baseline.mark("off"), baseline.text("power")),
+        upstream=upstream,
+    )
+
+
+def _bus(row: Row) -> Bus:
+    return Bus(
+        row.text("name"), row.text("interface"), row.text("port"), row.whole("channel"), row.number("supply_power_w")
+    )
+
+
+def _luminaires(row: Row) -> list[Luminaire]:
+    power_w = row.number("power_w")
+    min_power_w = row.number("min_power_w") if row.has("min_power_w") else power_w / 10
+    return [
+        Luminaire(name, row.text("bus"), address, power_w, row.number("standby_w"), min_power_w)
+        for name, address in names_and_addresses(row)
+    ]
+
+
+def _upstream(document: Document, row: Row) -> Upstream | None:
+    if not row.has("broker", "keepalive_s"):
+        return None
+    host, _, port = row.text("broker").removeprefix("mqtt://").partition(":")
+    number = int(port or "1883")
+    if not 1 <= number <= 65535:
+        document.report((*row.where, "broker"), f"broker has port {number}: write a port from 1 to 65535, such as 1883")
+    return Upstream(host, number, row.whole("keepalive_s"))

@@ -1,0 +1,183 @@
+"""What a board's keys must be together: the site in its country, one owner for each port, name and address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.almanac import UnknownTimezone, ZoneAlmanac
+from agent.config.document import Document
+from agent.config.problems import did_you_mean, shown
+from agent.config.program import is_path, ready_programs
+from agent.config.tables import Row
+
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)")
+
+
+class Box(NamedTuple):
+    """A country's bounds in degrees."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def holds(self, latitude: float, longitude: float) -> bool:
+        return self.south <= latitude <= self.north and self.west <= longitude <= self.east
+
+
+# A country that is not here is taken at its word.
+COUNTRIES = {"NL": Box(50.70, 53.60, 3.30, 7.25)}
+
+
+def check_site(document: Document, row: Row) -> None:
+    """The place lies in its country, and its time zone is known."""
+    if row.has("timezone"):
+        try:
+            ZoneAlmanac(row.text("timezone"))
+        except UnknownTimezone as error:
+            document.report((*row.where, "timezone"), str(error))
+    if row.has("country") and row.text("country") != "NL" and "timezone" not in row.written:
+        document.report(
+            row.where,
+            f'[board] names the country "{row.text("country")}" but no timezone: write the IANA name of its time zone,'
+            ' such as timezone = "Europe/Brussels"',
+        )
+    if not row.has("country", "latitude", "longitude"):
+        return
+    country, latitude, longitude = row.text("country"), row.number("latitude"), row.number("longitude")
+    box = COUNTRIES.get(country)
+    if box is None or box.holds(latitude, longitude):
+        return
+    where = (*row.where, "latitude")
+    if box.holds(longitude, latitude):
+        document.report(
+            where,
+            f"latitude and longitude are swapped: write latitude = {longitude:g} and longitude = {latitude:g}",
+        )
+        return
+    document.report(
+        where,
+        f"the site {latitude:g} north, {longitude:g} east is outside {country} (latitude {box.south:.2f} to"
+        f" {box.north:.2f}, longitude {box.west:.2f} to {box.east:.2f}): correct it, or write the country it is in,"
+        ' such as country = "BE"',
+    )
+
+
+def check_program(document: Document, row: Row, folder: Path) -> None:
+    """The program is a ready one, or a file that is there."""
+    if not row.has("program"):
+        return
+    program = row.text("program")
+    where = (*row.where, "program")
+    if is_path(program):
+        if not (folder / program).is_file():
+            document.report(
+                where, f"program = {shown(program)}: there is no such file: write a path from this file's folder"
+            )
+    elif program not in ready_programs():
+        remedy = did_you_mean(program, ready_programs())
+        document.report(where, f"program = {shown(program)} is no ready program: {remedy}, or the path of a .toml file")
+
+
+def check_buses(document: Document, rows: Sequence[Row], interfaces: Collection[str]) -> None:
+    """Bus names differ, interfaces are known, and no two buses share a port's channel."""
+    _no_twice(document, rows, ("name",), "give each bus a name of its own")
+    _no_twice(document, rows, ("port", "channel"), "give one of them another port or channel")
+    owner: dict[str, Row] = {}
+    for row in rows:
+        if not row.has("interface"):
+            continue
+        interface = row.text("interface")
+        where = (*row.where, "interface")
+        if interface not in interfaces:
+            document.report(
+                where, f"interface = {shown(interface)} is not known: {did_you_mean(interface, interfaces)}"
+            )
+        if not row.has("port"):
+            continue
+        first = owner.setdefault(row.text("port"), row)
+        if first.text("interface") != interface:
+            line = document.line((*first.where, "interface"))
+            document.report(
+                where,
+                f"port {shown(row.text('port'))} has the interface {shown(first.text('interface'))} at line {line}:"
+                " one port is one interface, so write the same one or another port",
+            )
+
+
+def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Row]) -> None:
+    """Names differ, buses exist, no address is used twice on a bus, and powers are in order."""
+    known = [bus.text("name") for bus in buses if bus.has("name")]
+    names: dict[Hashable, Row] = {}
+    addresses: dict[Hashable, Row] = {}
+    for row in rows:
+        if row.has("bus") and row.text("bus") not in known:
+            remedy = did_you_mean(row.text("bus"), known) if known else "add the [[bus]] first"
+            document.report((*row.where, "bus"), f"there is no [[bus]] of the name {shown(row.text('bus'))}: {remedy}")
+        if row.has("power_w"):
+            for smaller in ("min_power_w", "standby_w"):
+                if row.has(smaller) and row.number(smaller) > row.number("power_w"):
+                    document.report(
+                        (*row.where, smaller),
+                        f"{smaller} = {row.number(smaller):g} is more than power_w = {row.number('power_w'):g}:"
+                        " write the smaller power here, or correct power_w",
+                    )
+        if not row.has("name", "count", "short_address") or not _can_count(document, row):
+            continue
+        for name, address in names_and_addresses(row):
+            _once(document, names, name, row, "name", f"the name {shown(name)}", "give each luminaire its own")
+            if row.has("bus"):
+                bus = row.text("bus")
+                what = f"short_address {address} on the bus {shown(bus)}"
+                _once(
+                    document, addresses, (bus, address), row, "short_address", what, "give each gear its own, 0 to 63"
+                )
+
+
+def names_and_addresses(row: Row) -> list[tuple[str, int]]:
+    """What one [[luminaire]] stands for: with a count, the number that ends its name and the address count up."""
+    name, count, address = row.text("name"), row.whole("count"), row.whole("short_address")
+    if count == 1:
+        return [(name, address)]
+    found = _LAST_NUMBER.fullmatch(name)
+    assert found
+    stem, number = found.groups()
+    return [(f"{stem}{int(number) + step:0{len(number)}d}", address + step) for step in range(count)]
+
+
+def _can_count(document: Document, row: Row) -> bool:
+    name, count, address = row.text("name"), row.whole("count"), row.whole("short_address")
+    if count > 1 and not _LAST_NUMBER.fullmatch(name):
+        document.report(
+            (*row.where, "name"), f'name = {shown(name)} does not end in a number to count from: write "{name}01"'
+        )
+        return False
+    if address + count > 64:
+        document.report(
+            (*row.where, "count"),
+            f"count = {count} from short_address {address} goes beyond 63: write at most count = {64 - address}",
+        )
+        return False
+    return True
+
+
+def _no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
+    seen: dict[Hashable, Row] = {}
+    for row in rows:
+        if row.has(*keys):
+            value = tuple(row.values[key] for key in keys)
+            what = " and ".join(f"{key} = {shown(row.values[key])}" for key in keys)
+            _once(document, seen, value, row, keys[0], what, remedy)
+
+
+def _once(
+    document: Document, seen: dict[Hashable, Row], value: Hashable, row: Row, key: str, what: str, remedy: str
+) -> None:
+    """Reports a value that an earlier row has too."""
+    first = seen.setdefault(value, row)
+    if first is not row:
+        line = document.line((*first.where, key))
+        document.report((*row.where, key), f"{what} is used at line {line} already: {remedy}")
