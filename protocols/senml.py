@@ -1,0 +1,318 @@
+"""SenML (RFC 8428) packs of journal records: labels, units and shapes; the CBOR bytes themselves are not made here.
+
+A pack is a list of maps with the integer labels of RFC 8428 section 6. Its first record is the first sequence number;
+the second one the epoch. Each journal record is a group: a record named "seq", then its values, all at the group's
+time, with names such as gw-1/L01/energy/actual. Units are those of RFC 8428 and, for Wh, RFC 8798 (hence bver 26:
+RFC 9100, feature "secondary units").
+
+SenML reads a time below 2**28, or none, as relative to now. So a record from a clock that could not be believed, or of
+a kind without a shape below, travels as text without any measurement, and not in one pack with records that have a
+time (`leading_run` says how many may go together).
+"""
+
+import json
+
+from protocols.errors import MalformedBytes
+
+BASE_VERSION = -1
+BASE_NAME = -2
+BASE_TIME = -3
+NAME = 0
+UNIT = 1
+VALUE = 2
+STRING_VALUE = 3
+BOOLEAN_VALUE = 4
+TIME = 6
+"""Integer labels of RFC 8428, table 4."""
+
+VERSION = 26
+"""Version 10 (RFC 8428) plus bit 4: secondary units may occur (RFC 9100)."""
+
+ABSOLUTE_TIME = 1 << 28
+"""RFC 8428 section 4.5.3: only from here on is a time absolute."""
+
+LARGEST_INTEGER = (1 << 53) - 1
+"""What every reader's number holds exactly."""
+
+NUMBER = "number"
+NUMBER_OR_NONE = "number or none"  # left out of the pack where it is None
+TEXT = "text"
+BOOLEAN = "boolean"
+
+# kind -> (key of the time, key of the subject or None, fields). A field: (key, SenML name, unit or None, type). The
+# first field's name is found in no other kind and is never None: it tells the kind.
+SHAPES = {
+    "interval": (
+        "start",
+        "luminaire",
+        (
+            ("actual_wh", "energy/actual", "Wh", NUMBER),
+            ("baseline_wh", "energy/baseline", "Wh", NUMBER),
+            ("duration_s", "duration", "s", NUMBER),
+            ("quality", "energy/quality", None, TEXT),
+            ("coverage", "energy/coverage", "/", NUMBER),
+            ("available_s", "available", "s", NUMBER),
+            ("full_power_w", "power/full", "W", NUMBER),
+            ("full_power_source", "power/full/source", None, TEXT),
+        ),
+    ),
+    "control": (
+        "start",
+        None,
+        (("control_wh", "energy/control", "Wh", NUMBER), ("duration_s", "duration", "s", NUMBER)),
+    ),
+    "reading": (
+        "at",
+        "luminaire",
+        (
+            ("energy_wh", "energy/register", "Wh", NUMBER),
+            ("resolution_wh", "energy/resolution", "Wh", NUMBER),
+            ("level", "level", None, NUMBER_OR_NONE),
+            ("status", "status", None, NUMBER_OR_NONE),
+        ),
+    ),
+    "event": (
+        "at",
+        "subject",
+        (
+            ("name", "event/name", None, TEXT),
+            ("active", "event/active", None, BOOLEAN),
+            ("text", "event/text", None, TEXT),
+        ),
+    ),
+}
+"""The kinds of journal record whose values travel one by one."""
+
+_KIND_OF = {shape[2][0][1]: kind for kind, shape in SHAPES.items()}
+_LABEL_OF = {NUMBER: VALUE, NUMBER_OR_NONE: VALUE, TEXT: STRING_VALUE, BOOLEAN: BOOLEAN_VALUE}
+_PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.:"
+_GATEWAY = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+def fits(kind: str, body: "dict[str, object]") -> bool:
+    """Whether the body has every value that its kind's shape names, each of its type. Further keys do no harm."""
+    if kind not in SHAPES:
+        return False
+    time_key, subject_key, fields = SHAPES[kind]
+    if not _is_number(body.get(time_key)) or (subject_key is not None and not _is_text(body.get(subject_key))):
+        return False
+    return all(key in body and _is_of(body[key], type_) for key, _, _, type_ in fields)
+
+
+def has_time(kind: str, body: "dict[str, object]", clock_valid: bool) -> bool:
+    """Whether the record travels as measurements with an absolute time."""
+    if not clock_valid or not fits(kind, body):
+        return False
+    time = body[SHAPES[kind][0]]
+    return isinstance(time, (int, float)) and time >= ABSOLUTE_TIME
+
+
+def leading_run(records: "list[tuple[int, str, dict[str, object], bool]]") -> int:
+    """How many of the first records (seq, kind, body, clock_valid) may travel in one pack."""
+    run = 0
+    for _, kind, body, clock_valid in records:
+        if has_time(kind, body, clock_valid) != has_time(*records[0][1:]):
+            break
+        run += 1
+    return run
+
+
+def encode_pack(
+    gateway: str, epoch: str, records: "list[tuple[int, str, dict[str, object], bool]]"
+) -> "list[dict[int, object]]":
+    """The pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`."""
+    pack = []  # type: list[dict[int, object]]
+    name, time = None, None  # type: str | None, object
+    for seq, kind, body, clock_valid in records:
+        timed = has_time(kind, body, clock_valid)
+        subject_key = SHAPES[kind][1] if timed else None
+        subject = None if subject_key is None else body[subject_key]
+        opening = {NAME: "seq", VALUE: seq}  # type: dict[int, object]
+        group_name = gateway + "/" + ("" if subject is None else _escaped(str(subject)) + "/")
+        if group_name != name:
+            name = opening[BASE_NAME] = group_name
+        if timed:
+            group_time = body[SHAPES[kind][0]]
+            # 5 and 5.0 are equal; the reader shall get back the one that was written.
+            if group_time != time or type(group_time) is not type(time):
+                time = opening[BASE_TIME] = group_time
+        pack.append(opening)
+        if len(pack) == 1:
+            opening[BASE_VERSION] = VERSION
+            pack.append({NAME: "epoch", STRING_VALUE: epoch})
+        pack += _measurements(kind, body) if timed else _as_text(kind, body, clock_valid)
+    return pack
+
+
+def _measurements(kind: str, body: "dict[str, object]") -> "list[dict[int, object]]":
+    time_key, subject_key, fields = SHAPES[kind]
+    group = []  # type: list[dict[int, object]]
+    further = {key: value for key, value in body.items() if key not in (time_key, subject_key)}
+    for key, name, unit, type_ in fields:
+        value = further.pop(key)
+        if value is not None:
+            record = {NAME: name, _LABEL_OF[type_]: value}  # type: dict[int, object]
+            if unit is not None:
+                record[UNIT] = unit
+            group.append(record)
+    if further:
+        group.append({NAME: "further", STRING_VALUE: json.dumps(further)})
+    return group
+
+
+def _as_text(kind: str, body: "dict[str, object]", clock_valid: bool) -> "list[dict[int, object]]":
+    return [
+        {NAME: "kind", STRING_VALUE: kind},
+        {NAME: "clock", BOOLEAN_VALUE: clock_valid},
+        {NAME: "body", STRING_VALUE: json.dumps(body)},
+    ]
+
+
+def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str, object], bool]]]":
+    """(gateway, epoch, records) of a pack made by `encode_pack`; raises MalformedBytes for anything else."""
+    if not isinstance(pack, (list, tuple)) or len(pack) < 3:
+        raise MalformedBytes("a SenML pack is a list of at least three records")
+    for record in pack:
+        if not isinstance(record, dict):
+            raise MalformedBytes("a SenML record is a map")
+    if pack[0].get(BASE_VERSION) != VERSION:
+        raise MalformedBytes("the SenML version is not " + str(VERSION))
+    if pack[0].get(NAME) != "seq" or pack[1].get(NAME) != "epoch":
+        raise MalformedBytes("the pack does not begin with its sequence number and epoch")
+    epoch = pack[1].get(STRING_VALUE)
+    gateway = str(pack[0].get(BASE_NAME)).split("/")[0]
+    if not isinstance(epoch, str) or len(epoch) != 16 or any(digit not in "0123456789abcdef" for digit in epoch):
+        raise MalformedBytes("the epoch is not 16 hexadecimal digits")
+    if not 1 <= len(gateway) <= 40 or any(letter not in _GATEWAY for letter in gateway):
+        raise MalformedBytes("the base name does not begin with a gateway")
+    records = []
+    name, time = None, None  # type: str | None, object
+    at = 0
+    while at < len(pack):
+        opening = pack[at]
+        end = at + 1
+        while end < len(pack) and pack[end].get(NAME) != "seq":
+            end += 1
+        seq = opening.get(VALUE)
+        if not _is_integer(seq) or seq < 1:
+            raise MalformedBytes("a sequence number is not a positive whole number")
+        name, time = opening.get(BASE_NAME, name), opening.get(BASE_TIME, time)
+        subject = _subject(gateway, name)
+        group = pack[2:end] if at == 0 else pack[at + 1 : end]
+        kind, body, clock_valid = _decode_group(subject, time, group)
+        records.append((seq, kind, body, clock_valid))
+        at = end
+    return gateway, epoch, records
+
+
+def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[str, dict[str, object], bool]":
+    values = {}  # type: dict[str, dict[int, object]]
+    for record in group:  # type: ignore[attr-defined] # a list of maps, checked by decode_pack
+        name = record.get(NAME)
+        if not isinstance(name, str) or name in values or BASE_NAME in record or BASE_TIME in record or TIME in record:
+            raise MalformedBytes("a group's values need names, each once, and share its base and time")
+        values[name] = record
+    if "body" in values:
+        return _decode_text(values)
+    kind = next((_KIND_OF[name] for name in values if name in _KIND_OF), None)
+    if kind is None:
+        raise MalformedBytes("a group names no value of a known kind")
+    time_key, subject_key, fields = SHAPES[kind]
+    body = {time_key: time}  # type: dict[str, object]
+    if subject_key is not None:
+        body[subject_key] = subject
+    elif subject is not None:
+        raise MalformedBytes("a record of this kind has no subject")
+    for key, name, _, type_ in fields:
+        body[key] = values.pop(name, {}).get(_LABEL_OF[type_])
+    if "further" in values:
+        for key, value in _decode_json(values.pop("further")).items():
+            if key in body:
+                raise MalformedBytes("a further value repeats one of the shape")
+            body[key] = value
+    # What is left in `values` is a newer version's: additions are not errors.
+    if not has_time(kind, body, True):
+        raise MalformedBytes("a group has not the values, types or time of its kind")
+    return kind, body, True
+
+
+def _decode_text(values: "dict[str, dict[int, object]]") -> "tuple[str, dict[str, object], bool]":
+    kind = values.get("kind", {}).get(STRING_VALUE)
+    clock_valid = values.get("clock", {}).get(BOOLEAN_VALUE)
+    if not _is_text(kind) or not _is_of(clock_valid, BOOLEAN):
+        raise MalformedBytes("a record that travels as text needs its kind and its clock")
+    return kind, _decode_json(values["body"]), clock_valid  # type: ignore[return-value] # checked just above
+
+
+def _decode_json(record: "dict[int, object]") -> "dict[str, object]":
+    text = record.get(STRING_VALUE)
+    if not isinstance(text, str):
+        raise MalformedBytes("a record that travels as text has none")
+    try:
+        body = json.loads(text)
+        # Python reads NaN and Infinity, which JSON has not.
+        if isinstance(body, dict) and _is_finite(body):
+            return body
+    except (ValueError, RuntimeError):  # RuntimeError: nested deeper than the stack
+        pass
+    raise MalformedBytes("a record's text is not a JSON object")
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_finite(item) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_finite(item) for item in value)
+    return not isinstance(value, float) or _is_number(value)
+
+
+def _is_integer(value: object) -> bool:
+    # True is an int in CPython and none in MicroPython.
+    return isinstance(value, int) and value is not True and value is not False and abs(value) <= LARGEST_INTEGER
+
+
+def _is_number(value: object) -> bool:
+    # NaN fails both comparisons.
+    return _is_integer(value) or (isinstance(value, float) and -float("inf") < value < float("inf"))
+
+
+def _is_text(value: object) -> bool:
+    # Half of a surrogate pair has no UTF-8.
+    return isinstance(value, str) and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in value)
+
+
+def _is_of(value: object, type_: str) -> bool:
+    if type_ == TEXT:
+        return _is_text(value)
+    if type_ == BOOLEAN:
+        return value is True or value is False
+    return _is_number(value) or (type_ == NUMBER_OR_NONE and value is None)
+
+
+def _escaped(subject: str) -> str:
+    """SenML names have letters, digits and - : . / _ only: any other byte becomes _ and two hexadecimal digits."""
+    if all(letter in _PLAIN for letter in subject):
+        return subject
+    return "".join(
+        chr(byte) if chr(byte) in _PLAIN else "_" + "0123456789abcdef"[byte >> 4] + "0123456789abcdef"[byte & 15]
+        for byte in subject.encode()
+    )
+
+
+def _subject(gateway: str, name: object) -> "str | None":
+    if not isinstance(name, str) or not name.startswith(gateway + "/"):
+        raise MalformedBytes("a base name is not the gateway's")
+    escaped = name[len(gateway) + 1 :]
+    if not escaped:
+        return None
+    if not escaped.endswith("/"):
+        raise MalformedBytes("a base name does not end in /")
+    first, *others = escaped[:-1].split("_")
+    subject = first.encode()
+    try:
+        for other in others:
+            subject += bytes([int(other[:2], 16)]) + other[2:].encode()
+        return subject.decode()
+    except ValueError:  # of which UnicodeError is one
+        pass
+    raise MalformedBytes("a base name has a wrong escape")
