@@ -1,0 +1,187 @@
+"""The plot of a night as SVG 1.1: level and power from noon to noon, the sun's absence shaded. Plain string building.
+
+It is read on light and on dark pages, so it brings its own paper. The colours (Okabe and Ito's set) are told apart by
+those who see no red or green as well, and lines also by their shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+Points = Sequence[tuple[float, float]]
+
+WIDTH, HEIGHT = 960, 584
+LEFT, RIGHT = 72, 932
+# Two panels, one above the other, as (top, bottom).
+LEVEL_PANEL = (96, 272)
+POWER_PANEL = (324, 500)
+FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+
+PAPER, INK, QUIET_INK, GRID, NIGHT = "#ffffff", "#1c2530", "#55606e", "#dde2e8", "#e9edf5"
+LEVEL_COLOUR, POWER_COLOUR, SAVED_COLOUR, BASELINE_COLOUR = "#0072b2", "#d55e00", "#009e73", "#55606e"
+
+
+@dataclass(frozen=True)
+class NightPlot:
+    """What is drawn. Times are Unix seconds; `local_time` turns one into the "hh:mm" of the place.
+
+    `levels`: (time, % of light) at the ends of each fade and step. `powers` and `baseline_powers`: (time, W), straight
+    between; the baseline is what the same lamps would draw without dimming. `sunset` and `sunrise` are None where the
+    sun does not set. `footnote` is one line: the figures, the convention, the quality.
+    """
+
+    title: str
+    subtitle: str
+    start: float
+    end: float
+    levels: Points
+    powers: Points
+    baseline_powers: Points
+    sunset: float | None
+    sunrise: float | None
+    local_time: Callable[[float], str]
+    footnote: str = ""
+
+
+def night_svg(night: NightPlot) -> str:
+    """The SVG document. Raises ValueError where the night does not end after it starts."""
+    if night.end <= night.start:
+        raise ValueError("a plot needs an end that lies after its start.")
+    top_w = _axis_top(max(1.0, *(watt for _, watt in [*night.powers, *night.baseline_powers])))
+    level = _Panel(night, *LEVEL_PANEL, 100.0)
+    power = _Panel(night, *POWER_PANEL, top_w)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-labelledby="title subtitle" font-family="{FONT}" font-size="13">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{PAPER}"/>',
+        f'<text id="title" x="{LEFT}" y="34" font-size="20" font-weight="600" fill="{INK}">',
+        f"{escape(night.title)}</text>",
+        f'<text id="subtitle" x="{LEFT}" y="56" fill="{QUIET_INK}">{escape(night.subtitle)}</text>',
+        *level.frame("Level, % of full light", [0, 25, 50, 75, 100]),
+        *power.frame("Power, W", [top_w * quarter / 4 for quarter in range(5)]),
+        *_sun_times(night, level),
+        *_hours(night, power),
+        level.line(night.levels, LEVEL_COLOUR, fill_opacity=0.12),
+        power.area_between(night.powers, night.baseline_powers, SAVED_COLOUR),
+        power.line(night.powers, POWER_COLOUR, fill_opacity=0.14),
+        power.line(night.baseline_powers, BASELINE_COLOUR, dashes="7 4"),
+        *_legend(),
+        f'<text x="{LEFT}" y="{HEIGHT - 14}" font-size="12" fill="{QUIET_INK}">{escape(night.footnote)}</text>',
+        "</svg>",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+class _Panel:
+    """One pair of axes: time to the right, 0 to `top_value` upward."""
+
+    def __init__(self, night: NightPlot, top: int, bottom: int, top_value: float) -> None:
+        self.night, self.top, self.bottom, self.top_value = night, top, bottom, top_value
+
+    def x(self, at: float) -> float:
+        share = (min(max(at, self.night.start), self.night.end) - self.night.start) / (
+            self.night.end - self.night.start
+        )
+        return LEFT + (RIGHT - LEFT) * share
+
+    def y(self, value: float) -> float:
+        return self.bottom - (self.bottom - self.top) * min(max(value / self.top_value, 0.0), 1.0)
+
+    def frame(self, label: str, ticks: list[float]) -> Iterable[str]:
+        """The night's shade, the grid, the numbers and the axis' label."""
+        if self.night.sunset is not None and self.night.sunrise is not None:
+            x, end = self.x(self.night.sunset), self.x(self.night.sunrise)
+            yield (
+                f'<rect x="{x:.1f}" y="{self.top}" width="{max(0.0, end - x):.1f}" height="{self.bottom - self.top}" '
+                f'fill="{NIGHT}"/>'
+            )
+        for tick in ticks:
+            y = self.y(tick)
+            yield f'<line x1="{LEFT}" y1="{y:.1f}" x2="{RIGHT}" y2="{y:.1f}" stroke="{GRID}"/>'
+            yield f'<text x="{LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end" fill="{QUIET_INK}">{tick:g}</text>'
+        yield (
+            f'<text x="{LEFT}" y="{self.top - 10}" font-size="13" font-weight="600" fill="{INK}">{escape(label)}</text>'
+        )
+
+    def line(self, points: Points, colour: str, dashes: str = "", fill_opacity: float = 0.0) -> str:
+        if not points:
+            return ""
+        path = "M" + " L".join(self._at(point) for point in points)
+        parts = []
+        if fill_opacity:
+            first, last = self.x(points[0][0]), self.x(points[-1][0])
+            area = f"{path} L{last:.1f},{self.bottom} L{first:.1f},{self.bottom} Z"
+            parts.append(f'<path d="{area}" fill="{colour}" fill-opacity="{fill_opacity}"/>')
+        dashing = f' stroke-dasharray="{dashes}"' if dashes else ""
+        parts.append(
+            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"{dashing}/>'
+        )
+        return "\n".join(parts)
+
+    def area_between(self, lower: Points, upper: Points, colour: str) -> str:
+        """What was saved: between the two lines."""
+        if not lower or not upper:
+            return ""
+        path = "M" + " L".join(self._at(point) for point in [*upper, *reversed(lower)])
+        return f'<path d="{path} Z" fill="{colour}" fill-opacity="0.16"/>'
+
+    def _at(self, point: tuple[float, float]) -> str:
+        return f"{self.x(point[0]):.1f},{self.y(point[1]):.1f}"
+
+
+def _sun_times(night: NightPlot, panel: _Panel) -> Iterable[str]:
+    for name, at, anchor in (("sunset", night.sunset, "start"), ("sunrise", night.sunrise, "end")):
+        if at is not None and night.start <= at <= night.end:
+            x = panel.x(at)
+            yield (
+                f'<text x="{x:.1f}" y="{LEVEL_PANEL[0] - 10}" text-anchor="{anchor}" font-size="12" '
+                f'fill="{QUIET_INK}">{name} {escape(night.local_time(at))}</text>'
+            )
+            yield (
+                f'<line x1="{x:.1f}" y1="{LEVEL_PANEL[0]}" x2="{x:.1f}" y2="{POWER_PANEL[1]}" stroke="{QUIET_INK}" '
+                'stroke-width="1" stroke-dasharray="2 3"/>'
+            )
+
+
+def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
+    """Local time below the lower panel: every two hours of a day, coarser for longer spans."""
+    step = 7200.0 if night.end - night.start <= 30 * 3600 else 21600.0
+    at = night.start
+    while at <= night.end:
+        x = panel.x(at)
+        yield f'<line x1="{x:.1f}" y1="{panel.bottom}" x2="{x:.1f}" y2="{panel.bottom + 5}" stroke="{QUIET_INK}"/>'
+        yield (
+            f'<text x="{x:.1f}" y="{panel.bottom + 20}" text-anchor="middle" '
+            f'fill="{QUIET_INK}">{escape(night.local_time(at))}</text>'
+        )
+        at += step
+    yield (
+        f'<text x="{(LEFT + RIGHT) / 2:.0f}" y="{panel.bottom + 42}" text-anchor="middle" fill="{QUIET_INK}">'
+        "Local time</text>"
+    )
+
+
+def _legend() -> Iterable[str]:
+    """Above the lower panel, at the right."""
+    y = POWER_PANEL[0] - 14
+    for x, text, colour, dashes, filled in (
+        (RIGHT - 414, "without dimming", BASELINE_COLOUR, "7 4", False),
+        (RIGHT - 252, "used", POWER_COLOUR, "", False),
+        (RIGHT - 164, "saved by dimming", SAVED_COLOUR, "", True),
+    ):
+        if filled:
+            yield f'<rect x="{x}" y="{y - 6}" width="26" height="12" fill="{colour}" fill-opacity="0.25"/>'
+        else:
+            dashing = f' stroke-dasharray="{dashes}"' if dashes else ""
+            yield f'<line x1="{x}" y1="{y}" x2="{x + 26}" y2="{y}" stroke="{colour}" stroke-width="2"{dashing}/>'
+        yield f'<text x="{x + 32}" y="{y + 4.5}" font-size="12" fill="{INK}">{text}</text>'
+
+
+def _axis_top(value: float) -> float:
+    """The round number at or just above `value` (1 or more) whose quarters are easy to read as well."""
+    decade = 1.0
+    while decade * 10 < value:
+        decade *= 10
+    return next(decade * factor for factor in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if decade * factor >= value)
