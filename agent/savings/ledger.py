@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import isnan
 from typing import Any
 
 from agent.savings.full_power import FullPower
@@ -204,8 +205,15 @@ class LuminaireLedger:
             energy_wh, seconds, resolution_wh = state["full_power"]
             sums = (float(energy_wh), float(seconds), float(resolution_wh))
             ledger._full_power = FullPower(model.full_power_w, sums)
-            if (ledger._open_start is None) != (not ledger._knots):
-                raise ValueError("open quarter without a sum")
+            times = [knot.at for knot in ledger._knots]
+            if times != sorted(times) or any(isnan(at) for at in times):
+                raise ValueError("times out of order")
+            if ledger._open_start is None:
+                consistent = not times
+            else:
+                consistent = bool(times) and 0 <= ledger._open_start - times[0] < QUARTER_S
+            if not consistent:
+                raise ValueError("the open quarter has no sum")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             text = f"{name}: the stored energy ledger cannot be read ({error}); it begins anew with the next reading."
             raise StateUnreadable(text) from error

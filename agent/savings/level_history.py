@@ -107,7 +107,9 @@ class LevelHistory:
 
     def _step_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         """Energy of a span inside which no new command came."""
-        step = next((step for step in reversed(self.levels) if step.at <= start), self.levels[0])
+        step = next((step for step in reversed(self.levels) if step.at <= start), None)
+        if step is None:
+            return model.power_w(self.levels[0].level) * (end - start) / 3600
         fade_end = min(max(start, step.at + step.fade_s), end)
         total_wh = model.power_w(step.level) * (end - fade_end) / 3600
         if fade_end > start:

@@ -49,16 +49,15 @@ def night_svg(night: NightPlot) -> str:
     """The SVG document. Raises ValueError where the night does not end after it starts."""
     if night.end <= night.start:
         raise ValueError("a plot needs an end that lies after its start.")
-    top_w = _axis_top(max(1.0, *(watt for _, watt in [*night.powers, *night.baseline_powers])))
+    top_w = _axis_top(max([1.0, *(watt for _, watt in [*night.powers, *night.baseline_powers])]))
     level = _Panel(night, *LEVEL_PANEL, 100.0)
     power = _Panel(night, *POWER_PANEL, top_w)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-labelledby="title subtitle" font-family="{FONT}" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{PAPER}"/>',
-        f'<text id="title" x="{LEFT}" y="34" font-size="20" font-weight="600" fill="{INK}">',
-        f"{escape(night.title)}</text>",
-        f'<text id="subtitle" x="{LEFT}" y="56" fill="{QUIET_INK}">{escape(night.subtitle)}</text>',
+        f'<text id="title" x="{LEFT}" y="34" font-size="20" font-weight="600" fill="{INK}">{_text(night.title)}</text>',
+        f'<text id="subtitle" x="{LEFT}" y="56" fill="{QUIET_INK}">{_text(night.subtitle)}</text>',
         *level.frame("Level, % of full light", [0, 25, 50, 75, 100]),
         *power.frame("Power, W", [top_w * quarter / 4 for quarter in range(5)]),
         *_sun_times(night, level),
@@ -68,7 +67,7 @@ def night_svg(night: NightPlot) -> str:
         power.line(night.powers, POWER_COLOUR, fill_opacity=0.14),
         power.line(night.baseline_powers, BASELINE_COLOUR, dashes="7 4"),
         *_legend(),
-        f'<text x="{LEFT}" y="{HEIGHT - 14}" font-size="12" fill="{QUIET_INK}">{escape(night.footnote)}</text>',
+        f'<text x="{LEFT}" y="{HEIGHT - 14}" font-size="12" fill="{QUIET_INK}">{_text(night.footnote)}</text>',
         "</svg>",
     ]
     return "\n".join(part for part in parts if part) + "\n"
@@ -102,7 +101,7 @@ class _Panel:
             yield f'<line x1="{LEFT}" y1="{y:.1f}" x2="{RIGHT}" y2="{y:.1f}" stroke="{GRID}"/>'
             yield f'<text x="{LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end" fill="{QUIET_INK}">{tick:g}</text>'
         yield (
-            f'<text x="{LEFT}" y="{self.top - 10}" font-size="13" font-weight="600" fill="{INK}">{escape(label)}</text>'
+            f'<text x="{LEFT}" y="{self.top - 10}" font-size="13" font-weight="600" fill="{INK}">{_text(label)}</text>'
         )
 
     def line(self, points: Points, colour: str, dashes: str = "", fill_opacity: float = 0.0) -> str:
@@ -137,12 +136,13 @@ def _sun_times(night: NightPlot, panel: _Panel) -> Iterable[str]:
             x = panel.x(at)
             yield (
                 f'<text x="{x:.1f}" y="{LEVEL_PANEL[0] - 10}" text-anchor="{anchor}" font-size="12" '
-                f'fill="{QUIET_INK}">{name} {escape(night.local_time(at))}</text>'
+                f'fill="{QUIET_INK}">{name} {_text(night.local_time(at))}</text>'
             )
-            yield (
-                f'<line x1="{x:.1f}" y1="{LEVEL_PANEL[0]}" x2="{x:.1f}" y2="{POWER_PANEL[1]}" stroke="{QUIET_INK}" '
-                'stroke-width="1" stroke-dasharray="2 3"/>'
-            )
+            for top, bottom in (LEVEL_PANEL, POWER_PANEL):
+                yield (
+                    f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="{QUIET_INK}" '
+                    'stroke-dasharray="2 3"/>'
+                )
 
 
 def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
@@ -154,7 +154,7 @@ def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
         yield f'<line x1="{x:.1f}" y1="{panel.bottom}" x2="{x:.1f}" y2="{panel.bottom + 5}" stroke="{QUIET_INK}"/>'
         yield (
             f'<text x="{x:.1f}" y="{panel.bottom + 20}" text-anchor="middle" '
-            f'fill="{QUIET_INK}">{escape(night.local_time(at))}</text>'
+            f'fill="{QUIET_INK}">{_text(night.local_time(at))}</text>'
         )
         at += step
     yield (
@@ -185,3 +185,8 @@ def _axis_top(value: float) -> float:
     while decade * 10 < value:
         decade *= 10
     return next(decade * factor for factor in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if decade * factor >= value)
+
+
+def _text(text: str) -> str:
+    """Text as XML may hold it: names come from outside, and XML forbids control characters even when escaped."""
+    return escape("".join(character for character in text if character.isprintable()))

@@ -1,0 +1,128 @@
+"""The summary, control's own energy and the emission factors: figures worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.savings.control import control_intervals
+from agent.savings.emission_factors import factor_for
+from agent.savings.intervals import Interval, Quality
+from agent.savings.summary import summarise
+
+START = int(datetime(2026, 1, 14, 18, tzinfo=UTC).timestamp())
+
+
+def body(
+    luminaire: str, quarter: int, actual_wh: float, baseline_wh: float, quality: Quality = "metered"
+) -> dict[str, object]:
+    coverage = 0.0 if quality == "modelled" else 1.0
+    interval = Interval(
+        luminaire, START + 900 * quarter, 900, actual_wh, baseline_wh, quality, coverage, 900.0, 25.0, "declared"
+    )
+    return interval.body()
+
+
+def control(quarter: int, wh: float) -> dict[str, object]:
+    return {"start": START + 900 * quarter, "duration_s": 900, "control_wh": wh}
+
+
+def test_a_summary_worked_out_by_hand() -> None:
+    intervals = [body(name, quarter, 2.25, 6.25) for name in ("lamp-2", "lamp-10") for quarter in range(4)]
+    summary = summarise(intervals, [control(quarter, 1.0) for quarter in range(4)])
+
+    assert (summary.start, summary.end) == (START, START + 3600)
+    assert summary.burning_h == pytest.approx(1.0)
+    assert summary.baseline_kwh == pytest.approx(0.050)
+    assert summary.used_kwh == pytest.approx(0.018)
+    assert summary.control_kwh == pytest.approx(0.004)
+    assert summary.net_saving_kwh == pytest.approx(0.028)
+    assert summary.net_saving_percent == pytest.approx(56.0)
+    # One lamp saves 16 Wh, control takes 4 Wh.
+    assert summary.break_even_luminaires == 1
+    assert summary.co2_kg == pytest.approx(0.028 * 0.268)
+    assert [factor.year for factor in summary.emission_factors] == [2025]
+    assert [row.luminaire for row in summary.luminaires] == ["lamp-2", "lamp-10"]
+    assert summary.luminaires[0].saving_percent == pytest.approx(64.0)
+    assert (summary.duplicates, summary.holes, summary.coverage) == (0, 0, 1.0)
+
+
+def test_a_negative_saving_is_given_as_such_with_its_break_even() -> None:
+    summary = summarise([body("lamp", quarter, 5.25, 6.25) for quarter in range(4)], [control(0, 14.0)])
+    assert summary.net_saving_kwh == pytest.approx(-0.010)
+    assert summary.net_saving_percent == pytest.approx(-40.0)
+    assert summary.break_even_luminaires == 4  # 14 Wh against 4 Wh a lamp
+    assert summary.co2_kg is not None
+    assert summary.co2_kg < 0
+
+
+def test_an_exact_break_even_needs_no_further_lamp() -> None:
+    summary = summarise([body("lamp", quarter, 5.95, 6.25) for quarter in range(4)], [control(0, 3.6)])
+    assert summary.break_even_luminaires == 3
+
+
+def test_lamps_that_save_nothing_never_break_even() -> None:
+    by_day = summarise([body("lamp", 0, 0.1, 0.0)], [control(0, 1.0)])
+    assert by_day.break_even_luminaires is None
+    assert by_day.net_saving_percent is None
+    assert by_day.luminaires[0].saving_percent is None
+    assert by_day.net_saving_kwh == pytest.approx(-0.0011)
+
+
+def test_duplicates_count_once_and_holes_are_seen() -> None:
+    intervals = [body("a", 0, 2.0, 6.0), body("a", 0, 2.0, 6.0), body("a", 2, 2.0, 6.0), body("b", 0, 2.0, 6.0)]
+    summary = summarise(intervals, [control(0, 1.0), control(0, 1.0), control(1, 1.0), control(2, 1.0)])
+    assert summary.duplicates == 2
+    assert summary.holes == 3  # a's second quarter, b's second and third
+    assert summary.used_kwh == pytest.approx(0.006)
+    assert summary.control_kwh == pytest.approx(0.003)
+
+
+def test_control_counts_over_the_luminaires_period_only() -> None:
+    summary = summarise([body("a", 1, 2.0, 6.0)], [control(quarter, 1.0) for quarter in range(4)])
+    assert summary.control_kwh == pytest.approx(0.001)
+
+
+def test_shares_per_quality_and_the_mean_coverage() -> None:
+    qualities: list[Quality] = ["metered", "metered", "interpolated", "modelled"]
+    summary = summarise([body("a", index, 2.0, 6.0, quality) for index, quality in enumerate(qualities)], [])
+    assert summary.quality_shares == {"metered": 0.5, "interpolated": 0.25, "modelled": 0.25}
+    assert summary.coverage == 0.75
+
+
+def test_each_year_has_its_own_factor() -> None:
+    new_year = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
+    intervals = [
+        {**body("a", 0, 0.0, 1000.0), "start": new_year - 900},
+        {**body("a", 0, 0.0, 2000.0), "start": new_year},
+    ]
+    summary = summarise(intervals, [])
+    assert summary.co2_kg == pytest.approx(0.328 + 2 * 0.268)
+    assert [factor.year for factor in summary.emission_factors] == [2024, 2025]
+    assert summarise(intervals, [], country="BE").co2_kg is None
+
+
+def test_no_interval_is_said_so() -> None:
+    with pytest.raises(ValueError, match="first quarter"):
+        summarise([], [])
+
+
+@pytest.mark.parametrize(
+    ("year", "kg_per_kwh"), [(2022, None), (2023, 0.337), (2024, 0.328), (2025, 0.268), (2031, 0.268)]
+)
+def test_a_factor_holds_from_its_year_on(year: int, kg_per_kwh: float | None) -> None:
+    factor = factor_for(year)
+    assert (factor and factor.kg_per_kwh) == kg_per_kwh
+    assert factor is None or "co2emissiefactoren.nl" in factor.source
+
+
+def test_control_counts_each_quarter_that_ended_once() -> None:
+    first = control_intervals(6.0, START, START + 2700.5)
+    assert [one.start for one in first] == [START, START + 900, START + 1800]
+    assert {one.control_wh for one in first} == {1.5}
+    assert control_intervals(6.0, START + 2700, START + 3599) == []
+    assert [one.start for one in control_intervals(6.0, START + 2700, START + 3600)] == [START + 2700]
+    # 3 W around the clock are 26 kWh a year.
+    year = control_intervals(3.0, START, START + 365 * 86_400)
+    assert sum(one.control_wh for one in year) / 1000 == pytest.approx(26.28)
