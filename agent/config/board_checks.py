@@ -13,7 +13,7 @@ from agent.config.problems import did_you_mean, shown
 from agent.config.program import is_path, ready_programs
 from agent.config.tables import Row
 
-_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)")
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]{1,9})")
 
 
 class Box(NamedTuple):
@@ -73,13 +73,15 @@ def check_program(document: Document, row: Row, folder: Path) -> None:
     program = row.text("program")
     where = (*row.where, "program")
     if is_path(program):
-        if not (folder / program).is_file():
+        if not _is_file(folder / program):
             document.report(
                 where, f"program = {shown(program)}: there is no such file: write a path from this file's folder"
             )
     elif program not in ready_programs():
         remedy = did_you_mean(program, ready_programs())
-        document.report(where, f"program = {shown(program)} is no ready program: {remedy}, or the path of a .toml file")
+        document.report(
+            where, f"program = {shown(program)} is no ready program: {remedy} (or the path of a .toml file)"
+        )
 
 
 def check_buses(document: Document, rows: Sequence[Row], interfaces: Collection[str]) -> None:
@@ -125,16 +127,8 @@ def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Ro
                         f"{smaller} = {row.number(smaller):g} is more than power_w = {row.number('power_w'):g}:"
                         " write the smaller power here, or correct power_w",
                     )
-        if not row.has("name", "count", "short_address") or not _can_count(document, row):
-            continue
-        for name, address in names_and_addresses(row):
-            _once(document, names, name, row, "name", f"the name {shown(name)}", "give each luminaire its own")
-            if row.has("bus"):
-                bus = row.text("bus")
-                what = f"short_address {address} on the bus {shown(bus)}"
-                _once(
-                    document, addresses, (bus, address), row, "short_address", what, "give each gear its own, 0 to 63"
-                )
+        if row.has("name", "count", "short_address") and _can_count(document, row):
+            _own_names_and_addresses(document, row, names, addresses)
 
 
 def names_and_addresses(row: Row) -> list[tuple[str, int]]:
@@ -146,6 +140,24 @@ def names_and_addresses(row: Row) -> list[tuple[str, int]]:
     assert found
     stem, number = found.groups()
     return [(f"{stem}{int(number) + step:0{len(number)}d}", address + step) for step in range(count)]
+
+
+def _own_names_and_addresses(
+    document: Document, row: Row, names: dict[Hashable, Row], addresses: dict[Hashable, Row]
+) -> None:
+    """Reports the first clash of a row with the rows before: with a count, its other clashes follow from that one."""
+    for name, _ in names_and_addresses(row):
+        if not _once(document, names, name, row, "name", f"the name {shown(name)}", "give each luminaire its own"):
+            break
+    if not row.has("bus"):
+        return
+    bus = row.text("bus")
+    for _, address in names_and_addresses(row):
+        what = f"short_address {address} on the bus {shown(bus)}"
+        if not _once(
+            document, addresses, (bus, address), row, "short_address", what, "give each gear its own, 0 to 63"
+        ):
+            break
 
 
 def _can_count(document: Document, row: Row) -> bool:
@@ -164,6 +176,13 @@ def _can_count(document: Document, row: Row) -> bool:
     return True
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
 def _no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
     seen: dict[Hashable, Row] = {}
     for row in rows:
@@ -175,9 +194,11 @@ def _no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], re
 
 def _once(
     document: Document, seen: dict[Hashable, Row], value: Hashable, row: Row, key: str, what: str, remedy: str
-) -> None:
-    """Reports a value that an earlier row has too."""
+) -> bool:
+    """Whether no earlier row has this value; reports it where one has."""
     first = seen.setdefault(value, row)
-    if first is not row:
-        line = document.line((*first.where, key))
-        document.report((*row.where, key), f"{what} is used at line {line} already: {remedy}")
+    if first is row:
+        return True
+    line = document.line((*first.where, key))
+    document.report((*row.where, key), f"{what} is used at line {line} already: {remedy}")
+    return False

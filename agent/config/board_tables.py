@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from agent.config.tables import Key, Table, Type
+from agent.config.tables import Key, Table, Type, format_key
 
-# The newest format that this version reads.
+# The newest format of these files that this version reads.
 FORMAT = 1
+
+# Names go onto the wire as they are: what SenML allows (RFC 8428, 4.5.1), without the signs that separate their parts.
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 
 BOARD = Table(
     "board",
     "the gateway and its place",
     (
-        Key("format", Type.WHOLE, "the version of this file's format", FORMAT, low=1, high=FORMAT),
+        format_key(FORMAT),
         Key(
             "gateway",
             Type.TEXT,
@@ -54,7 +57,13 @@ BUS = Table(
     "bus",
     "a DALI bus and the interface that speaks on it",
     (
-        Key("name", Type.TEXT, "what luminaires call it", example='"street"'),
+        Key(
+            "name",
+            Type.TEXT,
+            "what luminaires call it: letters, digits, dots, hyphens and underscores",
+            pattern=NAME,
+            example='"street"',
+        ),
         Key("interface", Type.TEXT, "the interface product, by its short name", example='"atx_hat"'),
         Key(
             "port",
@@ -79,7 +88,13 @@ LUMINAIRE = Table(
     "luminaire",
     "a luminaire, or `count` equal ones with names and addresses that count up",
     (
-        Key("name", Type.TEXT, "the luminaire's name; with a count it ends in the first number", example='"L01"'),
+        Key(
+            "name",
+            Type.TEXT,
+            "its name, of letters, digits, dots, hyphens and underscores; with a count, it ends in the first number",
+            pattern=NAME,
+            example='"L01"',
+        ),
         Key("count", Type.WHOLE, "how many equal luminaires this stands for", 1, low=1, high=64),
         Key("bus", Type.TEXT, "the name of its bus", example='"street"'),
         Key("short_address", Type.WHOLE, "its DALI short address (the first one's, with a count)", low=0, high=63),

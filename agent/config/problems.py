@@ -32,7 +32,10 @@ def shown(value: object) -> str:
     """A value as its writer would recognise it: text in quotes, long things cut short."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    try:
+        text = f'"{value}"' if isinstance(value, str) else str(value)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a very large number"
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from agent.config.document import Document, read_document
 from agent.config.problems import ConfigError, Problem, did_you_mean, shown
-from agent.config.tables import Key, Row, Table, Type, read_tables
+from agent.config.tables import Key, Row, Table, Type, format_key, read_tables
 from agent.schedule.program import NOON_S, SUNRISE, SUNSET, TIME, Program, Step, mark_text, seconds_after_noon
 
-# The newest format that this version reads.
+# The newest format of these files that this version reads.
 FORMAT = 1
 
 READY = Path(__file__).resolve().parent.parent / "programs"
@@ -22,7 +22,7 @@ TABLES = (
         "program",
         "what the program is called and when it burns",
         (
-            Key("format", Type.WHOLE, "the version of this file's format", FORMAT, low=1, high=FORMAT),
+            format_key(FORMAT),
             Key(
                 "name",
                 Type.TEXT,
@@ -66,7 +66,7 @@ def load_program(name_or_path: str | Path) -> Program:
     if text not in ready_programs():
         remedy = did_you_mean(text, ready_programs())
         raise ConfigError(
-            [Problem(text, 0, f"there is no ready program of this name: {remedy}, or the path of a file")]
+            [Problem(text, 0, f"there is no ready program of this name: {remedy} (or the path of a .toml file)")]
         )
     return read_program(read_document(READY / f"{text}.toml"))
 

@@ -44,6 +44,7 @@ class Key:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     example: str = ""
+    beyond: str = ""  # what to do about a value above `high`, where another number is not the remedy
 
     def wanted(self) -> str:
         """What to write, as a phrase."""
@@ -53,6 +54,19 @@ class Key:
         if self.low is not None and self.high is not None:
             phrase += f" from {self.low:g} to {self.high:g}"
         return phrase + (f", such as {self.example}" if self.example else "")
+
+
+def format_key(newest: int) -> Key:
+    """The key `format`, with which each kind of file states its version. Within one format, changes only add."""
+    return Key(
+        "format",
+        Type.WHOLE,
+        "the version of this file's format",
+        newest,
+        low=1,
+        high=newest,
+        beyond=f"this version of Lichtmast reads up to format {newest}: update it, or write the file in that format",
+    )
 
 
 @dataclass(frozen=True)
@@ -145,7 +159,7 @@ def _row(document: Document, table: Table, where: Path, found: dict[str, object]
 
 def _checked(key: Key, value: object) -> tuple[object, str]:
     """The value as the program uses it, and what is wrong with it ("" for nothing)."""
-    wrong = f"write {key.wanted()}"
+    wrong = f"write {key.wanted()}" + (f" ({key.meaning})" if key.pattern else "")
     if key.type in (Type.TEXT, Type.MARK):
         if not isinstance(value, str):
             return None, wrong
@@ -162,6 +176,8 @@ def _checked(key: Key, value: object) -> tuple[object, str]:
         return None, wrong
     if not math.isfinite(value) if isinstance(value, float) else False:
         return None, wrong
+    if key.beyond and key.high is not None and value > key.high:
+        return None, key.beyond
     if (key.low is not None and value < key.low) or (key.high is not None and value > key.high):
         return None, wrong
     return value, ""

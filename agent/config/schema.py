@@ -1,0 +1,83 @@
+"""What derives from the tables of keys: JSON Schema (draft 2020-12) for editors, and the key list of the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.config import board_tables, program
+from agent.config.tables import REQUIRED, Key, Table, Type
+
+KINDS: dict[str, tuple[Table, ...]] = {"board": board_tables.TABLES, "program": program.TABLES}
+
+_JSON_TYPES = {Type.TEXT: "string", Type.MARK: "string", Type.NUMBER: "number", Type.WHOLE: "integer"}
+
+# What agent.schedule.program.parse_mark accepts.
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_OFFSET = "(0[0-9]|1[01]):[0-5][0-9]|12:00"
+MARK_PATTERN = f"^({_CLOCK}|(sunset|sunrise)([+-]({_OFFSET}))?)$"
+
+
+def json_schema(kind: str) -> dict[str, object]:
+    """The JSON Schema of this kind of file, a key of KINDS."""
+    tables = KINDS[kind]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Lichtmast {kind}",
+        "type": "object",
+        "properties": {table.name: _table_schema(table) for table in tables},
+        "required": [table.name for table in tables if table.required],
+        "additionalProperties": False,
+    }
+
+
+def markdown(kind: str) -> str:
+    """The keys of this kind of file as Markdown tables, for the docs."""
+    return "\n".join(_table_markdown(table) for table in KINDS[kind])
+
+
+def _table_schema(table: Table) -> dict[str, object]:
+    one: dict[str, object] = {
+        "type": "object",
+        "properties": {key.name: _key_schema(key) for key in table.keys},
+        "required": [key.name for key in table.keys if key.default is REQUIRED],
+        "additionalProperties": False,
+    }
+    if not table.many:
+        return {"description": table.meaning, **one}
+    return {"description": table.meaning, "type": "array", "minItems": 1, "items": one}
+
+
+def _key_schema(key: Key) -> dict[str, object]:
+    schema: dict[str, object] = {"description": key.meaning, "type": _JSON_TYPES[key.type]}
+    limits = {"minimum": key.low, "maximum": key.high}
+    schema.update({name: limit for name, limit in limits.items() if limit is not None})
+    if key.choices:
+        schema["enum"] = list(key.choices)
+    if key.pattern:
+        schema["pattern"] = f"^({key.pattern})$"
+    if key.type is Type.MARK:
+        schema["pattern"] = MARK_PATTERN
+    if key.default is not REQUIRED and key.default is not None:
+        schema["default"] = key.default
+    return schema
+
+
+def _table_markdown(table: Table) -> str:
+    lines = [f"`{table.header}`: {table.meaning}.", "", "| key | value | default | meaning |", "|---|---|---|---|"]
+    lines.extend(
+        f"| `{key.name}` | {key.wanted()} | {_default_markdown(key)} | {key.meaning} |" for key in _in_order(table.keys)
+    )
+    return "\n".join([*lines, ""])
+
+
+def _in_order(keys: Sequence[Key]) -> list[Key]:
+    """What must be written first."""
+    return sorted(keys, key=lambda key: key.default is not REQUIRED)
+
+
+def _default_markdown(key: Key) -> str:
+    if key.default is REQUIRED:
+        return "required"
+    if key.default in (None, ""):
+        return ""
+    return f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default}`"
