@@ -160,6 +160,30 @@ def night(
     return changes if changes[0].percent > 0 else changes[1:]
 
 
+def burning_spans(
+    on: "Mark",
+    off: "Mark",
+    almanac: "Almanac",
+    latitude: float,
+    longitude: float,
+    start: float,
+    end: float,
+    cache: "Cache | None" = None,
+) -> "list[tuple[float, float]]":
+    """When, within [start, end), a lamp burns that is switched at `on` and `off`: spans in order, apart."""
+    place = _place(cache, almanac, latitude, longitude)
+    spans: "list[tuple[float, float]]" = []
+    while start < end:
+        day = place.day_at(start)
+        until = min(end, day.end)
+        for begin, finish in _periods(place, on, off, day):
+            if max(begin, start) < min(finish, until):
+                spans.append((max(begin, start), min(finish, until)))
+        # An instant that belongs to no later day than its own would never end: step over it.
+        start = max(until, start + 1.0)
+    return spans
+
+
 def burning_seconds(
     on: "Mark",
     off: "Mark",
@@ -171,16 +195,8 @@ def burning_seconds(
     cache: "Cache | None" = None,
 ) -> float:
     """How long a lamp that is switched at `on` and `off` burns within [start, end), in seconds."""
-    place = _place(cache, almanac, latitude, longitude)
-    seconds = 0.0
-    while start < end:
-        day = place.day_at(start)
-        until = min(end, day.end)
-        for begin, finish in _periods(place, on, off, day):
-            seconds += max(0.0, min(finish, until) - max(begin, start))
-        # An instant that belongs to no later day than its own would never end: step over it.
-        start = max(until, start + 1.0)
-    return seconds
+    spans = burning_spans(on, off, almanac, latitude, longitude, start, end, cache)
+    return sum([finish - begin for begin, finish in spans])
 
 
 def _place(cache: "Cache | None", almanac: "Almanac", latitude: float, longitude: float) -> "Place":
