@@ -1,0 +1,151 @@
+"""What D4i control gear keeps in its memory banks: 0 and 1 (nameplates), 202 (energy), 205 and 206 (diagnostics).
+
+Layouts: IEC 62386-102 for bank 0, DiiA parts 251, 252 and 253 v1.1 (October 2019) for the others.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Protocol
+
+from hil.devices.gear_variables import GearProfile
+from hil.devices.memory_banks import MemoryBank, MemoryBanks, Register
+
+BANK_VERSION = 1
+LAST_BANK = 206
+NOT_STATED = 0xFF
+
+
+class Measured(Protocol):
+    """What the banks ask of their gear; times in loop seconds."""
+
+    profile: GearProfile
+    gear_starts: int
+    failures: int
+    lamp_failed: bool
+
+    def measuring(self, now: float) -> bool: ...
+    def energy_wh_true(self, now: float) -> float: ...
+    def power_w(self, now: float) -> float: ...
+    def lit_level(self, now: float) -> float: ...
+    def powered_s(self, now: float) -> float: ...
+    def lit_s(self, now: float) -> float: ...
+    def lamp_starts(self) -> int: ...
+
+
+def in_units(value: float, exponent: int) -> float:
+    """A value in units of 10^exponent, without the rounding error of a fractional power of ten."""
+    return value * 10.0**-exponent if exponent < 0 else value / 10.0**exponent
+
+
+def banks_of(gear: Measured, rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBanks:
+    """The banks of one specimen: serial number and identification come from `rng`."""
+    return MemoryBanks(
+        {
+            0: _nameplate(rng),
+            1: _luminaire(rng, nominal_power_w, min_power_w),
+            202: _energy(gear),
+            205: _gear_diagnostics(gear),
+            206: _lamp_diagnostics(gear),
+        }
+    )
+
+
+def _at(offset: int, content: bytes) -> dict[int, int]:
+    return dict(enumerate(content, offset))
+
+
+def _nameplate(rng: random.Random) -> MemoryBank:
+    content = (
+        bytes([LAST_BANK])
+        + (8_719_990_000_017).to_bytes(6, "big")  # GTIN
+        + bytes([1, 4])  # firmware
+        + rng.getrandbits(64).to_bytes(8, "big")  # serial
+        + bytes([1, 0])  # hardware
+        + bytes([0x08, 0x08, NOT_STATED])  # parts 101 and 102 at version 2.0; no part 103
+        + bytes([0, 1, 0])  # no control device, one gear, index 0
+    )
+    return MemoryBank(0x1A, rom=_at(2, content), lockable=False)
+
+
+def _luminaire(rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBank:
+    content = (
+        (8_719_990_000_024).to_bytes(6, "big")  # GTIN of the luminaire
+        + rng.getrandbits(64).to_bytes(8, "big")  # its identification number
+        + (3).to_bytes(2, "big")  # content format
+        + bytes([24, 36])  # year, week
+        + round(nominal_power_w).to_bytes(2, "big")
+        + round(min_power_w).to_bytes(2, "big")
+        + (198).to_bytes(2, "big")
+        + (264).to_bytes(2, "big")  # lowest and highest mains voltage
+        + round(nominal_power_w * 130).to_bytes(3, "big")  # lumen
+        + bytes([70])  # colour rendering index
+        + (3000).to_bytes(2, "big")  # colour temperature, K
+        + bytes([2])  # light distribution type
+        + b"grey".ljust(24, b"\0")
+        + b"street luminaire".ljust(60, b"\0")
+    )
+    return MemoryBank(0x77, writable=_at(3, content))
+
+
+def _energy(gear: Measured) -> MemoryBank:
+    profile = gear.profile
+
+    def energy(now: float) -> int | None:
+        if not gear.measuring(now):
+            return None
+        return math.floor(in_units(gear.energy_wh_true(now), profile.energy_exponent))
+
+    def power(now: float) -> int | None:
+        return round(in_units(gear.power_w(now), profile.power_exponent)) if gear.measuring(now) else None
+
+    rom = {3: BANK_VERSION, 4: profile.energy_exponent & 0xFF, 0x0B: profile.power_exponent & 0xFF}
+    return MemoryBank(
+        0x0F, rom=rom, registers=(Register(0x05, 6, energy), Register(0x0C, 4, power)), latches=profile.latches
+    )
+
+
+def _gear_diagnostics(gear: Measured) -> MemoryBank:
+    registers = (
+        Register(0x04, 4, lambda now: int(gear.powered_s(now))),
+        Register(0x08, 3, lambda _now: gear.gear_starts),
+        Register(0x0B, 2, lambda _now: 2304),  # 0.1 V
+        Register(0x0D, 1, lambda _now: 50),  # Hz
+        Register(0x0E, 1, lambda now: 97 if gear.lit_level(now) > 0 else 45),  # power factor, 0.01
+        Register(0x1B, 1, lambda now: 60 + _temperature_c(gear, now)),
+        Register(0x1C, 1, lambda now: round(100 * gear.lit_level(now) / 254)),  # output current, %
+    )
+    conditions = dict.fromkeys(range(0x0F, 0x1B), 0)
+    return MemoryBank(0x1C, rom={3: BANK_VERSION, **conditions}, registers=registers, latches=gear.profile.latches)
+
+
+def _lamp_diagnostics(gear: Measured) -> MemoryBank:
+    zero_starts, zero_lit_s = 0, 0.0
+
+    def counted_from_here(now: float) -> None:
+        nonlocal zero_starts, zero_lit_s
+        zero_starts, zero_lit_s = gear.lamp_starts(), gear.lit_s(now)
+
+    registers = (
+        Register(0x04, 3, lambda _now: gear.lamp_starts() - zero_starts),
+        Register(0x07, 3, lambda _now: gear.lamp_starts()),
+        Register(0x0A, 4, lambda now: int(gear.lit_s(now) - zero_lit_s)),
+        Register(0x0E, 4, lambda now: int(gear.lit_s(now))),
+        Register(0x12, 2, lambda now: 480 if gear.lit_level(now) > 0 else 0),  # 0.1 V
+        Register(0x14, 2, lambda now: round(1000 * gear.power_w(now) * 0.9 / 48) if gear.lit_level(now) > 0 else 0),
+        Register(0x16, 1, lambda _now: int(gear.lamp_failed)),
+        Register(0x17, 1, lambda _now: min(gear.failures, 254)),
+        Register(0x1A, 1, lambda _now: int(gear.lamp_failed)),  # open circuit
+        Register(0x1B, 1, lambda _now: min(gear.failures, 254)),
+        Register(0x20, 1, lambda now: 60 + _temperature_c(gear, now)),
+    )
+    quiet = dict.fromkeys((0x18, 0x19, 0x1C, 0x1D, 0x1E, 0x1F), 0)
+    bank = MemoryBank(0x20, rom={3: BANK_VERSION, **quiet}, registers=registers, latches=gear.profile.latches)
+    bank.when_reset = counted_from_here
+    return bank
+
+
+def _temperature_c(gear: Measured, now: float) -> int:
+    """A simple thermal picture: 10 °C around, and a degree for each watt."""
+    return 10 + round(gear.power_w(now))

@@ -1,0 +1,275 @@
+"""The timed two-wire bus at 1200 baud: frames, answers, collisions, settling, supply (IEC 62386-101).
+
+A forward frame costs one timer, at its end: the gear acts on it then, and what they answer, and when, is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from hil.devices.dali_gear import Gear
+
+BIT_S = 1 / 1200
+STOP_S = 0.00245
+"""Stop condition: the line idle for this long after the last edge ends a frame."""
+SETTLING_S = 0.0135
+"""The least time from the last edge of one frame to a forward frame, within a transaction."""
+TOLERANCE_S = 20e-6
+BACKWARD_S = 9 * BIT_S
+ANSWER_WINDOW_S = 0.0124
+"""An answer that begins later than this after the forward frame comes too late for it."""
+FIRST_SPECIAL, FIRST_UNADDRESSED = 0xA0, 0xFC
+
+
+def frame_s(bits: int) -> float:
+    """Start bit and data bits, without the stop condition: 7.5 ms for 8, 14.17 for 16, 20.83 for 24."""
+    return (bits + 1) * BIT_S
+
+
+class Result(Enum):
+    """How a forward frame ended for the one that sent it."""
+
+    SILENCE = "no answer"
+    ANSWER = "one backward frame"
+    GARBLED = "several answers, or one that breaks the bit timing"
+    COLLISION = "somebody else was sending: the frame did not go out"
+    NO_VOLTAGE = "the bus has no voltage"
+
+
+class Outcome(NamedTuple):
+    """`ended` is the forward frame's last edge; `free` the end of all that belongs to it, stop conditions included."""
+
+    result: Result
+    value: int
+    ended: float
+    free: float
+
+
+class TracedFrame(NamedTuple):
+    """One forward frame as a monitor would have written it down; `time` is its end, loop seconds."""
+
+    time: float
+    bits: int
+    value: int
+    outcome: Result
+    answer: int
+
+
+@dataclass
+class BusStatistics:
+    """Counts since the start; `busy_s` is the time in which frames ran over the wires."""
+
+    since: float
+    forward_frames: int = 0
+    backward_frames: int = 0
+    garbled_answers: int = 0
+    collisions: int = 0
+    settling_violations: int = 0
+    busy_s: float = 0.0
+
+    def load(self, now: float) -> float:
+        """Share of the time that the bus was busy, 0..1."""
+        return self.busy_s / (now - self.since) if now > self.since else 0.0
+
+
+@dataclass(eq=False)
+class _LateAnswer:
+    start: float
+    value: int
+    spoilt: bool = False
+
+
+class DaliBus:
+    """One bus with up to 64 gear. Needs a running asyncio loop, real or virtual."""
+
+    def __init__(self, gear: Sequence[Gear], loop: asyncio.AbstractEventLoop, *, traced_frames: int = 2000) -> None:
+        if len(gear) > 64:
+            raise ValueError(f"a DALI bus carries at most 64 control gear, not {len(gear)}: use another bus")
+        self.gear = tuple(gear)
+        self.loop = loop
+        self.statistics = BusStatistics(loop.time())
+        self.trace: deque[TracedFrame] = deque(maxlen=traced_frames)
+        self.identical_answers_come_clean = False
+        self.collide_next = 0
+        self.voltage = True
+        self.shorted = False
+        self.voltage_changed: list[Callable[[], None]] = []
+        self.stray_answer: list[Callable[[int], None]] = []
+        self.foreign_frame: list[Callable[[int], None]] = []
+        self._last_edge = -1.0
+        self._voltage_lost_at = -1.0
+        self._sequence = 0
+        self._by_short: dict[int, list[Gear]] | None = None
+        self._late: list[_LateAnswer] = []
+        self._suspicious = tuple(one for one in gear if one.profile.foreign_frames_close_writing)
+        for one in gear:
+            one.address_changed = self._forget_addresses
+
+    @property
+    def alive(self) -> bool:
+        """Whether frames can run."""
+        return self.voltage and not self.shorted
+
+    @property
+    def last_edge(self) -> float:
+        return self._last_edge
+
+    def set_voltage(self, present: bool, *, shorted: bool = False) -> None:
+        """The bus supply goes or comes; with `shorted` the supply is there and the line is held low."""
+        was = self.alive, self.shorted
+        self.voltage, self.shorted = present, shorted
+        if (self.alive, self.shorted) == was:
+            return
+        now = self.loop.time()
+        if not self.alive:
+            self._voltage_lost_at = now
+            self._late.clear()
+        for one in self.gear:
+            one.set_bus_voltage(self.alive, now)
+        for listener in self.voltage_changed:
+            listener()
+
+    def transmit(
+        self,
+        bits: int,
+        value: int,
+        done: Callable[[Outcome], None],
+        *,
+        not_before: float = 0.0,
+        settle: bool = False,
+    ) -> None:
+        """Sends a frame as soon as the stop condition of the last is over, with `settle` once the bus has settled.
+
+        `done` is called at its last edge; an answer then may still be on its way, until `Outcome.free`.
+        """
+        now = self.loop.time()
+        start = max(now, not_before, self._last_edge + (SETTLING_S if settle else STOP_S))
+        for late in self._late:
+            if late.start <= start < late.start + BACKWARD_S + STOP_S:
+                start = late.start + BACKWARD_S + STOP_S
+        statistics = self.statistics
+        if start - self._last_edge < SETTLING_S - TOLERANCE_S and self._last_edge >= 0:
+            statistics.settling_violations += 1
+        length_s = (bits + 1) * BIT_S
+        end = start + length_s
+        statistics.forward_frames += 1
+        statistics.busy_s += length_s
+        self._last_edge = end
+        self.loop.call_at(end, self._ended, bits, value, start, end, done)
+
+    def other_controller(self, value: int) -> None:
+        """Another controller on the same bus sends a 16-bit frame; who listens sees it."""
+
+        def seen(outcome: Outcome) -> None:
+            if outcome.result not in (Result.COLLISION, Result.NO_VOLTAGE):
+                for listener in self.foreign_frame:
+                    listener(value)
+
+        if self.loop.time() < self._last_edge:
+            self.loop.call_at(self._last_edge + TOLERANCE_S, self.other_controller, value)
+        else:
+            self.transmit(16, value, seen, settle=True)
+
+    def still_valid(self, outcome: Outcome) -> bool:
+        """Whether the bus kept its voltage until the answer was in."""
+        return self._voltage_lost_at < outcome.ended
+
+    def _ended(self, bits: int, value: int, start: float, end: float, done: Callable[[Outcome], None]) -> None:
+        if not self.alive or self._voltage_lost_at >= start:
+            outcome = Outcome(Result.NO_VOLTAGE, 0, end, end)
+        elif self._collided(start, end):
+            self.statistics.collisions += 1
+            outcome = Outcome(Result.COLLISION, 0, end, end + STOP_S)
+        elif bits == 16:
+            outcome = self._deliver(value, end)
+        else:
+            self._sequence += 1
+            outcome = Outcome(Result.SILENCE, 0, end, end + STOP_S)
+        self.trace.append(TracedFrame(end, bits, value, outcome.result, outcome.value))
+        done(outcome)
+
+    def _collided(self, start: float, end: float) -> bool:
+        if self.collide_next:
+            self.collide_next -= 1
+            return True
+        collided = False
+        for late in self._late:
+            if start < late.start + BACKWARD_S and late.start < end:
+                late.spoilt = collided = True
+        return collided
+
+    def _deliver(self, value: int, end: float) -> Outcome:
+        self._sequence += 1
+        sequence, address, opcode = self._sequence, value >> 8, value & 0xFF
+        for one in self._suspicious:
+            if address < FIRST_SPECIAL and not one.hears(address):
+                one.overheard()
+        starts: list[float] = []
+        values: list[int] = []
+        garbled = False
+        for one in self._meant(address):
+            answer = one.receive(address, opcode, sequence, end)
+            if answer is None or one.no_answer:
+                continue
+            begins = end + one.answer_delay_s + one.late_s
+            if begins - end > ANSWER_WINDOW_S:
+                self._answer_later(begins, answer)
+                continue
+            starts.append(begins)
+            values.append(answer)
+            garbled = garbled or one.garbled_answer
+        for late in self._late:
+            if end <= late.start <= end + ANSWER_WINDOW_S and not late.spoilt:
+                late.spoilt = True
+                starts.append(late.start)
+                values.append(late.value)
+        if not starts:
+            return Outcome(Result.SILENCE, 0, end, end + STOP_S)
+        return self._answered(starts, values, garbled, end)
+
+    def _answered(self, starts: list[float], values: list[int], garbled: bool, end: float) -> Outcome:
+        last_edge = max(starts) + BACKWARD_S
+        self.statistics.backward_frames += len(starts)
+        self.statistics.busy_s += last_edge - min(starts)
+        self._last_edge = last_edge
+        if len(starts) > 1:
+            garbled = garbled or len(set(values)) > 1 or not self.identical_answers_come_clean
+        if garbled:
+            self.statistics.garbled_answers += 1
+            return Outcome(Result.GARBLED, 0, end, last_edge + STOP_S)
+        return Outcome(Result.ANSWER, values[0], end, last_edge + STOP_S)
+
+    def _answer_later(self, start: float, value: int) -> None:
+        late = _LateAnswer(start, value)
+        self._late.append(late)
+        self.loop.call_at(start + BACKWARD_S + STOP_S, self._late_ended, late)
+
+    def _late_ended(self, late: _LateAnswer) -> None:
+        if late not in self._late:
+            return
+        self._late.remove(late)
+        if late.spoilt:
+            return
+        self.statistics.backward_frames += 1
+        self.statistics.busy_s += BACKWARD_S
+        self._last_edge = max(self._last_edge, late.start + BACKWARD_S)
+        for listener in self.stray_answer:
+            listener(late.value)
+
+    def _meant(self, address: int) -> Sequence[Gear]:
+        """The gear that a frame can concern at all; each decides for itself whether it does."""
+        if address >= 0x80:
+            return self.gear
+        if self._by_short is None:
+            self._by_short = {}
+            for one in self.gear:
+                self._by_short.setdefault(one.variables.short_address, []).append(one)
+        return self._by_short.get(address >> 1, ())
+
+    def _forget_addresses(self) -> None:
+        self._by_short = None

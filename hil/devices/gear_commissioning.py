@@ -1,0 +1,107 @@
+"""Finding and addressing gear: INITIALISE, RANDOMISE, COMPARE and their kin (IEC 62386-102, special commands)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from hil.devices.gear_variables import MASK
+
+if TYPE_CHECKING:
+    from hil.devices.dali_gear import Gear
+
+INITIALISE_S = 15 * 60.0
+RANDOMISE_S = 0.1
+"""A new random address is there at most this long after RANDOMISE."""
+YES = 0xFF
+
+
+class Initialisation(Enum):
+    DISABLED = "takes no part"
+    ENABLED = "answers COMPARE"
+    WITHDRAWN = "found already; still listens to PROGRAM and VERIFY"
+
+
+class Commissioning:
+    """The search state of one gear; times in loop seconds."""
+
+    def __init__(self, gear: Gear) -> None:
+        self._gear = gear
+        self._state = Initialisation.DISABLED
+        self._until = 0.0
+        self._new_random: tuple[float, int] | None = None
+        self.search_address = 0xFFFFFF
+
+    def state(self, now: float) -> Initialisation:
+        return self._state if now < self._until else Initialisation.DISABLED
+
+    def end(self) -> None:
+        """TERMINATE, or loss of power."""
+        self._state = Initialisation.DISABLED
+
+    def reset(self) -> None:
+        """RESET: search address and random address go back to FFFFFF."""
+        self.search_address = 0xFFFFFF
+        self._new_random = None
+
+    def initialise(self, whom: int, now: float) -> None:
+        """0x00 = all; 0xFF = those without a short address; 0AAAAAA1 = one."""
+        mine = self._gear.variables.short_address
+        if whom == 0 or (whom == MASK == mine) or (mine != MASK and whom == (mine << 1 | 1)):
+            self._state = Initialisation.ENABLED
+            self._until = now + INITIALISE_S
+
+    def randomise(self, now: float) -> None:
+        if self._taking_part(now) and not self._gear.profile.ignores_randomise:
+            self._new_random = (now + RANDOMISE_S * 0.9, self._gear.rng.randrange(0xFFFFFF))
+
+    def random_address(self, now: float) -> int:
+        if self._new_random is not None and now >= self._new_random[0]:
+            self._gear.variables.random_address = self._new_random[1]
+            self._gear.reset_state = False
+            self._new_random = None
+        return self._gear.variables.random_address
+
+    def compare(self, now: float) -> int | None:
+        found = self.state(now) is Initialisation.ENABLED and self.random_address(now) <= self.search_address
+        return YES if found else None
+
+    def withdraw(self, now: float) -> None:
+        if self.state(now) is Initialisation.ENABLED and self._selected(now):
+            self._state = Initialisation.WITHDRAWN
+
+    def search(self, shift: int, value: int, now: float) -> None:
+        """One byte of the search address; `shift` 16, 8 or 0."""
+        if self._taking_part(now):
+            self.search_address = self.search_address & ~(0xFF << shift) | value << shift
+
+    def program(self, wanted: int, now: float) -> None:
+        """PROGRAM SHORT ADDRESS: 0AAAAAA1, or MASK to delete it."""
+        if self._selected(now):
+            self.assign(wanted)
+
+    def assign(self, wanted: int) -> None:
+        """A short address in the form 0AAAAAA1, MASK for none; anything else is ignored."""
+        variables = self._gear.variables
+        if wanted == MASK:
+            variables.short_address = MASK
+        elif wanted & 0x81 == 1:
+            variables.short_address = wanted >> 1
+        self._gear.address_changed()
+
+    def verify(self, wanted: int, now: float) -> int | None:
+        mine = self._gear.variables.short_address
+        return YES if self._taking_part(now) and mine != MASK and wanted == (mine << 1 | 1) else None
+
+    def short_address(self, now: float) -> int | None:
+        """QUERY SHORT ADDRESS: 0AAAAAA1, or MASK where there is none."""
+        if not self._selected(now):
+            return None
+        mine = self._gear.variables.short_address
+        return MASK if mine == MASK else mine << 1 | 1
+
+    def _taking_part(self, now: float) -> bool:
+        return self.state(now) is not Initialisation.DISABLED
+
+    def _selected(self, now: float) -> bool:
+        return self._taking_part(now) and self.random_address(now) == self.search_address

@@ -1,0 +1,65 @@
+"""Commands of the device types of D4i gear, valid only after ENABLE DEVICE TYPE (IEC 62386-207 for LED, type 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hil.devices.dali_gear import Gear
+
+LED = 6
+YES = 0xFF
+QUERY_EXTENDED_VERSION_NUMBER = 0xFF
+VERSION = {LED: 0x08}
+"""Part 207 at version 2.0; parts 250 to 253 at 1.1."""
+PART_25X_VERSION = 0x05
+MIN_FAST_FADE_TIME = 1
+
+
+def _select_dimming_curve(gear: Gear, now: float) -> None:
+    if gear.dtr0 in (0, 1):
+        gear.variables.linear_curve = gear.dtr0 == 1
+        gear.redraw(now)
+
+
+def _store_fast_fade_time(gear: Gear, _now: float) -> None:
+    gear.variables.fast_fade_time = 0 if gear.dtr0 == 0 else min(max(gear.dtr0, MIN_FAST_FADE_TIME), 27)
+
+
+LED_CONFIGURATION: dict[int, Callable[[Gear, float], None]] = {
+    0xE3: _select_dimming_curve,
+    0xE4: _store_fast_fade_time,
+}
+LED_QUERIES: dict[int, Callable[[Gear], int | None]] = {
+    0xED: lambda _gear: 0x01,  # QUERY GEAR TYPE: supply integrated
+    0xEE: lambda gear: int(gear.variables.linear_curve),
+    0xEF: lambda _gear: 0x02,  # QUERY POSSIBLE OPERATING MODES: amplitude
+    0xF0: lambda _gear: 0x02,  # QUERY FEATURES: open circuit is seen
+    0xF1: lambda gear: gear.lamp_failed << 1,  # QUERY FAILURE STATUS
+    0xF2: lambda _gear: None,  # QUERY SHORT CIRCUIT: no
+    0xF3: lambda gear: YES if gear.lamp_failed else None,  # QUERY OPEN CIRCUIT
+    0xFC: lambda gear: gear.variables.linear_curve << 4 | 0x02,  # QUERY OPERATING MODE
+    0xFD: lambda gear: gear.variables.fast_fade_time,
+    0xFE: lambda _gear: MIN_FAST_FADE_TIME,
+}
+
+
+def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) -> int | None:
+    """A command from 0xE0 on; ENABLE DEVICE TYPE must be the frame directly before it (or before the first of two)."""
+    device_type, heard = gear.device_type_sequence
+    if device_type not in gear.profile.device_types or not 0 < sequence - heard <= 2:
+        return None
+    second = sequence - heard == 2
+    if device_type == LED and opcode in LED_CONFIGURATION:
+        if gear.is_second(address, opcode, sequence, now) and second:
+            LED_CONFIGURATION[opcode](gear, now)
+            gear.reset_state = False
+        return None
+    if second:
+        return None
+    if opcode == QUERY_EXTENDED_VERSION_NUMBER:
+        return VERSION.get(device_type, PART_25X_VERSION)
+    if device_type == LED and opcode in LED_QUERIES:
+        return LED_QUERIES[opcode](gear)
+    return None

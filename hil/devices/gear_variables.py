@@ -1,0 +1,80 @@
+"""The variables of control gear with their reset values (IEC 62386-102), and what one type of gear is like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+MASK = 0xFF
+MAX_LEVEL = 254
+NO_ADDRESS = 0xFF
+
+SCENES = 16
+FADE_TIME_S: tuple[float, ...] = (0.0, *(0.5 * 2.0 ** (code / 2.0) for code in range(1, 16)))
+"""fadeTime 0..15 in seconds: 0.7, 1.0, 1.4 ... 90.5; 0 hands over to the extended fade time."""
+FADE_RATE_STEPS_S: tuple[float, ...] = (0.0, *(506.0 / 2.0 ** (code / 2.0) for code in range(1, 16)))
+"""fadeRate 1..15 in levels a second: 358 ... 2.8."""
+EXTENDED_FADE_UNIT_S = (0.0, 0.1, 1.0, 10.0, 60.0)
+"""Multiplier of the extended fade time (bits 6..4); the low nibble counts 1..16 of them."""
+
+
+@dataclass
+class Variables:
+    """What the gear keeps without mains. Field defaults are the reset values; RESET keeps the short address."""
+
+    short_address: int = NO_ADDRESS
+    min_level: int = 1
+    max_level: int = MAX_LEVEL
+    power_on_level: int = MAX_LEVEL
+    system_failure_level: int = MAX_LEVEL
+    fade_time: int = 0
+    fade_rate: int = 7
+    extended_fade_time: int = 0
+    groups: int = 0
+    scenes: list[int] = field(default_factory=lambda: [MASK] * SCENES)
+    random_address: int = 0xFFFFFF
+    last_active_level: int = MAX_LEVEL
+    last_light_level: int = MAX_LEVEL
+    linear_curve: bool = False
+    fast_fade_time: int = 0
+
+    def reset(self, physical_min_level: int) -> Variables:
+        """Reset values, with this gear's short address and lowest level."""
+        return Variables(short_address=self.short_address, min_level=physical_min_level)
+
+    def copy(self) -> Variables:
+        return replace(self, scenes=list(self.scenes))
+
+    def fade_s(self) -> float:
+        """Seconds that a fade takes: fade time, else extended fade time, else 0."""
+        if self.fade_time:
+            return FADE_TIME_S[self.fade_time]
+        return ((self.extended_fade_time & 0x0F) + 1) * EXTENDED_FADE_UNIT_S[self.extended_fade_time >> 4]
+
+
+@dataclass(frozen=True)
+class GearProfile:
+    """What differs between products, and what the public facts leave open: one place to correct it."""
+
+    device_types: tuple[int, ...] = (6, 50, 51, 52)
+    """6 LED, 49 integrated bus supply, 50 / 51 / 52 = luminaire, energy and diagnostic memory banks."""
+    physical_min_level: int = 85
+    """1 % on the logarithmic curve."""
+    energy_exponent: int = -1
+    """Scale of the energy register, 10^n Wh, n -6..6."""
+    power_exponent: int = -1
+    measuring_starts_s: float = 2.0
+    """Seconds after mains return in which energy and power read TMASK (temporarily not available)."""
+    boot_s: float = 0.1
+    """Seconds after mains return in which the gear hears nothing."""
+    power_on_wait_s: tuple[float, float] = (0.54, 0.66)
+    """Bounds of the wait for a command before POWER ON LEVEL applies; each specimen has its own."""
+    bus_low_limit_s: float = 0.5
+    """Seconds without bus voltage that make a system failure."""
+    latches: bool = True
+    """Whether 0xAA in the lock byte freezes the measured registers."""
+    foreign_frames_close_writing: bool = False
+    """Whether a command to another gear, too, ends the write-enabled state."""
+    failed_lamp_reads_mask: bool = False
+    """Whether QUERY ACTUAL LEVEL answers MASK while the lamp has failed; otherwise the level is kept."""
+    ignores_randomise: bool = False
+    """Seen in the field: a gear whose random address never changes."""

@@ -1,0 +1,131 @@
+"""Memory banks of control gear: lock and latch byte, ROM, writable bytes, measured registers (IEC 62386-102, 9.10).
+
+Banks 1, 202, 205 and 206 follow DiiA parts 251, 252 and 253 v1.1. A measured register is worked out at the very moment
+that one of its bytes is read, so a number read without the latch can be torn at a carry, as on a real gear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LOCK_BYTE = 2
+UNLOCKED = 0x55
+LATCH = 0xAA
+RELEASED = 0xFF
+
+
+@dataclass(frozen=True)
+class Register:
+    """A big-endian number at `offset`; `read(now)` gives it, or None for "temporarily not available" (TMASK)."""
+
+    offset: int
+    length: int
+    read: Callable[[float], int | None]
+
+    def raw(self, now: float) -> int:
+        value = self.read(now)
+        ceiling = (1 << 8 * self.length) - 1
+        if value is None:
+            return ceiling - 1
+        return max(0, min(value, ceiling - 2 if self.length > 1 else ceiling))
+
+
+class MemoryBank:
+    """One bank of up to 255 locations."""
+
+    def __init__(
+        self,
+        last: int,
+        *,
+        rom: dict[int, int] | None = None,
+        writable: dict[int, int] | None = None,
+        registers: tuple[Register, ...] = (),
+        lockable: bool = True,
+        latches: bool = False,
+    ) -> None:
+        self._lock = RELEASED
+        self._lockable = lockable
+        self._latches = latches
+        self._rom = {0: last, **(rom or {})}
+        self._factory = dict(writable or {})
+        self._writable = dict(self._factory)
+        self._registers = registers
+        self._bytes = {
+            register.offset + place: (register, 8 * (register.length - 1 - place))
+            for register in registers
+            for place in range(register.length)
+        }
+        self._latched: dict[int, int] | None = None
+        self.when_reset: Callable[[float], None] | None = None
+
+    def read(self, location: int, now: float) -> int | None:
+        """The byte at the location, or None (answer NO) where nothing is implemented."""
+        measured = self._bytes.get(location)
+        if measured is not None:
+            if self._latched is not None:
+                return self._latched[location]
+            register, shift = measured
+            return (register.raw(now) >> shift) & 0xFF
+        if location == LOCK_BYTE and self._lockable:
+            return self._lock
+        if location in self._rom:
+            return self._rom[location]
+        return self._writable.get(location)
+
+    def write(self, location: int, value: int, now: float) -> int | None:
+        """The byte as written, or None where it is locked, read-only or not there."""
+        if location == LOCK_BYTE and self._lockable:
+            self._lock = value
+            self._latched = self._snapshot(now) if value == LATCH and self._latches else None
+            return value
+        if location in self._writable and self._lock == UNLOCKED:
+            self._writable[location] = value
+            return value
+        return None
+
+    def reset(self, now: float) -> None:
+        """RESET MEMORY BANK: only where it is unlocked."""
+        if self._lock != UNLOCKED:
+            return
+        self._writable = dict(self._factory)
+        self._lock = RELEASED
+        if self.when_reset is not None:
+            self.when_reset(now)
+
+    def power_cycled(self) -> None:
+        """The lock byte lives in RAM: after mains return the bank is locked and nothing is latched."""
+        self._lock = RELEASED
+        self._latched = None
+
+    def _snapshot(self, now: float) -> dict[int, int]:
+        raw = {register.offset: register.raw(now) for register in self._registers}
+        return {place: (raw[register.offset] >> shift) & 0xFF for place, (register, shift) in self._bytes.items()}
+
+
+class MemoryBanks:
+    """All banks of one gear, addressed by (bank, location)."""
+
+    def __init__(self, banks: dict[int, MemoryBank]) -> None:
+        self._banks = banks
+
+    def __contains__(self, bank: int) -> bool:
+        return bank in self._banks
+
+    def read(self, bank: int, location: int, now: float) -> int | None:
+        found = self._banks.get(bank)
+        return None if found is None else found.read(location, now)
+
+    def write(self, bank: int, location: int, value: int, now: float) -> int | None:
+        found = self._banks.get(bank)
+        return None if found is None else found.write(location, value, now)
+
+    def reset(self, bank: int, now: float) -> None:
+        """RESET MEMORY BANK: one bank, or with 0 all but bank 0."""
+        for number, found in self._banks.items():
+            if number and bank in (0, number):
+                found.reset(now)
+
+    def power_cycled(self) -> None:
+        for found in self._banks.values():
+            found.power_cycled()

@@ -1,0 +1,224 @@
+"""A street of emulated lamp-posts: D4i gear on a DALI bus (IEC 62386), its supply, and the HAT on a serial port.
+
+A story switches faults on by luminaire number (in the order given) and asks what is true; it reaches the lamps
+themselves only through the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from hil.devices.dali_bus import BusStatistics, DaliBus
+from hil.devices.dali_gear import Gear
+from hil.devices.dali_hat import DaliHat
+from hil.devices.gear_variables import MASK, GearProfile
+from hil.devices.power_curve import PowerCurve
+from hil.devices.power_history import CurvePoint
+from hil.devices.serial_port import SerialPort, Traffic
+
+BusSupply = Literal["gear", "separate", "gateway"]
+OLDEST_REGISTER_WH = 400_000.0
+"""Registers begin somewhere up to here: these lamps have burnt before."""
+INTEGRATED_SUPPLY = 49
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """One luminaire. `power_w` at full light, `min_power_w` at 1 % (by default a tenth); None = not addressed yet."""
+
+    short_address: int | None
+    power_w: float
+    standby_w: float = 0.4
+    min_power_w: float | None = None
+    level: int = 0
+
+
+class Street:
+    """Gear, bus, HAT and port, built inside a running asyncio loop. Times are loop seconds.
+
+    `bus_supply` says what feeds the bus: the gear themselves (as long as one has mains), a supply of its own on
+    permanent mains, or the gateway. With `hat` this bus becomes the next one of an existing HAT, on the port it has.
+    """
+
+    def __init__(
+        self,
+        lamps: Sequence[Lamp],
+        *,
+        seed: int = 0,
+        energy_exponent: int = -1,
+        bus_supply: BusSupply = "separate",
+        link: Path | None = None,
+        traffic: Traffic | None = None,
+        profile: GearProfile | None = None,
+        hat: DaliHat | None = None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.bus_supply = bus_supply
+        self.gear = [
+            self._specimen(number, lamp, seed, energy_exponent, profile or GearProfile())
+            for number, lamp in enumerate(lamps)
+        ]
+        self.bus = DaliBus(self.gear, self.loop)
+        self.port: SerialPort | None = None
+        self._supply_on = self._gateway_on = True
+        self._shorted = False
+        if hat is None:
+            hat = DaliHat(self.loop, self._say)
+            self.port = SerialPort(self.loop, hat.receive, link=link, traffic=traffic, seed=seed)
+            self.port.plug()
+        self.hat = hat
+        self.hat.add_bus(self.bus)
+
+    # Faults
+
+    def gear_dead(self, i: int, dead: bool = True) -> None:
+        """Neither answer nor light nor power."""
+        self.gear[i].set_dead(dead, self.loop.time())
+        self._feed_bus()
+
+    def lamp_failed(self, i: int, failed: bool = True) -> None:
+        """No light; the gear answers, keeps its level and says lamp failure."""
+        self.gear[i].set_lamp_failed(failed, self.loop.time())
+
+    def no_answer(self, i: int, silent: bool = True) -> None:
+        """The gear obeys and never answers."""
+        self.gear[i].no_answer = silent
+
+    def late_answer(self, i: int, late_ms: float) -> None:
+        """Each answer comes this much later on the bus (26 to 40 is what the field has seen); 0 ends it."""
+        self.gear[i].late_s = late_ms / 1000.0
+
+    def framing_error(self, i: int, broken: bool = True) -> None:
+        """Its backward frames break the bit timing."""
+        self.gear[i].garbled_answer = broken
+
+    def garbled_lines(self, lines: int = 1) -> None:
+        """Bits flip in the next lines from the HAT."""
+        self._port().garble(lines)
+
+    def transmit_collisions(self, frames: int = 1) -> None:
+        """The next frames meet somebody else's and do not go out (Z)."""
+        self.bus.collide_next = frames
+
+    def unplug(self) -> None:
+        """The cable is pulled: the host's port is gone."""
+        self._port().unplug()
+
+    def plug(self) -> str:
+        """The cable is back, under the same link; returns the new terminal's path."""
+        return self._port().plug()
+
+    def bus_power(self, on: bool) -> None:
+        """The bus loses its voltage (a cut wire, a supply that fails), or has it back."""
+        self._supply_on = on
+        self._feed_bus()
+
+    def bus_short(self, shorted: bool = True) -> None:
+        """The two wires touch."""
+        self._shorted = shorted
+        self._feed_bus()
+
+    def mains(self, on: bool, i: int | None = None) -> None:
+        """The lamps' mains, of all or of one. A separate bus supply has mains of its own."""
+        now = self.loop.time()
+        lamps = self.gear if i is None else [self.gear[i]]
+        if on and self.bus_supply == "gear" and self._supply_on and not self._shorted:
+            self.bus.set_voltage(True)  # their supply comes first: it feeds the bus while they start
+        for one in lamps:
+            one.set_mains(on, now)
+        self._feed_bus()
+
+    def gateway_power(self, on: bool) -> None:
+        """The gateway's own power: takes the bus down only where the gateway feeds it. The HAT is mute meanwhile."""
+        self._gateway_on = on
+        if self.port is not None:
+            self.port.mute = not on
+        self._feed_bus()
+
+    def close(self) -> None:
+        """Takes the port away, at the end."""
+        if self.port is not None:
+            self.port.unplug()
+
+    # Truths
+
+    @property
+    def statistics(self) -> BusStatistics:
+        return self.bus.statistics
+
+    def bus_load(self) -> float:
+        """Share of the time so far in which the bus carried a frame."""
+        return self.statistics.load(self.loop.time())
+
+    def level(self, i: int) -> int:
+        """actualLevel, 0..254; 0 without power."""
+        return self.gear[i].level(self.loop.time())
+
+    def light(self, i: int) -> float:
+        """Share of full light that is really there, 0..1."""
+        return self.gear[i].light(self.loop.time())
+
+    def power_w(self, i: int) -> float:
+        return self.gear[i].power_w(self.loop.time())
+
+    def energy_wh_true(self, i: int) -> float:
+        """The floating-point integral of the lamp's power, counted as its register counts."""
+        return self.gear[i].energy_wh_true(self.loop.time())
+
+    def energy_wh_at(self, i: int, loop_time: float) -> float:
+        """The same at an instant in the past. Raises ValueError for the future, or before the street was built."""
+        now = self.loop.time()
+        if loop_time > now:
+            raise ValueError(
+                f"loop time {loop_time:.3f} s has not come yet (it is {now:.3f} s): ask for a past instant"
+            )
+        self.gear[i].run(now)
+        return self.gear[i].history.energy_wh(loop_time)
+
+    def curve(self, i: int) -> list[CurvePoint]:
+        """Level and power from the start until now, as the corners of a plot."""
+        return self.gear[i].points(self.loop.time())
+
+    def full_power_w(self, i: int) -> float:
+        """What this specimen really draws at full light."""
+        return self.gear[i].history.curve.power_w(254)
+
+    def _specimen(self, number: int, lamp: Lamp, seed: int, energy_exponent: int, profile: GearProfile) -> Gear:
+        rng = random.Random(f"{seed}/gear {number}")
+        min_power_w = lamp.power_w / 10 if lamp.min_power_w is None else lamp.min_power_w
+        return Gear(
+            PowerCurve.seeded(rng, lamp.power_w, lamp.standby_w, min_power_w),
+            self.loop.time(),
+            rng=rng,
+            profile=replace(profile, energy_exponent=energy_exponent, device_types=self._device_types(profile)),
+            short_address=MASK if lamp.short_address is None else lamp.short_address,
+            level=lamp.level,
+            nominal_power_w=lamp.power_w,
+            min_power_w=min_power_w,
+            energy_wh=rng.uniform(0.0, OLDEST_REGISTER_WH),
+        )
+
+    def _device_types(self, profile: GearProfile) -> tuple[int, ...]:
+        own = set(profile.device_types)
+        return tuple(sorted(own | {INTEGRATED_SUPPLY} if self.bus_supply == "gear" else own))
+
+    def _feed_bus(self) -> None:
+        fed = self._supply_on
+        if self.bus_supply == "gear":
+            fed = fed and any(one.powered for one in self.gear)
+        elif self.bus_supply == "gateway":
+            fed = fed and self._gateway_on
+        self.bus.set_voltage(fed, shorted=fed and self._shorted)
+
+    def _port(self) -> SerialPort:
+        if self.port is None:
+            raise ValueError("this bus shares another street's port: pull the cable there")
+        return self.port
+
+    def _say(self, line: bytes) -> None:
+        self._port().write(line)
