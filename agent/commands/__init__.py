@@ -1,0 +1,15 @@
+"""The verbs of the command line, one file each: SUMMARY, add_arguments(parser), and `async run(arguments, clock)`.
+
+A verb's file is imported when the verb is used: `run` must not carry what only `demo` needs.
+"""
+
+VERBS = {
+    "demo": "one accelerated night of an emulated street; shows and saves the result",
+    "run": "the agent: dims, measures, reports, until it is stopped",
+    "check": "validate board and program files; show tonight's times",
+    "schema": "print the JSON Schema of a board or a program, for editors",
+    "emulate": "the devices of a board, emulated, as serial ports",
+    "collect": "the receiving end: MQTT to SQLite, acknowledging what is committed",
+    "bench": "the performance table: each figure beside the bound asked for",
+}
+"""Each verb with its one line of help; the verb's module has the same name."""

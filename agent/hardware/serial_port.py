@@ -27,9 +27,11 @@ class SerialPort(asyncio.Protocol):
         self._lost = lost
         self._closed = False
         self._transport: serial_asyncio_fast.SerialTransport | None = None
+        self.opened = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self.opened.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self._clock.bytes_read(self._real_path, len(data))
@@ -70,6 +72,7 @@ def port_opener(
             raise PortUnavailable(_why(path, error)) from error
         port = SerialPort(path, clock, received, lost)
         await serial_asyncio_fast.connection_for_serial(asyncio.get_running_loop(), lambda: port, device)
+        await port.opened
         return port
 
     return open_port  # type: ignore[return-value]  # a coroutine function's result is awaitable, which is all they need

@@ -1,0 +1,218 @@
+"""The composition root: makes every part of the agent from a board and a program, and keeps them running.
+
+Data flows one way: config -> schedule -> luminaires -> bus -> journal -> upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+from agent.almanac import ZoneAlmanac
+from agent.config import board as boards
+from agent.events import EventLog
+from agent.hardware.serial_port import port_opener
+from agent.interfaces import Clock
+from agent.journal import Journal, JournalError
+from agent.luminaire import LuminaireState
+from agent.luminaire_control import LuminaireControl
+from agent.metering import Metered, Metering
+from agent.recorder import Recorder
+from agent.savings.ledger import LuminaireLedger, StateUnreadable
+from agent.savings.power_model import PowerModel
+from agent.schedule.evaluate import Cache, burning_spans
+from agent.schedule.program import Program
+from agent.supervise import keep_running
+from agent.targets import Targets
+from agent.upstream.mqtt import Broker
+from agent.upstream.reporter import MqttReporter
+from agent.version import __version__
+from drivers import catalogue
+from drivers.dali import conditions
+from drivers.dali.bus import DaliBus
+from drivers.interfaces import DaliInterface
+from protocols.dali import levels
+
+log = logging.getLogger("lichtmast")
+
+
+class Agent:
+    """One gateway's agent. Make it inside `running(...)`, which also ends it cleanly."""
+
+    def __init__(self, board: boards.Board, program: Program, journal: Journal, clock: Clock, board_hash: str) -> None:
+        self._board = board
+        self._clock = clock
+        self._cache = Cache()
+        self._almanac = ZoneAlmanac(board.timezone)
+        self.journal = journal
+        self.recorder = Recorder(journal)
+        self.events = EventLog(self.recorder.append, clock.wall)
+        self._interfaces: dict[str, DaliInterface] = {}
+        self._controls = self._make_controls(program)
+        self.metering = self._make_metering()
+        for control in self._controls.values():
+            control.observer = self.metering
+        self.reporter = self._make_reporter(board_hash)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts every part, each under supervision."""
+        for port, interface in self._interfaces.items():
+            self._supervise(f"DALI interface on {port}", interface.run)
+        for control in self._controls.values():
+            self._supervise(f"control of {control.name}", functools.partial(control.run, self.recorder.commit))
+        self._supervise("metering", self.metering.run)
+        if self.reporter:
+            self._supervise("upstream", self.reporter.run)
+
+    async def stop(self) -> None:
+        """A clean stop: offline is said upstream, the journal is committed, and the lamps are left as they are."""
+        if self.reporter:
+            await self.reporter.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.recorder.changed()
+        await self.recorder.commit()
+
+    def _supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(keep_running(name, part, self._clock, self.events), name=name))
+
+    def _make_controls(self, program: Program) -> dict[str, LuminaireControl]:
+        board = self._board
+        place = (board.latitude, board.longitude)
+        names = [luminaire.name for luminaire in board.luminaires]
+        targets = Targets(names, program, self._almanac, place, board.safe_percent, self._clock, self.events)
+        by_port: dict[str, list[boards.Bus]] = {}
+        for bus in board.buses:
+            by_port.setdefault(bus.port, []).append(bus)
+        controls = {}
+        for port, buses in by_port.items():
+            interface = self._make_interface(port, buses)
+            for bus in buses:
+                lamps = [
+                    LuminaireState(lamp.name, lamp.short_address) for lamp in board.luminaires if lamp.bus == bus.name
+                ]
+                if not lamps:
+                    continue
+                controls[bus.name] = LuminaireControl(
+                    bus.name,
+                    DaliBus(interface, bus.channel),
+                    lamps,
+                    targets.now,
+                    levels.level_of(board.safe_percent),
+                    self._clock,
+                    self.events,
+                )
+        return controls
+
+    def _make_interface(self, port: str, buses: Sequence[boards.Bus]) -> DaliInterface:
+        by_channel = {bus.channel: bus.name for bus in buses}
+
+        def hears(condition: str, channel: int, text: str) -> None:
+            self._hear(condition, [by_channel[channel]] if channel in by_channel else list(by_channel.values()), text)
+
+        driver = catalogue.load(buses[0].interface)
+        interface: DaliInterface = driver(port_opener(port, self._clock), self._clock, hears, tuple(by_channel))
+        self._interfaces[port] = interface
+        return interface
+
+    def _hear(self, condition: str, bus_names: Sequence[str], text: str) -> None:
+        """What an interface says of its buses: an event each; and after trouble every lamp is told its level again."""
+        for name in bus_names:
+            if condition == conditions.LOST:
+                self.events.begin("communicationFailure", name, text)
+            elif condition == conditions.UNPOWERED:
+                self.events.begin("supplyLoss", name, text)
+            elif condition == conditions.CONNECTED:
+                self.events.end("communicationFailure", name, text)
+            else:
+                self.events.end("supplyLoss", name, text)
+            if condition in (conditions.CONNECTED, conditions.POWERED) and name in self._controls:
+                self._controls[name].tell_again()
+
+    def _make_metering(self) -> Metering:
+        board = self._board
+        control_power_w = board.gateway_power_w + sum(bus.supply_power_w for bus in board.buses)
+        declared = {luminaire.name: luminaire for luminaire in board.luminaires}
+        metered = [
+            Metered(control, luminaire, self._ledger(declared[luminaire.name]))
+            for control in self._controls.values()
+            for luminaire in control.luminaires
+        ]
+        control_from = self.journal.state("control_from")
+        return Metering(
+            metered,
+            control_power_w,
+            control_from if isinstance(control_from, int) else None,
+            self.recorder,
+            self._clock,
+            self.events,
+        )
+
+    def _ledger(self, declared: boards.Luminaire) -> LuminaireLedger:
+        model = PowerModel(declared.power_w, declared.min_power_w, declared.standby_w)
+        state = self.journal.state(f"ledger:{declared.name}")
+        if isinstance(state, dict):
+            try:
+                return LuminaireLedger.from_state(state, declared.name, model, self._burning_spans)
+            except StateUnreadable as error:
+                self.events.note("ledgerUnreadable", declared.name, str(error))
+        return LuminaireLedger(declared.name, model, self._burning_spans)
+
+    def _burning_spans(self, start: float, end: float) -> list[tuple[float, float]]:
+        board = self._board
+        on, off = board.baseline.on, board.baseline.off
+        return burning_spans(on, off, self._almanac, board.latitude, board.longitude, start, end, self._cache)
+
+    def _make_reporter(self, board_hash: str) -> MqttReporter | None:
+        board, upstream = self._board, self._board.upstream
+        if upstream is None:
+            return None
+
+        def on_change(there: bool, text: str) -> None:
+            (self.events.end if there else self.events.begin)("brokerAway", "gateway", text)
+
+        birth = {
+            "version": __version__,
+            "board": board_hash,
+            "name": board.name,
+            "latitude": board.latitude,
+            "longitude": board.longitude,
+            "luminaires": [luminaire.name for luminaire in board.luminaires],
+        }
+        broker = Broker(upstream.host, upstream.port, board.gateway, upstream.keepalive_s)
+        return MqttReporter(self.journal, broker, board.gateway, birth, self._clock, on_change)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    board: boards.Board, program: Program, state: Path, clock: Clock, board_hash: str
+) -> AsyncIterator[Agent]:
+    """The agent, started; stopped cleanly at the end. `state` is the folder of its journal."""
+    journal = await _open_journal(state, board.gateway, clock)
+    try:
+        agent = Agent(board, program, journal, clock, board_hash)
+        agent.start()
+        try:
+            yield agent
+        finally:
+            await agent.stop()
+    finally:
+        await journal.close()
+
+
+async def _open_journal(state: Path, gateway: str, clock: Clock) -> Journal:
+    """The journal in its folder; where that cannot be had, one that lasts until the restart: the lamps must burn."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        return await Journal.open(state / f"{gateway}.journal", gateway, clock)
+    except (JournalError, OSError) as error:
+        spare = Path(tempfile.mkdtemp(prefix="lichtmast-"))
+        log.error("%s; records are kept in %s until then", error, spare)
+        return await Journal.open(spare / f"{gateway}.journal", gateway, clock)

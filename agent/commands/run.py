@@ -1,0 +1,53 @@
+"""`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+from agent.app import running
+from agent.config.last_good import LastGood
+from agent.interfaces import Clock
+
+log = logging.getLogger("lichtmast")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help="the board file of this gateway")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
+        metavar="DIR",
+        help="the folder of the journal and the last good board (default: $STATE_DIRECTORY, or ./state)",
+    )
+    parser.add_argument("--program", help="another program than the board's: a ready one's name, or a file")
+
+
+async def run(arguments: argparse.Namespace, clock: Clock) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    try:
+        await run_until(stop, arguments, clock)
+    finally:
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(signal_number)
+    return 0
+
+
+async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock) -> None:
+    """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used."""
+    config = LastGood(arguments.state).load(arguments.board, arguments.program)
+    async with running(config.board, config.program, arguments.state, clock, config.content_hash) as agent:
+        if config.refused:
+            agent.events.begin("invalidConfig", "gateway", config.refused)
+        log.info(
+            "%s: %d luminaires, program %s", config.board.gateway, len(config.board.luminaires), config.program.name
+        )
+        await stop.wait()

@@ -1,0 +1,63 @@
+"""What the agent knows of one luminaire: where its gear should be, what it last said, and whether it can burn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from protocols.dali import addresses
+from protocols.dali.addresses import Address
+
+SILENT_AFTER = 3
+"""Queries in a row without an answer, after which the gear counts as gone: one lost answer is no failure."""
+
+
+class StatusBit:
+    """QUERY STATUS (IEC 62386-102 clause 11.5.2)."""
+
+    GEAR_FAILURE = 0x01
+    LAMP_FAILURE = 0x02
+    LAMP_ON = 0x04
+    LIMIT_ERROR = 0x08
+    FADE_RUNNING = 0x10
+    RESET_STATE = 0x20
+    NO_SHORT_ADDRESS = 0x40
+    POWER_CYCLE_SEEN = 0x80
+
+
+@dataclass
+class LuminaireState:
+    """One luminaire's state in memory.
+
+    `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
+    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer.
+    """
+
+    name: str
+    short_address: int
+    address: Address = field(init=False)
+    commanded: int | None = None
+    verify_at: float | None = None
+    mismatches: int = 0
+    fade_code: int | None = None
+    level_limits: tuple[int, int] | None = None
+    fail_safe_checked: bool = False
+    status: int | None = None
+    last_answer_at: float | None = None
+    last_well_at: float | None = None
+    answers: bool = True
+    lamp_failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.address = addresses.short(self.short_address)
+
+    @property
+    def can_burn(self) -> bool:
+        """Whether the lamp is available: its gear answers and reports no lamp failure."""
+        return self.answers and not self.lamp_failed
+
+    def forget_what_it_shows(self) -> None:
+        """After any trouble on the bus: its level must be told again, and its fail-safe levels looked at."""
+        self.commanded = None
+        self.fade_code = None
+        self.verify_at = None
+        self.fail_safe_checked = False

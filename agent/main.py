@@ -1,0 +1,73 @@
+"""The command `lichtmast`: finds the verb, gives it a clock, and turns errors into one sentence and an exit code.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from agent.clock import MachineClock
+from agent.commands import VERBS
+from agent.config.problems import ConfigError
+from agent.version import __version__
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+
+
+class WrongUse(Exception):
+    """What the user asked for cannot be; the text says what to write instead."""
+
+
+def verb_module(verb: str) -> ModuleType:
+    """The file of a verb."""
+    return importlib.import_module(f"agent.commands.{verb}")
+
+
+def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The whole parser, but only the asked verb's own arguments: the others' files are not imported."""
+    parser = argparse.ArgumentParser(prog="lichtmast", description="The open edge agent for smart lamp-posts.")
+    parser.add_argument("--version", action="version", version=f"lichtmast {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks, and say more while working")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for verb, summary in VERBS.items():
+        sub_parser = verbs.add_parser(verb, help=summary, description=summary)
+        if verb == asked:
+            verb_module(verb).add_arguments(sub_parser)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code."""
+    arguments = parser_for(argv).parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s" if arguments.debug else "%(message)s",
+    )
+    try:
+        code: int = asyncio.run(verb_module(arguments.verb).run(arguments, MachineClock()))
+    except (ConfigError, WrongUse) as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_USE
+    except KeyboardInterrupt:
+        return DONE
+    except BrokenPipeError:
+        return FAILED
+    except Exception as error:
+        if arguments.debug:
+            raise
+        sys.stderr.write(f"lichtmast {arguments.verb} failed: {error} (--debug shows where)\n")
+        return FAILED
+    return code
+
+
+def command() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""Reads each gear's energy register every quarter of an hour, and turns the readings into the record of what was saved.
+
+Each reading carries its own time; the ledger (agent/savings/) shares them out over UTC quarters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agent.events import EventLog
+from agent.interfaces import Clock
+from agent.luminaire import LuminaireState
+from agent.luminaire_control import LuminaireControl
+from agent.recorder import Recorder
+from agent.savings.control import control_intervals
+from agent.savings.intervals import QUARTER_S, quarter_start
+from agent.savings.ledger import LuminaireLedger
+from drivers.errors import DriverError
+from protocols.dali import memory_banks, sequences
+from protocols.errors import ConversationFailed
+
+log = logging.getLogger("lichtmast")
+
+READING_TAKES_S = 1.0
+"""More than six bytes take to be read, with whatever may pass in between."""
+MOST_POWER_W = 1000.0
+"""More than any luminaire draws: what bounds how far a register can count during one reading."""
+
+
+class Reading(NamedTuple):
+    """A register as read: Wh, its resolution in Wh, and when (Unix seconds)."""
+
+    at: float
+    energy_wh: float
+    resolution_wh: float
+
+
+class Metered(NamedTuple):
+    """A luminaire with its place and its ledger."""
+
+    control: LuminaireControl
+    luminaire: LuminaireState
+    ledger: LuminaireLedger
+
+
+class Metering:
+    """The readings of all buses. Hears from the control what the lamps were told (LuminaireObserver).
+
+    `control_power_w` is what gateway and bus supplies draw; `control_from` the first quarter (Unix seconds) that is not
+    yet recorded of it, from the state of the process before.
+    """
+
+    def __init__(
+        self,
+        metered: Sequence[Metered],
+        control_power_w: float,
+        control_from: int | None,
+        recorder: Recorder,
+        clock: Clock,
+        events: EventLog,
+    ) -> None:
+        self._metered = {entry.luminaire.name: entry for entry in metered}
+        self._control_power_w = control_power_w
+        self._control_from = control_from
+        self._recorder = recorder
+        self._clock = clock
+        self._events = events
+        self._exponents: dict[str, int] = {}
+        self._untold: dict[str, tuple[int, float]] = {}
+        recorder.add_state(self.state)
+
+    def state(self) -> Mapping[str, object]:
+        """What a new process needs to go on, by name."""
+        states: dict[str, object] = {f"ledger:{name}": entry.ledger.to_state() for name, entry in self._metered.items()}
+        states["control_from"] = self._control_from
+        return states
+
+    def level(self, name: str, level: int, fade_s: float) -> None:
+        """The lamp was told this level, now. While the clock cannot be believed there is no time to write it to."""
+        if self._clock.valid():
+            self._metered[name].ledger.level(self._clock.wall(), level, fade_s)
+            self._recorder.changed()
+        else:
+            self._untold[name] = (level, fade_s)
+
+    def available(self, name: str, since: float | None, *, available: bool) -> None:
+        """The lamp can burn, or cannot, since that time (None: it was never seen otherwise)."""
+        if self._clock.valid():
+            self._metered[name].ledger.available(self._clock.wall() if since is None else since, available)
+            self._recorder.changed()
+
+    async def run(self) -> None:
+        """A sweep now, then one at the beginning of each quarter, for ever."""
+        while True:
+            await self.sweep()
+            await self._clock.sleep(QUARTER_S - self._clock.wall() % QUARTER_S)
+
+    async def sweep(self) -> None:
+        """Reads every luminaire once, bus beside bus, and records what is complete by then."""
+        if not self._clock.valid():
+            return
+        for name, (level, fade_s) in self._untold.items():
+            self._metered[name].ledger.level(self._clock.wall(), level, fade_s)
+        self._untold.clear()
+        by_bus: dict[str, list[Metered]] = {}
+        for entry in self._metered.values():
+            by_bus.setdefault(entry.control.name, []).append(entry)
+        await asyncio.gather(*(self._sweep_bus(entries) for entries in by_bus.values()))
+        self._close_quarters()
+        await self._recorder.commit()
+
+    async def _sweep_bus(self, entries: Sequence[Metered]) -> None:
+        for entry in entries:
+            try:
+                await entry.control.poll_status(entry.luminaire)
+                await self._read(entry)
+            except DriverError as error:
+                log.debug("readings of %s: %s", entry.control.name, error)
+                return
+
+    async def _read(self, entry: Metered) -> None:
+        name = entry.luminaire.name
+        if not entry.luminaire.answers:
+            return
+        reading = await self._read_register(entry)
+        if reading is None:
+            return
+        if not entry.ledger.is_plausible(*reading):
+            # A reading that was disturbed on the bus looks like this too; a new register says the same twice.
+            reading = await self._read_register(entry) or reading
+        for anomaly in entry.ledger.reading(*reading):
+            self._events.note(anomaly.name, name, anomaly.text)
+        self._recorder.append(
+            "reading",
+            {
+                "luminaire": name,
+                "at": reading.at,
+                "energy_wh": reading.energy_wh,
+                "resolution_wh": reading.resolution_wh,
+                "level": entry.luminaire.commanded,
+                "status": entry.luminaire.status,
+            },
+        )
+
+    async def _read_register(self, entry: Metered) -> Reading | None:
+        luminaire = entry.luminaire
+        exponent = self._exponents.get(luminaire.name)
+        if exponent is None:
+            offset = memory_banks.ACTIVE_ENERGY.scale_offset
+            found = await entry.control.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
+            if not isinstance(found, int):
+                why = str(found) if isinstance(found, ConversationFailed) else "its scale byte is not valid"
+                text = f"{luminaire.name} has no energy register that can be read ({why}): its figures are modelled"
+                self._events.begin("noEnergyRegister", luminaire.name, text)
+                return None
+            self._events.end("noEnergyRegister", luminaire.name, f"{luminaire.name} reports its energy")
+            exponent = self._exponents[luminaire.name] = found
+        resolution_wh = 10.0**exponent
+        most_counts = math.ceil(MOST_POWER_W * READING_TAKES_S / 3600.0 / resolution_wh)
+        register = await entry.control.converse(luminaire, sequences.read_energy(luminaire.address, most_counts))
+        if isinstance(register, ConversationFailed) or register.count is None:
+            return None
+        # The counted value is exact; rounding keeps what 0.1 cannot say out of the record.
+        energy_wh = round(register.count * resolution_wh, max(0, -exponent))
+        return Reading(self._clock.wall(), energy_wh, resolution_wh)
+
+    def _close_quarters(self) -> None:
+        now = self._clock.wall()
+        for entry in self._metered.values():
+            for interval in entry.ledger.close(now):
+                self._recorder.append("interval", interval.body())
+        if self._control_from is None:
+            self._control_from = quarter_start(now)
+        for used in control_intervals(self._control_power_w, self._control_from, now):
+            self._recorder.append("control", used.body())
+            self._control_from = used.start + used.duration_s
