@@ -136,13 +136,17 @@ def _as_text(result: Checked) -> list[str]:
         )
         return lines
     power_w = sum(luminaire.power_w for luminaire in board.luminaires)
-    lines.append(f"  {board.name} (gateway {board.gateway}): {len(board.luminaires)} luminaires, {power_w:g} W")
+    lines.append(f"  {board.name} (gateway {board.gateway}): {_luminaires(len(board.luminaires))}, {power_w:g} W")
     for bus in board.buses:
         count = sum(luminaire.bus == bus.name for luminaire in board.luminaires)
-        lines.append(f"  bus {bus.name}: {bus.interface} at {bus.port}, channel {bus.channel}, {count} luminaires")
+        lines.append(f"  bus {bus.name}: {bus.interface} at {bus.port}, channel {bus.channel}, {_luminaires(count)}")
     lines.extend(_night_text(program, board, result.night))
     lines.append(f"  {_DEAD_GATEWAY[board.bus_supply]}")
     return lines
+
+
+def _luminaires(count: int) -> str:
+    return "1 luminaire" if count == 1 else f"{count} luminaires"
 
 
 def _night_text(program: Program, board: Board, found: Night | None) -> list[str]:

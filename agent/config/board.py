@@ -97,7 +97,7 @@ def read_board(document: Document, interfaces: Collection[str] = tuple(CATALOGUE
     check_luminaires(document, rows["luminaire"], rows["bus"])
     for row in rows["baseline"]:
         check_period(document, row)
-    upstream = _upstream(document, rows["upstream"][0]) if "upstream" in document.root and rows["upstream"] else None
+    upstream = _upstream(document, rows["upstream"][0]) if rows["upstream"] else None
     document.refuse()
     board = rows["board"][0]
     baseline = rows["baseline"][0]

@@ -52,7 +52,7 @@ class Key:
             return " or ".join(f'"{choice}"' for choice in self.choices)
         phrase = self.type.value
         if self.low is not None and self.high is not None:
-            phrase += f" from {self.low:g} to {self.high:g}"
+            phrase = f"{self.low:g}" if self.low == self.high else f"{phrase} from {self.low:g} to {self.high:g}"
         return phrase + (f", such as {self.example}" if self.example else "")
 
 
@@ -124,7 +124,9 @@ def _rows(document: Document, table: Table) -> list[Row]:
         if table.required:
             document.report((), f"there is no {table.header}: add one ({table.meaning})")
             return []
-        return [] if table.many else [_row(document, table, (), {})]
+        # A table that is left out stands for its defaults, where it has them.
+        complete = not table.many and all(key.default is not REQUIRED for key in table.keys)
+        return [_row(document, table, (), {})] if complete else []
     found = document.root[table.name]
     if table.many:
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
