@@ -60,11 +60,12 @@ class LevelHistory:
         self.levels.append(LevelStep(at, start_level, level, fade_s))
 
     def add_availability(self, at: float, available: bool, power_w: float | None) -> None:
-        """Appends a change of availability; a time before the newest change counts as that one's."""
-        step = AvailabilityStep(max([at, *(last.at for last in self.availability[-1:])]), available, power_w)
+        """Appends a change of availability; at or before the newest change, it takes that one's place."""
+        if self.availability and at <= self.availability[-1].at:
+            at = self.availability.pop().at
         previous = self.availability[-1] if self.availability else AvailabilityStep(at, True, None)
         if (available, power_w) != (previous.available, previous.power_w):
-            self.availability.append(step)
+            self.availability.append(AvailabilityStep(at, available, power_w))
 
     def energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         """The model's energy between two instants."""
