@@ -54,7 +54,7 @@ class Journal:
         self._cursor = file.cursor
         self._acknowledged: list[tuple[int, int]] = []  # beyond a hole, sorted, not overlapping
         self._writing = asyncio.Lock()
-        self.grown = asyncio.Event()  # set by each commit that wrote records; whoever waits for it clears it
+        self.news = asyncio.Event()  # set by new records and by acknowledgements; whoever waits for it clears it
         self.damage: dict[str, object] | None = None  # body of the event that says a damaged file was set aside
 
     @classmethod
@@ -191,7 +191,7 @@ class Journal:
             if self._ready_state.get(name) == text:
                 del self._ready_state[name]
         if entries:
-            self.grown.set()
+            self.news.set()
 
     async def _replace(self, damage: DamagedJournal) -> None:
         """The file turned out to be damaged while open: sets it aside and goes on in a new one, of a new epoch."""
@@ -248,6 +248,7 @@ class Journal:
                 break
             self._cursor = max(self._cursor, covering[0][1])
         self._acknowledged = [span for span in self._acknowledged if span[1] > self._cursor]
+        self.news.set()
 
     def acknowledged_through(self, seq: int) -> int | None:
         """The end of the acknowledged range that holds this sequence number; None = not acknowledged."""

@@ -1,0 +1,87 @@
+"""The receiving end: journal records by MQTT into a store, acknowledged once they are committed, and not before."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.centre.store import Store, StoreError
+from agent.interfaces import Clock
+from agent.upstream import payloads
+from agent.upstream.mqtt import Broker, Link, Message, Session
+
+
+class Received(NamedTuple):
+    """What became of one message. Where `problem` is set, nothing of it was stored or acknowledged."""
+
+    gateway: str
+    new: int = 0
+    repeated: int = 0  # stored before: sent again because an acknowledgement came late, or not at all
+    doubled: int = 0  # another record about the same luminaire and quarter: kept, but counted only once
+    problem: str | None = None
+
+
+async def collect(
+    broker_host: str,
+    broker_port: int,
+    store_path: Path | str,
+    clock: Clock,
+    *,
+    client_id: str = "lichtmast-collect",
+    keepalive_s: int = 60,
+    on_batch: Callable[[Received], None] | None = None,
+    on_change: Callable[[bool, str], None] | None = None,
+    chance: random.Random | None = None,
+) -> None:
+    """Endless; cancel it. `on_batch` hears what became of each message, `on_change` once that the broker is away and
+    once that it is back. The broker keeps messages for `client_id` while this is away. Raises StoreError at the start;
+    later trouble with the store is told to `on_batch`, and the gateway sends again."""
+    tell_batch, tell_change = on_batch or _ignore_batch, on_change or _ignore_change
+    loop = asyncio.get_running_loop()
+    broker = Broker(broker_host, broker_port, client_id, keepalive_s, clean_session=False)
+    link = Link(broker, clock, tell_change, chance=chance)
+    with ThreadPoolExecutor(1, thread_name_prefix="store") as thread:
+        store = await loop.run_in_executor(thread, Store, Path(store_path))
+
+        async def receive(session: Session) -> None:
+            await session.subscribe(payloads.topic("+", "records"))
+            link.established()
+            async for message in session.messages():
+                try:
+                    batch = _decoded(message)
+                    stored = await loop.run_in_executor(thread, store.write, *batch, clock.wall())
+                except (payloads.PayloadError, StoreError) as error:
+                    tell_batch(Received(_gateway(message), problem=str(error)))
+                    continue
+                acknowledgement = payloads.encode_acknowledgement(
+                    batch.epoch, payloads.ranges_of(record.seq for record in batch.records)
+                )
+                tell_batch(Received(batch.gateway, *stored))
+                await session.publish(payloads.topic(batch.gateway, "ack"), acknowledgement)
+
+        try:
+            await link.run(receive)
+        finally:
+            await loop.run_in_executor(thread, store.close)
+
+
+def _decoded(message: Message) -> payloads.Batch:
+    batch = payloads.decode_records(message.payload)
+    # The topic is what the broker's access list guards: a gateway speaks for itself only.
+    if batch.gateway != _gateway(message):
+        raise payloads.PayloadError(f"The records are of gateway {batch.gateway}, their topic is {message.topic}.")
+    return batch
+
+
+def _gateway(message: Message) -> str:
+    return message.topic.split("/")[2]
+
+
+def _ignore_batch(_: Received) -> None: ...
+
+
+def _ignore_change(_: bool, __: str) -> None: ...

@@ -1,0 +1,178 @@
+"""The gateway's end of the wire: sends the journal by MQTT and moves its cursor as collectors acknowledge.
+
+A broker's PUBACK is not delivery: brokers lose what they have acknowledged when they are killed, or when a queue is
+full. So a batch counts as delivered only once a collector names its sequence numbers in an acknowledgement of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping
+
+from agent.interfaces import Clock
+from agent.journal import Journal, Record
+from agent.upstream import payloads
+from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
+from protocols import senml
+
+BATCH_RECORDS = 50
+WINDOW_BATCHES = 4
+"""Batches on their way at once: what is sent again where nobody acknowledges."""
+
+FIRST_ACK_WAIT_S = 60.0
+LONGEST_ACK_WAIT_S = 900.0
+"""A collector that is away is asked again after 1, 2, 4 ... and then every 15 minutes: bytes cost on a metered SIM."""
+
+
+class MqttReporter:
+    """Sends one journal to one broker. `run` in a task; `stop` ends it with an offline state.
+
+    `birth` holds what the gateway is (version, board, luminaires ...): wire, gateway and epoch are added.
+    `on_change(True or False, sentence)` is called once when the broker is away and once when it is back.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        broker: Broker,
+        gateway: str,
+        birth: Mapping[str, object],
+        clock: Clock,
+        on_change: Callable[[bool, str], None],
+        *,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._journal, self._gateway, self._birth, self._clock = journal, gateway, dict(birth), clock
+        self._link = Link(broker, clock, on_change, will=lambda: self._state(online=False), chance=chance)
+        self._session: Session | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._ack_wait_s = FIRST_ACK_WAIT_S
+        self.sent = 0  # records published, repetitions included
+        self.repeated = 0  # of these, published before by this process
+
+    async def run(self) -> None:
+        """Endless, until `stop`. Raises JournalError where the journal cannot be read."""
+        self._running = asyncio.ensure_future(self._link.run(self._run_session))
+        try:
+            await asyncio.shield(self._running)
+        except asyncio.CancelledError:
+            if not self._running.cancelled():  # we are cancelled, not stopped
+                self._running.cancel()
+                await asyncio.gather(self._running, return_exceptions=True)
+                raise
+
+    async def stop(self) -> None:
+        """Publishes the offline state where there is a connection, disconnects, and lets `run` return."""
+        if self._session is not None:
+            # Where it does not get through, the will says it.
+            with contextlib.suppress(LinkLost, TimeoutError):
+                await self._clock.wait_for(self._publish_state(self._session, online=False), GOODBYE_S)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run_session(self, session: Session) -> None:
+        self._session = session
+        try:
+            await until_one_ends(self._receive(session), self._send(session))
+        finally:
+            self._session = None
+
+    async def _receive(self, session: Session) -> None:
+        async for message in session.messages():
+            try:
+                acknowledgement = payloads.decode_acknowledgement(message.payload)
+            except payloads.PayloadError:
+                continue  # not from a collector of ours: what it means to say, the next time-out settles
+            await self._journal.acknowledge(acknowledgement.ranges, acknowledgement.epoch)
+
+    async def _send(self, session: Session) -> None:
+        journal = self._journal
+        epoch, published_depth = "", 0
+        sent: list[tuple[int, int]] = []  # batches on their way
+        after = newest = 0  # the last sequence number sent; the newest ever sent on this connection
+        deadline = 0.0
+        while True:
+            if epoch != journal.epoch:  # at the start, and where a damaged journal was replaced
+                epoch, sent, after, newest = journal.epoch, [], journal.cursor, journal.cursor
+                published_depth = await self._introduce(session)
+            cursor = journal.cursor
+            journal.news.clear()
+            sent = [span for span in sent if journal.acknowledged_through(span[1]) is None]
+            # While nobody acknowledges, one batch asks as well as four.
+            window = WINDOW_BATCHES if self._ack_wait_s == FIRST_ACK_WAIT_S else 1
+            while len(sent) < window and (batch := await self._next_batch(max(after, journal.cursor))):
+                if epoch != journal.epoch:
+                    break
+                if after <= journal.cursor:  # nothing was on its way
+                    deadline = self._clock.monotonic() + self._ack_wait_s
+                after = batch[-1].seq
+                sent.append((batch[0].seq, after))
+                self.sent += len(batch)
+                self.repeated += sum(record.seq <= newest for record in batch)
+                newest = max(newest, after)
+                payload = payloads.encode_records(self._gateway, epoch, batch)
+                await session.publish(payloads.topic(self._gateway, "records"), payload)
+            if not journal.depth and published_depth:
+                published_depth = await self._publish_state(session, online=True)
+            try:
+                if after > journal.cursor:
+                    await self._clock.wait_for(journal.news.wait(), deadline - self._clock.monotonic())
+                else:
+                    await journal.news.wait()
+            except TimeoutError:
+                # Nobody has committed these, whatever the broker says: all after the cursor again.
+                self._ack_wait_s = min(LONGEST_ACK_WAIT_S, 2 * self._ack_wait_s)
+                sent, after = [], journal.cursor
+            if journal.cursor > cursor:
+                self._ack_wait_s = FIRST_ACK_WAIT_S
+                deadline = self._clock.monotonic() + self._ack_wait_s
+
+    async def _next_batch(self, after: int) -> list[Record]:
+        """The next records that may travel together, without those that are acknowledged already."""
+        while True:
+            records = await self._journal.read_after(after, BATCH_RECORDS)
+            if not records:
+                return []
+            settled = self._journal.acknowledged_through(records[0].seq)
+            if settled is None:
+                break
+            after = settled
+        rows: list[tuple[int, str, dict[str, object], bool]] = list(records)
+        return [
+            record
+            for record in records[: senml.leading_run(rows)]
+            if self._journal.acknowledged_through(record.seq) is None
+        ]
+
+    async def _introduce(self, session: Session) -> int:
+        """What a new connection begins with; returns the depth that the state names."""
+        birth = {**self._birth, "wire": payloads.WIRE, "gateway": self._gateway, "epoch": self._journal.epoch}
+        await session.subscribe(payloads.topic(self._gateway, "ack"))
+        await session.publish(payloads.topic(self._gateway, "birth"), payloads.encode_facts(birth), retain=True)
+        depth = await self._publish_state(session, online=True)
+        self._link.established()
+        return depth
+
+    async def _publish_state(self, session: Session, *, online: bool) -> int:
+        depth = self._journal.depth
+        await session.publish(*self._state(online=online), retain=True)
+        return depth
+
+    def _state(self, *, online: bool) -> tuple[str, bytes]:
+        """Topic and payload. In the will, the time is that of the connection."""
+        journal = self._journal
+        facts: dict[str, object] = {
+            "wire": payloads.WIRE,
+            "gateway": self._gateway,
+            "state": "online" if online else "offline",
+            "time": self._clock.wall(),
+            "clock_valid": self._clock.valid(),
+            "epoch": journal.epoch,
+            "depth": journal.depth,
+            "first": journal.cursor + 1,
+            "last": journal.last,
+        }
+        return payloads.topic(self._gateway, "state"), payloads.encode_facts(facts)
