@@ -14,7 +14,16 @@ from math import isnan
 from typing import Any
 
 from agent.savings.full_power import FullPower
-from agent.savings.intervals import QUARTER_S, Anomaly, BurningSpans, Interval, Quality, overlap_s, quarter_start
+from agent.savings.intervals import (
+    QUARTER_S,
+    Anomaly,
+    BurningSpans,
+    FullPowerSource,
+    Interval,
+    Quality,
+    overlap_s,
+    quarter_start,
+)
 from agent.savings.level_history import AvailabilityStep, LevelHistory, LevelStep
 from agent.savings.power_model import PowerModel
 
@@ -61,12 +70,19 @@ class LuminaireLedger:
     """
 
     def __init__(
-        self, name: str, model: PowerModel, burning_spans: BurningSpans, longest_wait_s: float = LONGEST_WAIT_S
+        self,
+        name: str,
+        model: PowerModel,
+        burning_spans: BurningSpans,
+        longest_wait_s: float = LONGEST_WAIT_S,
+        baseline_power: FullPowerSource = "measured",
     ) -> None:
+        """`baseline_power`: "declared" keeps the baseline at the model's full power whatever is metered."""
         self.name = name
         self._declared = model
         self._burning_spans = burning_spans
         self._longest_wait_s = longest_wait_s
+        self._baseline_power = baseline_power
         self._history = LevelHistory(model.min_level)
         self._full_power = FullPower(model.full_power_w)
         self._open_start: int | None = None
@@ -180,12 +196,13 @@ class LuminaireLedger:
         model: PowerModel,
         burning_spans: BurningSpans,
         longest_wait_s: float = LONGEST_WAIT_S,
+        baseline_power: FullPowerSource = "measured",
     ) -> LuminaireLedger:
         """Goes on where `to_state` stood; the last known level is taken to have been kept since.
 
         Raises StateUnreadable where the state is damaged or of another version.
         """
-        ledger = cls(name, model, burning_spans, longest_wait_s)
+        ledger = cls(name, model, burning_spans, longest_wait_s, baseline_power)
         try:
             if state["version"] != STATE_VERSION:
                 raise ValueError(f"version {state['version']}")
@@ -246,19 +263,22 @@ class LuminaireLedger:
         end_wh = self._sum_wh(end)
         actual_wh = round(round(end_wh, DECIMALS) - round(self._sum_wh(start), DECIMALS), DECIMALS)
         available = self._history.available_spans(start, end)
-        burning_s = sum(overlap_s(*span, *burning) for span in available for burning in self._burning_spans(start, end))
+        burning = self._burning_spans(start, end)
+        burning_s = sum(overlap_s(*one, *other) for one in available for other in burning)
+        measured = self._baseline_power == "measured" and self._full_power.source == "measured"
+        full_power_w = self._full_power.power_w if measured else self._declared.full_power_w
         metered_s = sum(overlap_s(a.at, b.at, start, end) for a, b in pairwise(self._knots) if b.metered)
         interval = Interval(
             luminaire=self.name,
             start=start,
             duration_s=end - start,
             actual_wh=actual_wh,
-            baseline_wh=round(self._full_power.power_w * burning_s / 3600, DECIMALS),
+            baseline_wh=round(full_power_w * burning_s / 3600, DECIMALS),
             quality=self._quality(start, end, metered_s),
             coverage=round(metered_s / (end - start), 4),
             available_s=round(sum(b - a for a, b in available), DECIMALS),
-            full_power_w=round(self._full_power.power_w, DECIMALS),
-            full_power_source=self._full_power.source,
+            full_power_w=round(full_power_w, DECIMALS),
+            full_power_source="measured" if measured else "declared",
         )
         self._freeze(end, end_wh)
         return interval

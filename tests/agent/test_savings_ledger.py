@@ -262,6 +262,16 @@ def test_full_power_is_the_boards_until_half_an_hour_was_metered() -> None:
     assert intervals[-1].baseline_wh == pytest.approx(7.0, rel=0.01)
 
 
+def test_a_board_that_declares_its_baseline_keeps_it() -> None:
+    lamp = TrueLamp([Command(START, 254, 0)], real_curve(28.0, 2.5, 0.4, 0.0), START, START + 7200, 0.1)
+    ledger = LuminaireLedger("lamp", MODEL, always_burning, baseline_power="declared")
+    ledger.level(START, 254)
+    intervals = [one for index in range(6) for one in read(ledger, lamp, START + index * QUARTER + 3)]
+    assert {(one.full_power_source, one.full_power_w, one.baseline_wh) for one in intervals} == {
+        ("declared", 25.0, 6.25)
+    }
+
+
 def test_full_power_is_not_learnt_from_a_coarse_register_a_fade_or_a_failed_lamp() -> None:
     for resolution_wh, commands, dead in [
         (1.0, [Command(START, 254, 0)], False),  # 30 Wh in steps of 1 Wh: too coarse
