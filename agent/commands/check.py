@@ -37,8 +37,8 @@ class Night:
     changes: list[Change]
 
     def local(self, change: Change) -> str:
-        """The change's time by the local clock."""
-        return time.strftime("%H:%M", time.gmtime(change.unix + self.almanac.utc_offset_s(change.unix)))
+        """The change's time by the local clock, to the nearest minute."""
+        return time.strftime("%H:%M", time.gmtime(change.unix + 30 + self.almanac.utc_offset_s(change.unix)))
 
 
 @dataclass

@@ -1,0 +1,261 @@
+"""What a program asks for: a year, its traps (June, the wrap, summer time, poles), and that only time matters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.almanac import UnknownTimezone, ZoneAlmanac
+from agent.config.program import load_program
+from agent.schedule.civil import date_of_day
+from agent.schedule.evaluate import Cache, burning_seconds, night, target
+from agent.schedule.program import MarkError, Program, Step, mark_text, parse_mark
+
+NL = ZoneAlmanac("Europe/Amsterdam")
+EINDHOVEN = (51.44, 5.47)
+DE_BILT = (52.10, 5.18)
+D60 = load_program("d60")
+
+
+def local(text: str, almanac: ZoneAlmanac = NL) -> float:
+    """Unix time of "2026-01-15 22:00" on local clocks."""
+    moment = datetime.fromisoformat(text)
+    return almanac.local_to_unix(moment.year, moment.month, moment.day, moment.hour * 3600 + moment.minute * 60)
+
+
+def program(*steps: tuple[str, float], on: str = "sunset", off: str = "sunrise") -> Program:
+    return Program(
+        "p", parse_mark(on), parse_mark(off), tuple(Step(parse_mark(at), level, 0) for at, level in steps), 0
+    )
+
+
+def percent(asked: Program, text: str, place: tuple[float, float] = EINDHOVEN) -> float:
+    return target(asked, NL, *place, local(text)).percent
+
+
+@pytest.mark.parametrize(
+    ("moment", "level"),
+    [
+        ("2026-01-15 12:00", 0),
+        ("2026-01-15 17:30", 100),  # the morning's step holds at dusk
+        ("2026-01-15 20:00", 70),
+        ("2026-01-15 21:59", 70),
+        ("2026-01-15 22:00", 50),
+        ("2026-01-16 00:00", 50),
+        ("2026-01-16 04:59", 50),
+        ("2026-01-16 05:00", 100),
+        ("2026-01-16 08:30", 100),
+        ("2026-01-16 09:00", 0),
+    ],
+)
+def test_a_winter_night_of_d60(moment: str, level: float) -> None:
+    assert percent(D60, moment) == level
+
+
+def test_fades_and_since() -> None:
+    late = target(D60, NL, *EINDHOVEN, local("2026-01-15 21:00"))
+    assert (late.fade_s, late.since_unix) == (64, local("2026-01-15 20:00"))
+    dusk = target(D60, NL, *EINDHOVEN, local("2026-01-15 18:00"))
+    assert dusk.fade_s == 8
+    # By day it has been off since this morning's sunrise, before and after noon alike.
+    before, after = (target(D60, NL, *EINDHOVEN, local(f"2026-01-16 {time}")) for time in ("11:59", "12:01"))
+    assert before == after
+    assert before.since_unix == pytest.approx(local("2026-01-16 08:36"), abs=60)
+
+
+def test_the_summer_trap_never_burns_by_day() -> None:
+    early = program(("22:00", 50), ("06:00", 100))
+    # In June the sun rises before 06:00: that step is never lit, but it is the last of the night and holds at dusk.
+    assert percent(early, "2026-06-21 21:59") == 100
+    assert percent(early, "2026-06-22 05:00") == 50
+    assert all(percent(early, f"2026-06-22 {hour:02d}:30") == 0 for hour in range(6, 21))
+    # A switch-on in the morning, after the sun has risen, is no period at all.
+    morning = program(("06:00", 100), on="06:00")
+    assert night(morning, NL, *EINDHOVEN, local("2026-06-21 23:00")) == []
+    assert percent(morning, "2026-12-21 06:30") == 100
+
+
+def test_steps_and_periods_by_the_sun() -> None:
+    asked = program(
+        ("sunset", 100), ("sunset+02:00", 40), ("sunrise-01:00", 80), on="sunset+00:20", off="sunrise-00:20"
+    )
+    changes = night(asked, NL, *EINDHOVEN, local("2026-03-10 23:00"))
+    plain = night(program(("sunset", 100)), NL, *EINDHOVEN, local("2026-03-10 23:00"))
+    sunset, sunrise = plain[0].unix, plain[-1].unix
+    assert [(change.unix, change.percent) for change in changes] == [
+        (sunset + 1200, 100),
+        (sunset + 7200, 40),
+        (sunrise - 3600, 80),
+        (sunrise - 1200, 0),
+    ]
+
+
+def test_part_night_and_the_whole_day() -> None:
+    part = program(("12:00", 100), off="00:30")
+    assert [percent(part, f"2026-01-{at}") for at in ("15 22:00", "16 00:29", "16 00:30", "16 07:00")] == [
+        100,
+        100,
+        0,
+        0,
+    ]
+    whole = program(("20:00", 50), ("08:00", 100), on="12:00", off="12:00")
+    assert [percent(whole, f"2026-06-{at}") for at in ("15 11:59", "15 12:00", "15 19:59", "15 20:00")] == [
+        100,
+        100,
+        100,
+        50,
+    ]
+    noon = target(whole, NL, *EINDHOVEN, local("2026-06-15 12:05"))
+    assert noon.since_unix == local("2026-06-15 08:00")
+
+
+def test_the_nights_when_the_clocks_change() -> None:
+    # 02:30 does not exist on 29 March: its step comes at the change. On 25 October it comes at the first 02:30.
+    asked = program(("22:00", 50), ("02:15", 30), ("02:30", 60), ("04:00", 80))
+    spring = night(asked, NL, *EINDHOVEN, local("2026-03-28 23:00"))
+    change = datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()
+    assert [(each.unix, each.percent) for each in spring[1:-1]] == [
+        (local("2026-03-28 22:00"), 50),
+        (change, 60),
+        (change + 3600, 80),
+    ]
+    autumn = night(asked, NL, *EINDHOVEN, local("2026-10-24 23:00"))
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()
+    assert [(each.unix, each.percent) for each in autumn[1:-1]] == [
+        (local("2026-10-24 22:00"), 50),
+        (first - 900, 30),
+        (first, 60),
+        (datetime(2026, 10, 25, 3, tzinfo=UTC).timestamp(), 80),
+    ]
+    # Summer time moves the lamps by the clock: 22:00 is 20:00 UTC before the change, 21:00 after it.
+    assert local("2026-10-24 22:00") % 86400 == 20 * 3600
+    assert local("2026-10-25 22:00") % 86400 == 21 * 3600
+
+
+def test_white_night_is_off_and_polar_night_is_lit() -> None:
+    north, almanac = (70.0, 20.0), ZoneAlmanac("Europe/Oslo")
+    for hour in range(24):
+        assert target(D60, almanac, *north, local("2026-06-20 12:00", almanac) + hour * 3600).percent == 0
+        assert target(D60, almanac, *north, local("2026-12-20 12:00", almanac) + hour * 3600).percent > 0
+    shifted = program(("sunset+02:00", 40), ("sunrise-02:00", 90), on="sunset+01:00", off="sunrise-01:00")
+    for minute in range(0, 1440, 10):
+        assert target(shifted, almanac, *north, local("2026-12-20 12:00", almanac) + minute * 60).percent > 0
+        assert target(shifted, almanac, *north, local("2026-06-20 12:00", almanac) + minute * 60).percent == 0
+    # A period of the clock alone burns in a white night too, and its sun steps do not get lost.
+    clock = program(("sunset", 40), on="22:00", off="02:00")
+    assert target(clock, almanac, *north, local("2026-06-20 23:00", almanac)).percent == 40
+
+
+def test_a_year_has_the_hours_of_its_convention() -> None:
+    # De Bilt 2025, hours between the events that fall in the local calendar year.
+    start, end = local("2025-01-01 00:00"), local("2026-01-01 00:00")
+    cache = Cache()
+    for on, off, hours in (
+        ("sunset", "sunrise", 4278),
+        ("sunset+00:15", "sunrise-00:15", 4096),
+        ("sunset-00:20", "sunrise+00:20", 4522),
+    ):
+        found = burning_seconds(parse_mark(on), parse_mark(off), NL, *DE_BILT, start, end, cache) / 3600
+        assert found == pytest.approx(hours, abs=1)
+
+
+def test_the_target_burns_as_long_as_its_convention() -> None:
+    start, end = local("2025-02-01 00:00"), local("2025-05-01 00:00")
+    cache = Cache()
+    lit = sum(target(D60, NL, *DE_BILT, at, cache).percent > 0 for at in range(int(start), int(end), 60)) * 60
+    counted = burning_seconds(D60.on, D60.off, NL, *DE_BILT, start, end, cache)
+    assert lit == pytest.approx(counted, abs=89 * 2 * 60)
+    # Quarters add up to the whole.
+    quarters = [
+        burning_seconds(D60.on, D60.off, NL, *DE_BILT, at, at + 900, cache) for at in range(int(start), int(end), 900)
+    ]
+    assert sum(quarters) == pytest.approx(counted, abs=0.01)
+
+
+MARKS = st.one_of(
+    st.builds(lambda m: f"{m // 60:02d}:{m % 60:02d}", st.integers(0, 1439)),
+    st.builds(
+        lambda event, sign, m: f"{event}{sign}{m // 60:02d}:{m % 60:02d}",
+        st.sampled_from(["sunset", "sunrise"]),
+        st.sampled_from("+-"),
+        st.integers(0, 720),
+    ),
+)
+PROGRAMS = st.builds(
+    lambda on, off, steps: program(*steps, on=on, off=off),
+    MARKS,
+    MARKS,
+    st.lists(st.tuples(MARKS, st.integers(0, 100)), min_size=1, max_size=6),
+)
+TIMES = st.floats(local("2026-01-01 00:00"), local("2028-01-01 00:00"))
+
+
+@settings(max_examples=150)
+@given(asked=st.lists(st.tuples(PROGRAMS, TIMES, st.sampled_from([51.44, 0.0, 66.5, 70.0])), min_size=1, max_size=6))
+def test_only_time_matters(asked: list[tuple[Program, float, float]]) -> None:
+    """The same answers in any order, with a warm cache, a cold one or none."""
+    fresh = [target(each, NL, north, 5.47, at) for each, at, north in asked]
+    cache = Cache()
+    warm = [target(each, NL, north, 5.47, at, cache) for each, at, north in asked]
+    again = [target(each, NL, north, 5.47, at, cache) for each, at, north in reversed(asked)]
+    assert fresh == warm == again[::-1]
+    for (each, at, _), found in zip(asked, fresh, strict=True):
+        assert found.since_unix <= at
+        assert found.percent in {0, *(step.percent for step in each.steps)}
+
+
+@settings(max_examples=100)
+@given(asked=PROGRAMS, at=TIMES, north=st.sampled_from([51.44, 0.0, 66.5, 70.0]))
+def test_a_night_is_what_target_says(asked: Program, at: float, north: float) -> None:
+    changes = night(asked, NL, north, 5.47, at)
+    times = [change.unix for change in changes]
+    assert times == sorted(set(times))
+    for change in changes:
+        found = target(asked, NL, north, 5.47, change.unix)
+        assert found.percent == change.percent
+        assert target(asked, NL, north, 5.47, change.unix - 1).since_unix < found.since_unix or change is changes[0]
+
+
+@given(st.text())
+def test_any_text_is_a_mark_or_is_refused(text: str) -> None:
+    try:
+        mark = parse_mark(text)
+    except MarkError:
+        return
+    assert parse_mark(mark_text(mark)) == mark
+
+
+@given(st.integers(-1_000_000, 2_000_000))
+def test_dates_agree_with_datetime(day: int) -> None:
+    if -719162 <= day <= 2932896:
+        found = datetime.fromordinal(day + 719163)
+        assert date_of_day(day) == (found.year, found.month, found.day)
+    else:
+        assert len(date_of_day(day)) == 3
+
+
+@given(unix=st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+def test_a_wrong_clock_ends_in_an_answer(unix: float) -> None:
+    assert NL.utc_offset_s(unix) in range(7201)
+    if -1e9 < unix < 1e11:
+        assert target(D60, NL, *EINDHOVEN, unix).percent in {0, 50, 70, 100}
+
+
+def test_the_almanac_at_the_changes_of_the_clock() -> None:
+    change = datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()
+    assert [NL.utc_offset_s(change - 1), NL.utc_offset_s(change)] == [3600, 7200]
+    assert NL.local_to_unix(2026, 3, 29, 2 * 3600) == change
+    assert NL.local_to_unix(2026, 3, 29, 2 * 3600 + 1799) == change
+    assert NL.local_to_unix(2026, 3, 29, 3 * 3600) == change
+    assert NL.local_to_unix(2026, 10, 25, 2 * 3600) == datetime(2026, 10, 25, 0, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Amsterdm", "", "../etc", "Europe", "\ud800", "a" * 400])
+def test_an_unknown_zone_says_what_to_do(zone: str) -> None:
+    with pytest.raises(
+        UnknownTimezone, match='not known on this machine: write an IANA name such as "Europe/Amsterdam"'
+    ):
+        ZoneAlmanac(zone)
