@@ -137,8 +137,8 @@ def test_each_problem_says_where_and_what_to_write(text: str, wanted: str) -> No
 def test_a_period_that_is_always_empty_is_refused(on: str, off: str) -> None:
     text = GOOD.replace('name = "own"', f'name = "own"\non = "{on}"\noff = "{off}"')
     assert problems(text) == [
-        f"p.toml:4: the lamps would be switched off ({off}) before they are switched on ({on}), counted from noon: write"
-        ' a later off, or an earlier on, such as on = "sunset" and off = "sunrise"'
+        f"p.toml:4: the lamps would be switched off ({off}) before they are switched on ({on}), counted from noon:"
+        ' write a later off, or an earlier on, such as on = "sunset" and off = "sunrise"'
     ]
 
 

@@ -13,6 +13,7 @@ from agent.config.program import load_program
 from agent.schedule.civil import date_of_day
 from agent.schedule.evaluate import Cache, burning_seconds, night, target
 from agent.schedule.program import MarkError, Program, Step, mark_text, parse_mark
+from agent.schedule.sun import night_around
 
 NL = ZoneAlmanac("Europe/Amsterdam")
 EINDHOVEN = (51.44, 5.47)
@@ -147,6 +148,19 @@ def test_white_night_is_off_and_polar_night_is_lit() -> None:
     # A period of the clock alone burns in a white night too, and its sun steps do not get lost.
     clock = program(("sunset", 40), on="22:00", off="02:00")
     assert target(clock, almanac, *north, local("2026-06-20 23:00", almanac)).percent == 40
+
+
+def test_an_offset_that_crosses_noon_still_burns() -> None:
+    north, almanac = (65.0, 20.0), ZoneAlmanac("Europe/Stockholm")
+    noon = local("2026-12-20 12:00", almanac)
+    sunset = night_around(*north, noon + 43200).sunset
+    assert sunset is not None
+    assert noon < sunset < noon + 5400
+    early = program(("12:00", 100), on="sunset-02:00")
+    burning = [target(early, almanac, *north, sunset + after).percent for after in (-7260, -7140, -3600, 0)]
+    assert burning == [0, 100, 100, 100]
+    seconds = burning_seconds(early.on, early.off, almanac, *north, noon - 7200, noon + 7200)
+    assert seconds == pytest.approx(noon + 7200 - (sunset - 7200))
 
 
 def test_a_year_has_the_hours_of_its_convention() -> None:
