@@ -22,6 +22,7 @@ ROW_BYTES = 48
 TRIMMED_TO = 0.9
 
 _DAY_S = 86_400.0
+_HEADER = b"SQLite format 3\0"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (gateway TEXT NOT NULL, epoch TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS record (
@@ -85,6 +86,14 @@ class JournalFile:
         self._keep_acknowledged_s = keep_acknowledged_s
         self._aged_at = float("-inf")
         try:
+            # SQLite would take a file too short for a header for an empty one, and write over it.
+            with path.open("rb") as file:
+                header = file.read(len(_HEADER))
+        except OSError:
+            header = b""  # there is none yet, or it cannot be read: SQLite will say so
+        if header not in (b"", _HEADER):
+            raise DamagedJournal(f"{path}: is not an SQLite file.")
+        try:
             # Autocommit: the transactions are written out below. The one worker thread may end and be replaced.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         except sqlite3.Error as error:
@@ -108,7 +117,7 @@ class JournalFile:
             connection.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
-            connection.execute("INSERT INTO identity VALUES (?, ?)", (gateway, secrets.token_hex(8)))
+            connection.execute("INSERT INTO identity (gateway, epoch) VALUES (?, ?)", (gateway, secrets.token_hex(8)))
             connection.execute(f"PRAGMA user_version={100 * MAJOR + MINOR}")
             connection.execute("COMMIT")
         elif version // 100 != MAJOR:
@@ -144,12 +153,12 @@ class JournalFile:
             for text in self._trim(cursor, now, clock_valid=clock_valid):
                 body = {"at": now, "name": "recordsDropped", "subject": "gateway", "active": True, "text": text}
                 self._insert([Entry("event", now, clock_valid, json.dumps(body))])
-            connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state.items())
-            connection.executemany("INSERT OR REPLACE INTO volume VALUES (?, ?)", self._volume.items())
+            connection.executemany("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", state.items())
+            connection.executemany("INSERT OR REPLACE INTO volume (kind, bytes) VALUES (?, ?)", self._volume.items())
             marks: list[tuple[str, float]] = [("cursor", cursor), ("last", self.last)]
             if synchronised:
                 marks.append(("newest_synchronised_wall", now))
-            connection.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", marks)
+            connection.executemany("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)", marks)
             connection.execute("COMMIT")
         except BaseException as error:
             self.last, self._volume, self._aged_at = before
@@ -167,7 +176,8 @@ class JournalFile:
         for kind, at, clock_valid, body in entries:
             self.last += 1
             self._connection.execute(
-                "INSERT INTO record VALUES (?, ?, ?, ?, ?)", (self.last, kind, at, clock_valid, body)
+                "INSERT INTO record (seq, kind, at, clock_valid, body) VALUES (?, ?, ?, ?, ?)",
+                (self.last, kind, at, clock_valid, body),
             )
             self._volume[kind] = self._volume.get(kind, 0) + len(body) + ROW_BYTES
 

@@ -175,6 +175,8 @@ class Link:
             clean_session=broker.clean_session,
             will=None if self._will is None else aiomqtt.Will(*self._will(), qos=1, retain=True),
             timeout=ANSWER_S,
+            # Small packets both ways: Nagle's algorithm against delayed ACKs would hold each for 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.clock = self._clock
         polite = False

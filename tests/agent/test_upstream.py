@@ -21,8 +21,9 @@ from agent.journal import Journal
 from agent.upstream import mqtt, payloads, reporter
 from agent.upstream.mqtt import Broker, LinkLost, Session
 from agent.upstream.reporter import MqttReporter
+from hil.embedded_broker import embedded_broker
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.wire import START, Cable, Mosquitto, amqtt, free_port, interval, mosquitto
+from tests.agent.wire import START, Cable, Mosquitto, free_port, interval, mosquitto
 
 __all__ = ["mosquitto"]
 
@@ -114,7 +115,7 @@ def virtually(story: Callable[[VirtualClock], Awaitable[None]]) -> None:
 def test_a_night_arrives_once(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port) as street, street.collecting():
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             await clock.sleep(60)  # both are there
             for quarter in range(48):
                 await street.write(range(10 * quarter, 10 * quarter + 10))
@@ -137,14 +138,14 @@ def test_broker_away_for_hours_then_all_once(tmp_path: Path) -> None:
             # Ten hours without a broker from the start: said once.
             assert [back for back, _ in street.said] == [False]
             assert str(port) in street.said[0][1]
-            async with amqtt(port):
+            async with embedded_broker(port):
                 await until(clock, lambda: street.journal.depth == 0, 2 * HOUR_S)
                 street.assert_all_stored_once(400)
                 assert [back for back, _ in street.said] == [False, True]
             await street.write(range(400, 410))
             await clock.sleep(HOUR_S)
             assert [back for back, _ in street.said] == [False, True, False]
-            async with amqtt(port):
+            async with embedded_broker(port):
                 await until(clock, lambda: street.journal.depth == 0, HOUR_S)
                 street.assert_all_stored_once(410)
 
@@ -154,7 +155,7 @@ def test_broker_away_for_hours_then_all_once(tmp_path: Path) -> None:
 def test_no_collector_no_delivery_whatever_the_broker_acknowledges(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port) as street:
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street:
             await street.write(range(500))
             await clock.sleep(12 * HOUR_S)
             assert street.journal.cursor == 0
@@ -180,7 +181,7 @@ def test_collector_killed_between_commit_and_acknowledgement(tmp_path: Path, mon
 
         monkeypatch.setattr(Session, "publish", killed_before_ack)
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port) as street, street.collecting():
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             await street.write(range(300))
             await until(clock, lambda: street.journal.depth == 0, HOUR_S)
             street.assert_all_stored_once(300)
@@ -193,7 +194,7 @@ def test_collector_killed_between_commit_and_acknowledgement(tmp_path: Path, mon
 def test_an_acknowledgement_with_a_hole_stops_the_cursor_there_and_the_hole_is_sent_again(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port) as street:
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street:
             await clock.sleep(10)
             await street.write(range(10))
             await clock.sleep(10)
@@ -220,7 +221,7 @@ def test_two_collectors_share_the_gateway(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
         async with (
-            amqtt(port),
+            embedded_broker(port),
             Street(tmp_path, clock, port) as street,
             street.collecting(client_id="one"),
             street.collecting(client_id="two"),
@@ -237,7 +238,7 @@ def test_two_collectors_share_the_gateway(tmp_path: Path) -> None:
 def test_bad_payloads_are_counted_and_the_good_ones_arrive(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port) as street, street.collecting():
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             await clock.sleep(10)
             async with aiomqtt.Client("127.0.0.1", port) as someone:
                 with clock.waiting_for_the_world("the garbage"):
@@ -265,7 +266,7 @@ def test_birth_and_states_are_retained(tmp_path: Path) -> None:
 
     async def story(clock: VirtualClock) -> None:
         port = free_port()
-        async with amqtt(port):
+        async with embedded_broker(port):
             async with Street(tmp_path, clock, port) as street:
                 await street.write(range(5))
                 await clock.sleep(10)
@@ -285,7 +286,7 @@ def test_stored_records_are_what_the_journal_wrote(tmp_path: Path) -> None:
         port = free_port()
         event = {"at": START, "name": "lampFailure", "subject": "L01", "active": True, "text": "L01 is dark."}
         control = {"start": START, "duration_s": 900, "control_wh": 0.75}
-        async with amqtt(port), Street(tmp_path, clock, port) as street, street.collecting():
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             clock.set_wall(100.0, valid=False)
             street.journal.append("interval", {**interval(0), "start": 0})
             street.journal.append("event", {**event, "at": 100.0})
@@ -430,15 +431,13 @@ def test_aiomqtt_still_has_what_the_link_relies_on() -> None:
     asyncio.run(made())
 
 
-def test_the_housekeeping_of_a_virtual_day_is_a_thousand_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_housekeeping_of_a_virtual_day_is_a_thousand_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
 
     async def story(clock: VirtualClock) -> None:
         nonlocal steps
         port = free_port()
-        async with amqtt(port), Street(tmp_path, clock, port):
+        async with embedded_broker(port), Street(tmp_path, clock, port):
             await clock.sleep(10)
             sleep = clock.sleep
 

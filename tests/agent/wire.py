@@ -9,12 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from amqtt.broker import Broker as AmqttBroker
 
 START = 1_763_800_200
 
@@ -41,23 +39,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-@contextlib.asynccontextmanager
-async def amqtt(port: int) -> AsyncIterator[AmqttBroker]:
-    """The broker that is in the process, on its loop."""
-    configuration: dict[str, Any] = {
-        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-        # It counts keepalives on the loop's time, which jumps; paho pings in real time.
-        "timeout_disconnect_delay": 10_000_000,
-        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-    }
-    broker = AmqttBroker(configuration)
-    await broker.start()
-    try:
-        yield broker
-    finally:
-        await broker.shutdown()
 
 
 class Mosquitto:
