@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from agent.config.board_checks import check_buses, check_luminaires, check_program, check_site, names_and_addresses
 from agent.config.board_tables import TABLES
@@ -40,11 +41,11 @@ class Luminaire:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The switching convention that savings are counted against; `power` is "measured" or "declared"."""
+    """The switching convention that savings are counted against, and whose full power counts."""
 
     on: Mark
     off: Mark
-    power: str
+    power: Literal["measured", "declared"]
 
 
 @dataclass(frozen=True)
@@ -78,21 +79,28 @@ class Board:
     upstream: Upstream | None
 
 
-def load_board(path: str | Path, interfaces: Collection[str] = tuple(CATALOGUE)) -> Board:
+def load_board(
+    path: str | Path, interfaces: Collection[str] = tuple(CATALOGUE), *, program_elsewhere: bool = False
+) -> Board:
     """The board in this file; `interfaces` are the short names that [[bus]] may use.
 
-    Raises ConfigError with every problem in it. Opens no port, and does not read the program.
+    Raises ConfigError with every problem in it. Opens no port, and does not read the program: it looks only whether there
+    is one, and not even that where `program_elsewhere` says that the caller has it (a copy of a board lies in another
+    folder than the board did, so its program's path leads nowhere).
     """
-    return read_board(read_document(path), interfaces)
+    return read_board(read_document(path), interfaces, program_elsewhere=program_elsewhere)
 
 
-def read_board(document: Document, interfaces: Collection[str] = tuple(CATALOGUE)) -> Board:
-    """The board in a document. Raises ConfigError with every problem in it."""
+def read_board(
+    document: Document, interfaces: Collection[str] = tuple(CATALOGUE), *, program_elsewhere: bool = False
+) -> Board:
+    """The board in a document, as load_board has it. Raises ConfigError with every problem in it."""
     rows = read_tables(document, TABLES)
     folder = Path(document.path).parent
     for row in rows["board"]:
         check_site(document, row)
-        check_program(document, row, folder)
+        if not program_elsewhere:
+            check_program(document, row, folder)
     check_buses(document, rows["bus"], interfaces)
     check_luminaires(document, rows["luminaire"], rows["bus"])
     for row in rows["baseline"]:
@@ -117,7 +125,11 @@ def read_board(document: Document, interfaces: Collection[str] = tuple(CATALOGUE
         gateway_power_w=board.number("gateway_power_w"),
         buses=tuple(_bus(row) for row in rows["bus"]),
         luminaires=tuple(luminaire for row in rows["luminaire"] for luminaire in _luminaires(row)),
-        baseline=Baseline(baseline.mark("on"), baseline.mark("off"), baseline.text("power")),
+        baseline=Baseline(
+            baseline.mark("on"),
+            baseline.mark("off"),
+            "declared" if baseline.text("power") == "declared" else "measured",
+        ),
         upstream=upstream,
     )
 

@@ -98,6 +98,10 @@ def test_a_program_file_counts_from_the_board(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("")
     (tmp_path / "board.toml").write_text(changed("gateway_power_w = 3", 'gateway_power_w = 3\nprogram = "own.toml"'))
     assert load_board(tmp_path / "board.toml").program == str(tmp_path / "own.toml")
+    (tmp_path / "own.toml").unlink()
+    with pytest.raises(ConfigError, match="there is no such file"):
+        load_board(tmp_path / "board.toml")
+    assert load_board(tmp_path / "board.toml", program_elsewhere=True).luminaires
 
 
 def test_five_different_errors_at_once() -> None:
