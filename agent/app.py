@@ -23,6 +23,7 @@ from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
 from agent.recorder import Recorder
+from agent.savings.intervals import FullPowerSource
 from agent.savings.ledger import LuminaireLedger, StateUnreadable
 from agent.savings.power_model import PowerModel
 from agent.schedule.evaluate import Cache, burning_spans
@@ -157,13 +158,16 @@ class Agent:
 
     def _ledger(self, declared: boards.Luminaire) -> LuminaireLedger:
         model = PowerModel(declared.power_w, declared.min_power_w, declared.standby_w)
+        power: FullPowerSource = "declared" if self._board.baseline.power == "declared" else "measured"
         state = self.journal.state(f"ledger:{declared.name}")
         if isinstance(state, dict):
             try:
-                return LuminaireLedger.from_state(state, declared.name, model, self._burning_spans)
+                return LuminaireLedger.from_state(
+                    state, declared.name, model, self._burning_spans, baseline_power=power
+                )
             except StateUnreadable as error:
                 self.events.note("ledgerUnreadable", declared.name, str(error))
-        return LuminaireLedger(declared.name, model, self._burning_spans)
+        return LuminaireLedger(declared.name, model, self._burning_spans, baseline_power=power)
 
     def _burning_spans(self, start: float, end: float) -> list[tuple[float, float]]:
         board = self._board

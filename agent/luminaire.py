@@ -42,6 +42,7 @@ class LuminaireState:
     level_limits: tuple[int, int] | None = None
     fail_safe_checked: bool = False
     status: int | None = None
+    status_asked_at: float | None = None
     last_answer_at: float | None = None
     last_well_at: float | None = None
     answers: bool = True

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
-"""Each gear is asked for its status at least this often; the readings ask once more."""
+"""Each gear is asked for its status about this often; a reading asks too."""
 VERIFY_AFTER_FADE_S = 1.0
 FAIL_SAFE_CHECKS_A_CYCLE = 8
 MISMATCHES_TO_REPORT = 3
@@ -64,7 +64,6 @@ class LuminaireControl:
         self._clock = clock
         self._events = events
         self._wake = asyncio.Event()
-        self._next_to_poll = 0
         self._power_cycle_seen_in_vain_at: float | None = None
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
@@ -101,6 +100,7 @@ class LuminaireControl:
 
     async def poll_status(self, luminaire: LuminaireState) -> None:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
+        luminaire.status_asked_at = self._clock.monotonic()
         reply = await self._ask(luminaire, "QUERY STATUS")
         if reply.kind == Reply.VALUE:
             self._note_status(luminaire, reply.value)
@@ -225,10 +225,11 @@ class LuminaireControl:
         return False
 
     async def _poll_some(self) -> None:
-        count = math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)
-        for _ in range(count):
-            self._next_to_poll = (self._next_to_poll + 1) % len(self.luminaires)
-            await self.poll_status(self.luminaires[self._next_to_poll])
+        """Those that are due, but never so many that a cycle is full of them: they spread out by themselves."""
+        old = self._clock.monotonic() - STATUS_EVERY_S
+        due = [lamp for lamp in self.luminaires if lamp.status_asked_at is None or lamp.status_asked_at < old]
+        for luminaire in due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]:
+            await self.poll_status(luminaire)
 
     async def _ask(self, luminaire: LuminaireState, name: str) -> Reply:
         """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers

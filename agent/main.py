@@ -52,7 +52,9 @@ def main(argv: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(message)s" if arguments.debug else "%(message)s",
     )
     try:
-        code: int = asyncio.run(verb_module(arguments.verb).run(arguments, MachineClock()))
+        result = verb_module(arguments.verb).run(arguments, MachineClock())
+        # A verb that lives on virtual time makes its own loop, and is an ordinary function.
+        code: int = asyncio.run(result) if asyncio.iscoroutine(result) else result
     except (ConfigError, WrongUse) as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_USE

@@ -90,7 +90,10 @@ class Metering:
     def available(self, name: str, since: float | None, *, available: bool) -> None:
         """The lamp can burn, or cannot, since that time (None: it was never seen otherwise)."""
         if self._clock.valid():
-            self._metered[name].ledger.available(self._clock.wall() if since is None else since, available)
+            entry = self._metered[name]
+            # Gear whose lamp has failed draws about its standby; what silent gear draws nobody knows.
+            power_w = entry.ledger.model.standby_w if entry.luminaire.answers and not available else None
+            entry.ledger.available(self._clock.wall() if since is None else since, available, power_w)
             self._recorder.changed()
 
     async def run(self) -> None:

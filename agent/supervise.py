@@ -20,12 +20,12 @@ STEADY_AFTER_S = 300.0
 
 
 async def keep_running(name: str, part: Callable[[], Awaitable[None]], clock: Clock, events: EventLog) -> None:
-    """Runs `part()` for ever, again after RESTART_AFTER_S whenever it raises or returns. Ends by being cancelled."""
+    """Runs `part()`, again after RESTART_AFTER_S whenever it raises. A part that returns was stopped on purpose."""
     while True:
         well_again = asyncio.ensure_future(_well_again(name, clock, events))
         try:
             await part()
-            text = f"the part {name} stopped by itself; it is started again"
+            return
         except Exception as error:
             log.debug("part %s failed", name, exc_info=True)
             text = f"the part {name} failed ({type(error).__name__}: {error}); it is started again"

@@ -1,4 +1,4 @@
-"""The verbs of the command line, one file each: SUMMARY, add_arguments(parser), and `async run(arguments, clock)`.
+"""The verbs of the command line, one file each: add_arguments(parser), and `async run(arguments, clock)`.
 
 A verb's file is imported when the verb is used: `run` must not carry what only `demo` needs.
 """

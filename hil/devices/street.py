@@ -18,7 +18,7 @@ from hil.devices.dali_gear import Gear
 from hil.devices.dali_hat import DaliHat
 from hil.devices.gear_variables import MASK, GearProfile
 from hil.devices.power_curve import PowerCurve
-from hil.devices.power_history import CurvePoint
+from hil.devices.power_history import CurvePoint, PowerHistory
 from hil.devices.serial_port import SerialPort, Traffic
 
 BusSupply = Literal["gear", "separate", "gateway"]
@@ -127,17 +127,14 @@ class Street:
         """The lamps' mains, of all or of one. A separate bus supply has mains of its own."""
         now = self.loop.time()
         lamps = self.gear if i is None else [self.gear[i]]
-        if on and self.bus_supply == "gear" and self._supply_on and not self._shorted:
-            self.bus.set_voltage(True)  # their supply comes first: it feeds the bus while they start
         for one in lamps:
             one.set_mains(on, now)
         self._feed_bus()
 
     def gateway_power(self, on: bool) -> None:
-        """The gateway's own power: takes the bus down only where the gateway feeds it. The HAT is mute meanwhile."""
+        """The gateway's own power: takes the bus down only where the gateway feeds it. The HAT is dead meanwhile."""
         self._gateway_on = on
-        if self.port is not None:
-            self.port.mute = not on
+        self.hat.powered = on
         self._feed_bus()
 
     def close(self) -> None:
@@ -172,13 +169,24 @@ class Street:
 
     def energy_wh_at(self, i: int, loop_time: float) -> float:
         """The same at an instant in the past. Raises ValueError for the future, or before the street was built."""
+        return self._past(i, loop_time).energy_wh(loop_time)
+
+    def power_w_at(self, i: int, loop_time: float) -> float:
+        """What the lamp drew at an instant in the past (ValueError as above)."""
+        return self._past(i, loop_time).power_w(loop_time)
+
+    def light_at(self, i: int, loop_time: float) -> float:
+        """Share of full light at an instant in the past (ValueError as above)."""
+        return self._past(i, loop_time).light(loop_time)
+
+    def _past(self, i: int, loop_time: float) -> PowerHistory:
         now = self.loop.time()
         if loop_time > now:
             raise ValueError(
                 f"loop time {loop_time:.3f} s has not come yet (it is {now:.3f} s): ask for a past instant"
             )
         self.gear[i].run(now)
-        return self.gear[i].history.energy_wh(loop_time)
+        return self.gear[i].history
 
     def curve(self, i: int) -> list[CurvePoint]:
         """Level and power from the start until now, as the corners of a plot."""

@@ -1,0 +1,42 @@
+"""An MQTT broker inside the process (amqtt, 3.1.1 only): for the demo, and for stories on virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+KEEPALIVE_GRACE_S = 30 * 86_400
+"""paho counts its keepalive on the machine's clock, the broker on the loop's: in a virtual night no ping is due."""
+
+
+@contextlib.asynccontextmanager
+async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
+    """A broker on the loopback interface while inside; gives its port (0: any free one)."""
+    for noisy in ("amqtt", "transitions"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    from amqtt.broker import Broker  # half a second to import: only who starts a broker pays for it
+
+    class NightBroker(Broker):  # type: ignore[misc]  # amqtt has no types
+        """Without the sweep for abandoned sessions each second, which is 86,400 steps of a virtual night."""
+
+        async def _session_monitor(self) -> None:
+            return
+
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    broker = NightBroker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "timeout_disconnect_delay": KEEPALIVE_GRACE_S,
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    await broker.start()
+    try:
+        yield port
+    finally:
+        await broker.shutdown()

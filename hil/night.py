@@ -1,0 +1,240 @@
+"""One accelerated night of a board's emulated street: the whole path, from bytes on a serial port to a collector.
+
+Agent, emulated devices, an embedded broker and a collector live in one process, on one virtual clock. What it reports
+is what the collector received; what is true is asked of the emulated lamps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from agent.almanac import ZoneAlmanac
+from agent.app import running
+from agent.centre.collect import collect
+from agent.config.board import Board, Luminaire
+from agent.journal import Journal
+from agent.savings.summary import Summary, summarise
+from agent.schedule.program import Program
+from hil.embedded_broker import embedded_broker
+from hil.emulated_board import EmulatedBoard
+from hil.virtual_time import VirtualClock, run_virtual
+
+NOON_S = 43_200
+AFTERWARDS_S = 120.0
+"""After noon comes the last sweep, which closes the last quarter."""
+LAST_ACKNOWLEDGEMENT_S = 600.0
+
+
+@dataclass(frozen=True)
+class LampTruth:
+    """What the record says of one lamp beside what the lamp itself integrated, in Wh, over the same UTC quarters."""
+
+    luminaire: str
+    recorded_wh: float
+    true_wh: float
+    bound_wh: float
+
+    @property
+    def error_wh(self) -> float:
+        return self.recorded_wh - self.true_wh
+
+    @property
+    def holds(self) -> bool:
+        return abs(self.error_wh) <= self.bound_wh
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Records on their way up, and frames on the buses."""
+
+    frames_sent: int
+    bus_load: float
+    settling_violations: int
+    records_written: int
+    records_sent: int
+    records_acknowledged: int
+    records_stored: int
+
+    @property
+    def records_lost(self) -> int:
+        return self.records_written - self.records_stored
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """A night from noon to noon. `powers` and `levels` are (Unix seconds, W or % of light), a point a minute."""
+
+    board: Board
+    program: Program
+    start: float
+    end: float
+    summary: Summary
+    traffic: Traffic
+    lamps: tuple[LampTruth, ...]
+    events: tuple[str, ...]
+    powers: tuple[tuple[float, float], ...]
+    levels: tuple[tuple[float, float], ...]
+    took_s: float
+
+    @property
+    def total_error_wh(self) -> float:
+        return sum(lamp.error_wh for lamp in self.lamps)
+
+    @property
+    def total_bound_wh(self) -> float:
+        return len(self.lamps) * RESOLUTION_WH
+
+
+RESOLUTION_WH = 0.1
+"""The emulated gear's energy registers count in tenths of a watt-hour."""
+
+
+def with_luminaires(board: Board, count: int) -> Board:
+    """The board with this many luminaires (1-64) like its first one, on its first bus."""
+    first = board.luminaires[0]
+
+    def numbered(number: int) -> Luminaire:
+        return replace(first, name=f"L{number + 1:02d}", bus=board.buses[0].name, short_address=number)
+
+    return replace(board, buses=board.buses[:1], luminaires=tuple(numbered(number) for number in range(count)))
+
+
+def live_a_night(
+    board: Board,
+    program: Program,
+    night: date,
+    folder: Path,
+    *,
+    seed: int = 1,
+    progress: Callable[[float], None] = lambda share: None,
+) -> NightResult:
+    """Lives the night that begins at noon of this date. `folder` takes journal, store and port links; `progress`
+    hears the share that is done. Deterministic for a seed, but for `took_s`."""
+    began = time.perf_counter()
+    almanac = ZoneAlmanac(board.timezone)
+    start = almanac.local_to_unix(night.year, night.month, night.day, NOON_S)
+    next_day = date.fromordinal(night.toordinal() + 1)
+    end = almanac.local_to_unix(next_day.year, next_day.month, next_day.day, NOON_S)
+    result = run_virtual(lambda clock: _Night(board, program, folder, seed, clock, start, end, progress).live(), start)
+    return replace(result, took_s=time.perf_counter() - began)
+
+
+class _Night:
+    def __init__(
+        self,
+        board: Board,
+        program: Program,
+        folder: Path,
+        seed: int,
+        clock: VirtualClock,
+        start: float,
+        end: float,
+        progress: Callable[[float], None],
+    ) -> None:
+        buses = tuple(replace(bus, port=str(folder / Path(bus.port).name)) for bus in board.buses)
+        self.board = replace(board, buses=buses)
+        self.program = program
+        self.folder = folder
+        self.seed = seed
+        self.clock = clock
+        self.start = start
+        self.end = end
+        self.progress = progress
+
+    async def live(self) -> NightResult:
+        emulated = EmulatedBoard(self.board, seed=self.seed, traffic=self.clock)
+        async with embedded_broker() as port:
+            store = self.folder / "collected.sqlite"
+            collector = asyncio.create_task(collect("127.0.0.1", port, store, self.clock))
+            if self.board.upstream:
+                self.board = replace(self.board, upstream=replace(self.board.upstream, host="127.0.0.1", port=port))
+            async with running(self.board, self.program, self.folder, self.clock, "demo") as agent:
+                await self._watch_the_night()
+                if agent.reporter:
+                    await self._until_acknowledged(agent.journal)
+                # Counted before the clean stop, which writes no record of its own.
+                written, acknowledged = agent.journal.last, agent.journal.cursor
+                sent = agent.reporter.sent if agent.reporter else 0
+            collector.cancel()
+            await asyncio.gather(collector, return_exceptions=True)
+        emulated.close()
+        return self._result(emulated, store, written, sent, acknowledged)
+
+    async def _watch_the_night(self) -> None:
+        while self.clock.wall() < self.end:
+            self.progress((self.clock.wall() - self.start) / (self.end - self.start))
+            await self.clock.sleep(min(1800.0, self.end - self.clock.wall()))
+        await self.clock.sleep(AFTERWARDS_S)
+        self.progress(1.0)
+
+    async def _until_acknowledged(self, journal: Journal) -> None:
+        for _ in range(int(LAST_ACKNOWLEDGEMENT_S)):
+            if not journal.depth:
+                return
+            await self.clock.sleep(1.0)
+
+    def _result(self, emulated: EmulatedBoard, store: Path, written: int, sent: int, acknowledged: int) -> NightResult:
+        with contextlib.closing(sqlite3.connect(store)) as database:
+            intervals = list(_bodies(database, "interval"))
+            summary = summarise(intervals, _bodies(database, "control"), self.board.country)
+            events = [str(body["text"]) for body in _bodies(database, "event")]
+            (stored,) = database.execute("SELECT count(*) FROM records").fetchone()
+        statistics = [street.statistics for street in emulated.streets.values()]
+        traffic = Traffic(
+            frames_sent=sum(one.forward_frames for one in statistics),
+            bus_load=sum(street.bus_load() for street in emulated.streets.values()) / len(emulated.streets),
+            settling_violations=sum(one.settling_violations for one in statistics),
+            records_written=written,
+            records_sent=sent,
+            records_acknowledged=acknowledged,
+            records_stored=stored,
+        )
+        return NightResult(
+            board=self.board,
+            program=self.program,
+            start=self.start,
+            end=self.end,
+            summary=summary,
+            traffic=traffic,
+            lamps=tuple(self._truths(emulated, intervals)),
+            events=tuple(events),
+            powers=tuple(self._curve(emulated, lambda street, number, at: street.power_w_at(number, at))),
+            levels=tuple(self._light(emulated)),
+            took_s=0.0,
+        )
+
+    def _truths(self, emulated: EmulatedBoard, intervals: list[dict[str, object]]) -> Iterator[LampTruth]:
+        for luminaire in self.board.luminaires:
+            street, number = emulated.place(luminaire.name)
+            true_wh = recorded_wh = 0.0
+            for body in intervals:
+                if body["luminaire"] == luminaire.name:
+                    begins = float(str(body["start"])) - self.start
+                    ends = begins + float(str(body["duration_s"]))
+                    true_wh += street.energy_wh_at(number, ends) - street.energy_wh_at(number, begins)
+                    recorded_wh += float(str(body["actual_wh"]))
+            yield LampTruth(luminaire.name, recorded_wh, true_wh, 2 * RESOLUTION_WH)
+
+    def _curve(self, emulated: EmulatedBoard, value: Callable[..., float]) -> Iterator[tuple[float, float]]:
+        places = [emulated.place(luminaire.name) for luminaire in self.board.luminaires]
+        for minute in range(int(self.end - self.start) // 60 + 1):
+            at = 60.0 * minute
+            yield self.start + at, sum(value(street, number, at) for street, number in places)
+
+    def _light(self, emulated: EmulatedBoard) -> Iterator[tuple[float, float]]:
+        count = len(self.board.luminaires)
+        for at, light in self._curve(emulated, lambda street, number, at: street.light_at(number, at)):
+            yield at, 100.0 * light / count
+
+
+def _bodies(database: sqlite3.Connection, kind: str) -> Iterator[dict[str, object]]:
+    for (text,) in database.execute("SELECT body FROM records WHERE kind = ? ORDER BY seq", (kind,)):
+        yield json.loads(text)
