@@ -84,9 +84,9 @@ def load_board(
 ) -> Board:
     """The board in this file; `interfaces` are the short names that [[bus]] may use.
 
-    Raises ConfigError with every problem in it. Opens no port, and does not read the program: it looks only whether there
-    is one, and not even that where `program_elsewhere` says that the caller has it (a copy of a board lies in another
-    folder than the board did, so its program's path leads nowhere).
+    Raises ConfigError with every problem in it. Opens no port, and does not read the program: it looks only whether
+    there is one, and not even that where `program_elsewhere` says that the caller has it (a copy of a board lies in
+    another folder than the board did, so its program's path leads nowhere).
     """
     return read_board(read_document(path), interfaces, program_elsewhere=program_elsewhere)
 
