@@ -108,6 +108,8 @@ class DaliHat:
         self.turnarounds_s: deque[float] = deque(maxlen=200_000)
         """From the last byte of an answer to the first byte of the host's next command, where within 50 ms."""
         self.unparsed_lines = 0
+        self.powered = True
+        """Without power the HAT neither hears nor speaks."""
         self._send = send
         self._channels: list[_Channel] = []
         self._buffer = b""
@@ -133,6 +135,8 @@ class DaliHat:
 
     def receive(self, content: bytes) -> None:
         """Bytes from the host, whatever they are."""
+        if not self.powered:
+            return
         now = self.loop.time()
         if self._answered_at is not None:
             turnaround_s = now - self._answered_at
@@ -165,7 +169,8 @@ class DaliHat:
             if outcome.result is Result.ANSWER and not channel.bus.still_valid(outcome):
                 text = channel.prefix + b"N\n"
             self._answered_at = self.loop.time()
-        self._send(text)
+        if self.powered:
+            self._send(text)
 
     def _line(self, line: bytes, received: float) -> None:
         match = COMMAND.fullmatch(line.rstrip(b"\r"))

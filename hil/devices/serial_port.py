@@ -160,6 +160,7 @@ class SerialPort:
 
     def _wait_for_host(self) -> None:
         """The host has closed the port. This end holds the terminal open until the next one speaks."""
+        self._close_slave()
         self._slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._slave)
         self._host_gone()

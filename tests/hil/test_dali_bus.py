@@ -73,6 +73,18 @@ def test_the_settling_time_is_watched_and_the_stop_condition_kept(pause_ms: floa
     run_virtual(story, NIGHT)
 
 
+def test_a_gear_that_is_given_another_address_answers_there() -> None:
+    async def story(_clock: VirtualClock) -> None:
+        bus = a_bus(3)
+        assert (await send(bus, 0x07A0)).result is Result.ANSWER
+        for frame in (0xA300 | 9 << 1 | 1, 0x0780, 0x0780):
+            await send(bus, frame)
+        assert (await send(bus, 0x07A0)).result is Result.SILENCE
+        assert (await send(bus, 0x13A0)).result is Result.ANSWER
+
+    run_virtual(story, NIGHT)
+
+
 def test_several_answers_garble_each_other_unless_alike_and_allowed() -> None:
     async def story(_clock: VirtualClock) -> list[Result]:
         bus = a_bus(3, 3, 4)

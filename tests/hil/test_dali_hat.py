@@ -93,6 +93,19 @@ def test_the_line_in_pieces_counts_from_its_last_byte() -> None:
     on_a_street(two_lamps, story)
 
 
+def test_bytes_queue_on_the_serial_line() -> None:
+    async def story(_clock: VirtualClock) -> None:
+        loop = asyncio.get_running_loop()
+        said_at: list[float] = []
+        hat = DaliHat(loop, lambda _line: said_at.append(loop.time()), [DaliBus([], loop)])
+        hat.receive(b"#" * 20 + b"\n")
+        hat.receive(b"h05A0\n")
+        await asyncio.sleep(1)
+        assert said_at == [pytest.approx((21 + 6 + 2) * CHARACTER_S + FRAME_S + 0.0124)]
+
+    run_virtual(story, NIGHT)
+
+
 def test_twice_is_two_settled_frames_and_one_reply_or_two() -> None:
     async def story(street: Street, host: Host, _clock: VirtualClock) -> None:
         await host.ask(b"hA34D")

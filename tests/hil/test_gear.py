@@ -167,6 +167,10 @@ def test_a_dapc_sequence_fades_for_200_ms_while_it_is_kept_up() -> None:
     lone.send(0x0B09)
     lone.wait(0.1)
     lone.send(0x0AC8)
+    lone.wait(0.15)
+    lone.send(0x0AA0)
+    lone.wait(0.15)
+    lone.send(0x0AC8)
     lone.wait(0.21)
     assert lone.level() == 200
     lone.wait(1)
@@ -329,6 +333,7 @@ def test_an_extended_command_needs_its_device_type_directly_before() -> None:
     assert lone.send(0x0BEE) is None
     lone.send(0xC106)
     lone.send(0xA301)
+    assert lone.send(0x0BEE) is None
     assert lone.send(0x0BEE) is None
     for device_type, version in ((6, 8), (51, 5), (7, None)):
         lone.send(0xC100 | device_type)

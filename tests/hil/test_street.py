@@ -116,9 +116,14 @@ def test_hosts_come_and_go_and_what_is_said_to_nobody_is_lost() -> None:
     async def story(clock: VirtualClock) -> None:
         street = three(clock)
         assert street.port is not None
+        street.garbled_lines(1)
         street.bus_power(False)
         street.bus_power(True)
         await asyncio.sleep(5)
+        host = Host(street.port.path, clock)
+        assert await host.ask(b"h01A0") != b"JC8"  # the fault has waited for somebody to hear it
+        host.close()
+        await asyncio.sleep(1)
         for _ in range(3):
             host = Host(street.port.path, clock)
             assert await host.ask(b"h01A0") == b"JC8"
@@ -165,9 +170,14 @@ def test_what_feeds_the_bus(bus_supply: BusSupply, when_mains_go: bool, when_gat
         await asyncio.sleep(1)
         street.gateway_power(False)
         assert street.bus.voltage is when_gateway_goes
+        host = Host(street.port.path if street.port else "", clock)
+        assert await host.ask(b"v") is None
         await asyncio.sleep(1)
         street.gateway_power(True)
         assert street.bus.voltage
+        await host.next_line()
+        assert await host.ask(b"v") == b"V070801"
+        host.close()
         street.close()
 
     run_virtual(story, NIGHT)
