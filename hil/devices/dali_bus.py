@@ -155,7 +155,7 @@ class DaliBus:
         statistics = self.statistics
         if start - self._last_edge < SETTLING_S - TOLERANCE_S and self._last_edge >= 0:
             statistics.settling_violations += 1
-        length_s = (bits + 1) * BIT_S
+        length_s = frame_s(bits)
         end = start + length_s
         statistics.forward_frames += 1
         statistics.busy_s += length_s
