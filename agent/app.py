@@ -23,7 +23,6 @@ from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
 from agent.recorder import Recorder
-from agent.savings.intervals import FullPowerSource
 from agent.savings.ledger import LuminaireLedger, StateUnreadable
 from agent.savings.power_model import PowerModel
 from agent.schedule.evaluate import Cache, burning_spans
@@ -158,7 +157,7 @@ class Agent:
 
     def _ledger(self, declared: boards.Luminaire) -> LuminaireLedger:
         model = PowerModel(declared.power_w, declared.min_power_w, declared.standby_w)
-        power: FullPowerSource = "declared" if self._board.baseline.power == "declared" else "measured"
+        power = self._board.baseline.power
         state = self.journal.state(f"ledger:{declared.name}")
         if isinstance(state, dict):
             try:

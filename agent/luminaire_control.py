@@ -19,7 +19,7 @@ from agent.luminaire import SILENT_AFTER, LuminaireState, StatusBit
 from agent.targets import Wanted
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
-from drivers.errors import DriverError
+from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import addresses, levels, sequences
 from protocols.dali.frames import Reply, Transmission
 from protocols.errors import ConversationFailed
@@ -69,6 +69,8 @@ class LuminaireControl:
     async def run(self, after_cycle: Callable[[], object]) -> None:
         """Cycles for ever, each at a whole multiple of CYCLE_S; `after_cycle()` is awaited where it is awaitable."""
         while True:
+            # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
+            await self.wait_usable()
             self._wake.clear()
             await self.cycle()
             done = after_cycle()
@@ -77,6 +79,10 @@ class LuminaireControl:
             pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
             with contextlib.suppress(TimeoutError):
                 await self._clock.wait_for(self._wake.wait(), max(pause_s, 0.001))
+
+    async def wait_usable(self) -> None:
+        """Returns once the bus can be talked to."""
+        await self._bus.wait_usable()
 
     def tell_again(self) -> None:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
@@ -93,6 +99,8 @@ class LuminaireControl:
             await self._verify()
             await self._check_fail_safe_levels()
             await self._poll_some()
+        except (PortUnavailable, BusUnpowered):
+            return  # the interface has said so itself
         except DriverError as error:
             self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
         else:

@@ -6,6 +6,7 @@ Each reading carries its own time; the ledger (agent/savings/) shares them out o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -97,26 +98,32 @@ class Metering:
             self._recorder.changed()
 
     async def run(self) -> None:
-        """A sweep now, then one at the beginning of each quarter, for ever."""
-        while True:
-            await self.sweep()
-            await self._clock.sleep(QUARTER_S - self._clock.wall() % QUARTER_S)
-
-    async def sweep(self) -> None:
-        """Reads every luminaire once, bus beside bus, and records what is complete by then."""
-        if not self._clock.valid():
-            return
-        for name, (level, fade_s) in self._untold.items():
-            self._metered[name].ledger.level(self._clock.wall(), level, fade_s)
-        self._untold.clear()
+        """A sweep as soon as a bus is there, then one at the beginning of each quarter, for ever, bus beside bus."""
         by_bus: dict[str, list[Metered]] = {}
         for entry in self._metered.values():
             by_bus.setdefault(entry.control.name, []).append(entry)
-        await asyncio.gather(*(self._sweep_bus(entries) for entries in by_bus.values()))
-        self._close_quarters()
-        await self._recorder.commit()
+        await asyncio.gather(*(self._run_bus(entries) for entries in by_bus.values()))
 
-    async def _sweep_bus(self, entries: Sequence[Metered]) -> None:
+    async def _run_bus(self, entries: Sequence[Metered]) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await self._clock.wait_for(entries[0].control.wait_usable(), self._until_next_quarter_s())
+                await self._sweep(entries)
+            self._close_quarters(entries)
+            await self._recorder.commit()
+            await self._clock.sleep(self._until_next_quarter_s())
+
+    def _until_next_quarter_s(self) -> float:
+        return QUARTER_S - self._clock.wall() % QUARTER_S
+
+    async def _sweep(self, entries: Sequence[Metered]) -> None:
+        """Reads every luminaire of a bus once."""
+        if not self._clock.valid():
+            return
+        for entry in entries:
+            name = entry.luminaire.name
+            if name in self._untold:
+                entry.ledger.level(self._clock.wall(), *self._untold.pop(name))
         for entry in entries:
             try:
                 await entry.control.poll_status(entry.luminaire)
@@ -171,9 +178,11 @@ class Metering:
         energy_wh = round(register.count * resolution_wh, max(0, -exponent))
         return Reading(self._clock.wall(), energy_wh, resolution_wh)
 
-    def _close_quarters(self) -> None:
+    def _close_quarters(self, entries: Sequence[Metered]) -> None:
+        if not self._clock.valid():
+            return
         now = self._clock.wall()
-        for entry in self._metered.values():
+        for entry in entries:
             for interval in entry.ledger.close(now):
                 self._recorder.append("interval", interval.body())
         if self._control_from is None:

@@ -45,6 +45,9 @@ class DaliInterface(Protocol):
     async def run(self) -> None:
         """Opens the port, watches it, opens it again whenever it is lost; ends only by being cancelled."""
 
+    async def wait_usable(self, channel: int) -> None:
+        """Returns once the interface answers and this bus has voltage."""
+
     async def transmit(self, channel: int, transmission: Transmission, settle_s: float) -> Reply:
         """Sends on a bus, at the earliest `settle_s` after the last edge on it; returns what came back.
 

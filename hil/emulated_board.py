@@ -43,8 +43,34 @@ class EmulatedBoard:
         """The street of this luminaire, and its number there: what a story's faults and truths are asked by."""
         return self._places[luminaire]
 
+    def report(self, began_wall: float) -> dict[str, object]:
+        """What the devices saw, for benchmarks and stories in other processes: JSON-able, seconds and Wh.
+
+        `began_wall` is the wall time at which this board was made.
+        """
+        return {bus: _report(street, began_wall) for bus, street in self.streets.items()}
+
     def close(self) -> None:
         """Takes the ports away."""
         for street in self.streets.values():
             if street.port is not None:
                 street.close()
+
+
+def _report(street: Street, began_wall: float) -> dict[str, object]:
+    began = street.statistics.since
+    first_level = next((frame.time for frame in street.bus.trace if _is_level(frame.bits, frame.value)), None)
+    return {
+        "first_level_at": None if first_level is None else began_wall + first_level - began,
+        "forward_frames": street.statistics.forward_frames,
+        "settling_violations": street.statistics.settling_violations,
+        "bus_load": street.bus_load(),
+        "turnarounds_s": list(street.hat.turnarounds_s),
+        "levels": [street.level(number) for number in range(len(street.gear))],
+        "energy_wh": [street.energy_wh_true(number) for number in range(len(street.gear))],
+    }
+
+
+def _is_level(bits: int, value: int) -> bool:
+    """Whether a frame sets a level directly: 16 bits with the selector bit clear, to gear (not a special command)."""
+    return bits == 16 and not value & 0x0100

@@ -22,8 +22,8 @@ HELD_LIMIT_S = 30.0
 """Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
 
 SPINS = 50
-"""Looks at a pty whose bytes are in flight before going to sleep on it: they come within microseconds, and a sleep costs
-more than they take."""
+"""Looks at a pty whose bytes are in flight, before going to sleep on it: they come within microseconds, and going to
+sleep costs more than they take."""
 
 
 class HeldTooLong(RuntimeError):

@@ -55,7 +55,7 @@ class LastGood:
     def _fall_back(self, error: ConfigError) -> Config:
         if not self._board.exists():
             raise error
-        board = load_board(self._board)
+        board = load_board(self._board, program_elsewhere=self._program.exists())
         program = load_program(self._program if self._program.exists() else board.program)
         log.error("%s", error)
         refused = f"the board or program is not valid, so the last good one is used ({error.problems[0].text})"

@@ -56,6 +56,7 @@ class AtxHat:
         self._transport: "Transport | None" = None
         self._reader = wire.LineReader()
         self._unpowered: "set[int]" = set()
+        self._usable = {channel: asyncio.Event() for channel in channels}
         self._one_at_a_time = asyncio.Lock()
         self._disturbed = asyncio.Event()
         self._arrived = asyncio.Event()
@@ -80,6 +81,10 @@ class AtxHat:
                 await self._clock.sleep(REOPEN_AFTER_S)
         finally:
             self._close()
+
+    async def wait_usable(self, channel: int) -> None:
+        """Returns once the interface answers and this bus has voltage."""
+        await self._usable[channel].wait()
 
     async def transmit(self, channel: int, transmission: "Transmission", settle_s: float) -> Reply:
         """As drivers.interfaces.DaliInterface says, for bus 1-4."""
@@ -110,6 +115,9 @@ class AtxHat:
             for channel in self._channels:
                 await self._ask_status(channel)
         self._trouble = self._said = ""
+        for channel in self._channels:
+            if channel not in self._unpowered:
+                self._usable[channel].set()
         self._listener(conditions.CONNECTED, 0, "the DALI interface answers")
 
     async def _watch(self) -> None:
@@ -191,9 +199,11 @@ class AtxHat:
         if status in _POWERED:
             if channel in self._unpowered:
                 self._unpowered.discard(channel)
+                self._usable[channel].set()
                 self._listener(conditions.POWERED, channel, "DALI bus %d has voltage again" % channel)
         elif channel not in self._unpowered:
             self._unpowered.add(channel)
+            self._usable[channel].clear()
             self._listener(conditions.UNPOWERED, channel, "DALI bus %d has no voltage, or is shorted" % channel)
             self._disturbed.set()
 
@@ -205,6 +215,8 @@ class AtxHat:
         self._disturbed.set()
 
     def _close(self) -> None:
+        for usable in self._usable.values():
+            usable.clear()
         transport = self._transport
         self._transport = None
         if transport is not None:

@@ -36,6 +36,10 @@ class DaliBus:
         self._taken = False
         self.frames_sent = 0
 
+    async def wait_usable(self) -> None:
+        """Returns once the interface answers and the bus has voltage."""
+        await self._interface.wait_usable(self._channel)
+
     async def run(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
         """The conversation's result. Nothing else goes out on this bus between its frames.
 
