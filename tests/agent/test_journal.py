@@ -11,8 +11,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -228,6 +230,14 @@ def test_acknowledged_records_stay_for_the_reports_of_a_month(path: Path) -> Non
         records = await journal.read_after(0, 1000)
         assert 34 <= len(records) <= 37
         assert {record.kind for record in records} == {"interval"}
+        # A year later the file is empty, but no number is given twice.
+        await clock.sleep(365 * DAY_S)
+        await journal.commit({"ledger": 1})
+        assert await journal.read_after(0, 1000) == []
+        await journal.close()
+        changed(path, "UPDATE mark SET value = 0 WHERE name = 'cursor'")
+        journal = await Journal.open(path, "gw-1", clock)
+        assert journal.last == 60
         await journal.close()
 
     lived(story)
@@ -410,19 +420,27 @@ def test_commits_side_by_side_keep_records_and_state_together(path: Path) -> Non
     lived(story)
 
 
-def test_a_cancelled_commit_does_not_double(path: Path) -> None:
+def test_a_commit_cancelled_while_the_thread_writes_does_not_double(path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
-        for number in range(20):
-            journal.append("reading", {"number": number})
-            task = asyncio.create_task(journal.commit())
-            for _ in range(number % 4):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await journal.close()
-        journal = await Journal.open(path, "gw-1", clock)
-        assert [record.body["number"] for record in await journal.read_after(0, 99)] == list(range(20))
+        write, writing, go_on = journal._file.write, threading.Event(), threading.Event()
+
+        def slow_write(*arguments: Any, **options: Any) -> None:
+            writing.set()
+            go_on.wait(10)
+            write(*arguments, **options)
+
+        journal._file.write = slow_write  # type: ignore[method-assign]
+        journal.append("reading", {"number": 0})
+        task = asyncio.create_task(journal.commit())
+        while not writing.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        go_on.set()
+        journal.append("reading", {"number": 1})
+        await journal.commit()
+        assert [record.body["number"] for record in await journal.read_after(0, 99)] == [0, 1]
         await journal.close()
 
     lived(story)

@@ -17,7 +17,7 @@ from agent.centre.collect import Received, collect
 from agent.centre.store import Store
 from agent.clock import MachineClock
 from agent.interfaces import Clock
-from agent.journal import Journal
+from agent.journal import Journal, Record
 from agent.upstream import mqtt, payloads, reporter
 from agent.upstream.mqtt import Broker, LinkLost, Session
 from agent.upstream.reporter import MqttReporter
@@ -240,9 +240,10 @@ def test_bad_payloads_are_counted_and_the_good_ones_arrive(tmp_path: Path) -> No
         port = free_port()
         async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             await clock.sleep(10)
+            of_another = payloads.encode_records(GATEWAY, "0" * 16, [Record(1, "interval", interval(99), True)])
             async with aiomqtt.Client("127.0.0.1", port) as someone:
                 with clock.waiting_for_the_world("the garbage"):
-                    for payload in (b"", b"\xff\xff", b"\x80", payloads.encode_records(GATEWAY, "0" * 16, [])):
+                    for payload in (b"", b"\xff\xff", b"\x80", of_another):
                         await someone.publish(payloads.topic("gw-2", "records"), payload, qos=1)
             await street.write(range(20))
             await until(clock, lambda: street.journal.depth == 0, HOUR_S)
@@ -314,8 +315,6 @@ def test_stored_records_are_what_the_journal_wrote(tmp_path: Path) -> None:
 
 
 def test_a_quarter_told_twice_counts_once(tmp_path: Path) -> None:
-    from agent.journal import Record
-
     store = Store(tmp_path / "store.sqlite")
     one, two = Record(1, "interval", interval(1), True), Record(2, "interval", interval(1), True)
     assert store.write(GATEWAY, "a" * 16, [one], START) == (1, 0, 0)
