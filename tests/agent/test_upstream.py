@@ -18,6 +18,7 @@ from agent.centre.store import Store
 from agent.clock import MachineClock
 from agent.interfaces import Clock
 from agent.journal import Journal, Record
+from agent.journal_file import DamagedJournal
 from agent.upstream import mqtt, payloads, reporter
 from agent.upstream.mqtt import Broker, LinkLost, Session
 from agent.upstream.reporter import MqttReporter
@@ -213,6 +214,31 @@ def test_an_acknowledgement_with_a_hole_stops_the_cursor_there_and_the_hole_is_s
             # Only the hole came again.
             assert street.stored() == [("L03", START)]
             assert street.reporter.sent == 11
+
+    virtually(story)
+
+
+def test_a_journal_found_damaged_goes_on_under_a_new_epoch(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        port = free_port()
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
+            await street.write(range(20))
+            await until(clock, lambda: street.journal.depth == 0, HOUR_S)
+            epoch = street.journal.epoch
+            file = street.journal._file
+            intact = file.write
+
+            def damaged(*arguments: Any, **options: Any) -> None:
+                file.write = intact  # type: ignore[method-assign]
+                raise DamagedJournal("The card is worn.")
+
+            file.write = damaged  # type: ignore[method-assign]
+            await street.write(range(20, 40))
+            assert street.journal.epoch != epoch
+            await until(clock, lambda: street.journal.depth == 0, HOUR_S)
+        assert len(street.stored()) == 40
+        with contextlib.closing(sqlite3.connect(street.store_path)) as store:
+            assert store.execute("SELECT name FROM events").fetchall() == [("journalDamaged",)]
 
     virtually(story)
 
