@@ -73,3 +73,7 @@ def main(argv: Sequence[str]) -> int:
 def command() -> None:
     """The console script."""
     sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    command()

@@ -65,7 +65,7 @@ def _report(street: Street, began_wall: float) -> dict[str, object]:
         "forward_frames": street.statistics.forward_frames,
         "settling_violations": street.statistics.settling_violations,
         "bus_load": street.bus_load(),
-        "turnarounds_s": list(street.hat.turnarounds_s),
+        "turnarounds": [[seconds, command.decode("ascii", "replace")] for seconds, command in street.hat.turnarounds],
         "levels": [street.level(number) for number in range(len(street.gear))],
         "energy_wh": [street.energy_wh_true(number) for number in range(len(street.gear))],
     }

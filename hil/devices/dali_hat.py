@@ -105,8 +105,9 @@ class DaliHat:
         self.loop = loop
         self.two_replies_to_twice = False
         self.without_voltage = WithoutVoltage.STATUS
-        self.turnarounds_s: deque[float] = deque(maxlen=200_000)
-        """From the last byte of an answer to the first byte of the host's next command, where within 50 ms."""
+        self.turnarounds: deque[tuple[float, bytes]] = deque(maxlen=200_000)
+        """Seconds from the last byte of an answer to the first byte of the host's next command, where within 50 ms, and
+        that command."""
         self.unparsed_lines = 0
         self.powered = True
         """Without power the HAT neither hears nor speaks."""
@@ -141,7 +142,7 @@ class DaliHat:
         if self._answered_at is not None:
             turnaround_s = now - self._answered_at
             if turnaround_s <= TURNAROUND_LIMIT_S:
-                self.turnarounds_s.append(turnaround_s)
+                self.turnarounds.append((turnaround_s, content.rstrip()))
             self._answered_at = None
         begins = max(now, self._received_until)
         self._received_until = begins + len(content) * CHARACTER_S

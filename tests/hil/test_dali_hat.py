@@ -216,7 +216,7 @@ def test_turnaround_is_from_a_reply_to_the_next_command() -> None:
         for pause_s in (0.004, 0.007, 0.2, 0.0):
             await host.ask(b"h01A0", settle_s=pause_s)
         await host.ask(b"h01A0")
-        assert [round(turnaround_s, 6) for turnaround_s in street.hat.turnarounds_s] == [0.004, 0.007, 0.0]
+        assert [round(seconds, 6) for seconds, _ in street.hat.turnarounds] == [0.004, 0.007, 0.0]
 
     on_a_street(two_lamps, story)
 

@@ -1,0 +1,64 @@
+"""The performance table: one row a figure, beside the bound asked for and, where there is one, a peer's figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `clock` says whose seconds these are: the host's ("real") or the emulated street's ("virtual", which
+    says nothing about the host's speed). `bound` is the most that is allowed; None where none is asked."""
+
+    name: str
+    value: float | None
+    unit: str
+    clock: Literal["real", "virtual", "-"] = "-"
+    bound: float | None = None
+    peer: str = ""
+    peer_value: float | None = None
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound is kept. A row without a value could not be measured: that is no figure kept."""
+        return self.bound is None or (self.value is not None and self.value <= self.bound)
+
+
+def as_text(rows: Sequence[Row]) -> list[str]:
+    """The table for people."""
+    cells = [("", "figure", "value", "unit", "clock", "asked", "peer", "note")]
+    cells += [
+        (
+            "ok" if row.holds else "MISSED",
+            row.name,
+            _number(row.value),
+            row.unit,
+            row.clock,
+            "" if row.bound is None else f"<= {_number(row.bound)}",
+            f"{row.peer} {_number(row.peer_value)}" if row.peer else "",
+            row.note,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def as_json(rows: Iterable[Row]) -> list[dict[str, object]]:
+    """The table for scripts."""
+    return [{**asdict(row), "holds": row.holds} for row in rows]
+
+
+def percentile(values: Iterable[float], percent: float) -> float | None:
+    """The value below which `percent` of them lie (nearest rank); None without values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else None
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
