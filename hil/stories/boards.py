@@ -1,0 +1,66 @@
+"""The board file of a story: a small street in Eindhoven, written as an installer would write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+GATEWAY = "story"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a story says of its street. `lamps` equal luminaires L01, L02 ... at short addresses 0, 1 ...
+
+    `program` is a ready program's name, or the text of a program file.
+    """
+
+    lamps: int = 3
+    power_w: float = 25.0
+    bus_supply: str = "separate"
+    safe_percent: int = 100
+    program: str = "d60"
+
+    @property
+    def names(self) -> list[str]:
+        """The luminaires, in the order of the street."""
+        return [f"L{number + 1:02d}" for number in range(self.lamps)]
+
+    def write(self, folder: Path, port: Path, broker_port: int | None = None) -> Path:
+        """Writes board.toml (and program.toml where the site brings one) and returns its path. `broker_port` None
+        leaves the upstream out."""
+        program = self.program
+        if "\n" in program:
+            (folder / "program.toml").write_text(program, encoding="utf-8")
+            program = "program.toml"
+        upstream = f'[upstream]\nbroker = "mqtt://127.0.0.1:{broker_port}"\n' if broker_port else ""
+        board = folder / "board.toml"
+        board.write_text(
+            f"""
+[board]
+format = 1
+gateway = "{GATEWAY}"
+latitude = 51.44
+longitude = 5.47
+timezone = "Europe/Amsterdam"
+bus_supply = "{self.bus_supply}"
+safe_percent = {self.safe_percent}
+program = "{program}"
+gateway_power_w = 3.0
+
+[[bus]]
+name = "street"
+interface = "atx_hat"
+port = "{port}"
+
+[[luminaire]]
+name = "L01"
+count = {self.lamps}
+bus = "street"
+short_address = 0
+power_w = {self.power_w}
+
+{upstream}""",
+            encoding="utf-8",
+        )
+        return board

@@ -1,0 +1,158 @@
+"""The cable is pulled, the bus or the street loses its power, the gateway its own: which lamps burn, and how soon the
+program is back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.main import main
+from hil.stories.benches import DARK, EIGHTY, FULL, HALF, SEVENTY, Bench, live, local
+from hil.stories.boards import Site
+
+CYCLE_S = 10.0
+"""The control cycle, within which the README promises that the program is back."""
+
+
+def test_a_cable_pulled_for_ten_minutes(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("19:55")
+        bench.street.unplug()
+        await bench.until("20:01")
+        # Behind the agent's back: one lamp loses its mains, and comes back at its POWER ON LEVEL.
+        bench.street.mains(False, 1)
+        await bench.wait_s(3.0)
+        bench.street.mains(True, 1)
+        await bench.until("20:05")
+        assert await bench.levels() == bench.all_at(FULL)  # the step of 20:00 has passed, and reached no lamp
+        bench.street.plug()
+        await bench.wait_s(CYCLE_S)
+        assert await bench.levels() == bench.all_at(SEVENTY)
+        await bench.until("22:46")
+        await bench.delivered()
+        assert [event.active for event in bench.store.events("communicationFailure", "street")] == [True, False]
+        bench.judge_energy(local("2025-12-15 19:00"), local("2025-12-15 22:45"))
+
+    live(story, emulated, begins="2025-12-15 19:00")
+
+
+def test_a_cable_that_is_pulled_again_and_again(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:10")
+        for pause_s in (0.2, 1.0, 3.3, 17.0, 0.05, 61.0):
+            bench.street.unplug()
+            bench.street.mains(False)
+            await bench.wait_s(0.1)
+            bench.street.mains(True)
+            await bench.wait_s(pause_s)
+            bench.street.plug()
+            await bench.wait_s(CYCLE_S)
+            assert await bench.levels() == bench.all_at(HALF), f"after {pause_s} s"
+        await bench.until("22:31")
+        await bench.delivered()
+        bench.judge_energy(local("2025-12-15 22:00"), local("2025-12-15 22:30"))
+
+    live(story, emulated, begins="2025-12-15 22:00")
+
+
+def test_bus_power_lost_gives_the_system_failure_level(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("13:00")
+        assert await bench.levels() == bench.all_at(DARK)
+        for back_at, level in (("14:00", DARK), ("22:30", HALF)):
+            bench.street.bus_power(False)
+            await bench.wait_s(2.0)
+            assert await bench.levels() == bench.all_at(EIGHTY)  # by day too: lit, never dark
+            await bench.until(back_at)
+            assert await bench.levels() == bench.all_at(EIGHTY)
+            bench.street.bus_power(True)
+            await bench.wait_s(CYCLE_S)
+            assert await bench.levels() == bench.all_at(level)
+            await bench.until("21:50" if level == DARK else "23:01")
+        await bench.delivered()
+        assert [event.active for event in bench.store.events("supplyLoss", "street")] == [True, False] * 2
+        bench.judge_energy(local("2025-12-15 12:00"), local("2025-12-15 23:00"))
+
+    live(story, emulated, begins="2025-12-15 12:00", site=Site(safe_percent=80))
+
+
+@pytest.mark.parametrize("bus_supply", ["separate", "gear"])
+def test_mains_lost_and_back_while_the_gateway_lives(emulated: Path, bus_supply: str) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:15:03")
+        bench.street.mains(False)
+        await bench.wait_s(1.0)
+        assert [bench.street.light(number) for number in range(3)] == [0.0] * 3
+        await bench.until("22:40:02")
+        bench.street.mains(True)
+        await bench.wait_s(1.0)
+        assert await bench.levels() == bench.all_at(EIGHTY)
+        await bench.wait_s(CYCLE_S)
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.until("23:16")
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.delivered()
+        for name in bench.names:
+            assert bench.store.events("lampFailure", name) == []
+            # Dark for want of mains is no saving either.
+            dark = [one for one in bench.store.intervals(name) if one.start == local("2025-12-15 22:15")]
+            assert [quarter.baseline_wh for quarter in dark] == [pytest.approx(0.0, abs=0.6)]
+        bench.judge_energy(local("2025-12-15 22:00"), local("2025-12-15 23:15"))
+
+    live(story, emulated, begins="2025-12-15 22:00", site=Site(safe_percent=80, bus_supply=bus_supply))
+
+
+def test_mains_lost_and_back_together_with_the_gateway(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:17:03")
+        bench.street.mains(False)
+        bench.street.gateway_power(False)
+        await bench.crash_agent()
+        await bench.until("22:40:02")
+        bench.street.mains(True)
+        bench.street.gateway_power(True)
+        await bench.wait_s(25.0)  # a gateway takes its time to boot
+        assert await bench.levels() == bench.all_at(EIGHTY)
+        await bench.start_agent()
+        await bench.wait_s(CYCLE_S)
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.until("23:16")
+        await bench.delivered()
+        bench.judge_energy(local("2025-12-15 22:00"), local("2025-12-15 23:15"))
+
+    live(story, emulated, begins="2025-12-15 22:00", site=Site(safe_percent=80))
+
+
+@pytest.mark.parametrize(("bus_supply", "level_at_night"), [("gateway", EIGHTY), ("separate", DARK), ("gear", DARK)])
+def test_a_gateway_that_dies_by_day(
+    emulated: Path, capsys: pytest.CaptureFixture[str], bus_supply: str, level_at_night: int
+) -> None:
+    """Its power is lost at 14:00. What burns at 22:00 is what `lichtmast check` says of the very board."""
+
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("14:00")
+        assert await bench.levels() == bench.all_at(DARK)
+        bench.street.gateway_power(False)
+        await bench.crash_agent()
+        await bench.until("22:00")
+        assert await bench.levels() == bench.all_at(level_at_night)
+        lit = [bench.street.light(number) > 0 for number in range(3)]
+        assert lit == [level_at_night != DARK] * 3
+        boards.append(bench.board)
+
+    boards: list[Path] = []
+    live(
+        story, emulated, begins="2025-12-15 12:00", site=Site(safe_percent=80, bus_supply=bus_supply)
+    )  # fmt: skip
+    capsys.readouterr()
+    assert main(["check", str(boards[0])]) == 0
+    said = capsys.readouterr().out
+    assert ("stays dark at night" in said) == (level_at_night == DARK)
+    assert ("SYSTEM FAILURE LEVEL, even by day" in said) == (level_at_night != DARK)

@@ -1,0 +1,47 @@
+"""From dusk to dawn: the lamps follow the program through a night, and the record is what the lamps drew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.stories.benches import DARK, FULL, HALF, SEVENTY, Bench, live, local
+from hil.stories.boards import Site
+
+
+def test_a_winter_night_of_d60(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        # Sunset in Eindhoven on this day is about 16:29, sunrise about 08:39.
+        for moment, level in (
+            ("12:01", DARK), ("16:25", DARK), ("16:34", FULL), ("19:59:50", FULL), ("20:01:15", SEVENTY),
+            ("21:59:50", SEVENTY), ("22:01:15", HALF), ("04:59:50", HALF), ("05:00:15", FULL), ("08:34", FULL),
+            ("08:44", DARK), ("12:02", DARK),
+        ):  # fmt: skip
+            await bench.until(moment)
+            assert await bench.levels() == bench.all_at(level), moment
+        await bench.delivered()
+        bench.judge_energy(local("2025-12-15 12:00"), local("2025-12-16 12:00"))
+        quarters = bench.store.intervals("L02")
+        assert {quarter.quality for quarter in quarters} == {"metered"}
+        night_h = 16 + 10 / 60
+        assert sum(quarter.baseline_wh for quarter in quarters) == pytest.approx(
+            night_h * bench.street.full_power_w(1), rel=0.01
+        )
+
+    live(story, emulated, begins="2025-12-15 12:00", site=Site(lamps=4))
+
+
+@pytest.mark.parametrize(("evening", "morning", "hours"), [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)])
+def test_a_night_in_which_the_clocks_change(emulated: Path, evening: str, morning: str, hours: int) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        for moment, level in (("22:01:15", HALF), ("04:59:50", HALF), ("05:00:15", FULL), ("12:02", DARK)):
+            await bench.until(moment)
+            assert await bench.levels() == bench.all_at(level), moment
+        await bench.delivered()
+        bench.judge_energy(local(f"{evening} 12:00"), local(f"{morning} 12:00"))
+        assert len(bench.store.intervals("L01")) == 4 * hours
+
+    live(story, emulated, begins=f"{evening} 12:00", site=Site(lamps=2))

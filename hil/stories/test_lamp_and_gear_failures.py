@@ -1,0 +1,131 @@
+"""A lamp fails, a gear dies or falls silent, a line is disturbed: what is said of it, and what the others notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.stories.benches import FULL, HALF, QUARTER_S, SEVENTY, Bench, live, local
+from hil.stories.records import StoredInterval
+
+TWO_READINGS_S = 2 * QUARTER_S
+
+
+def _quarters(bench: Bench, luminaire: str, first: str, end: str) -> list[StoredInterval]:
+    """The stored quarters between two local times."""
+    return [one for one in bench.store.intervals(luminaire) if local(first) <= one.start < local(end)]
+
+
+def test_a_failed_lamp_is_reported_and_counts_as_no_saving(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("20:07")
+        bench.street.lamp_failed(1)
+        failed_at = bench.clock.wall()
+        await bench.until("23:07")
+        bench.street.lamp_failed(1, False)
+        repaired_at = bench.clock.wall()
+        await bench.until("02:01")
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.delivered()
+
+        began, ended = bench.store.events("lampFailure")
+        assert (began.subject, began.active, ended.subject, ended.active) == ("L02", True, "L02", False)
+        assert failed_at < began.at <= failed_at + TWO_READINGS_S
+        assert repaired_at < ended.at <= repaired_at + TWO_READINGS_S
+
+        # While it is dark it is no saving: nothing is set against what it did not use. Its neighbours go on.
+        dark = _quarters(bench, "L02", "2025-12-15 20:15", "2025-12-15 23:00")
+        assert {(quarter.baseline_wh, quarter.available_s) for quarter in dark} == {(0.0, 0.0)}
+        for name in ("L01", "L03"):
+            lit = _quarters(bench, name, "2025-12-15 20:15", "2025-12-15 23:00")
+            assert {quarter.available_s for quarter in lit} == {QUARTER_S}
+            assert all(quarter.baseline_wh == pytest.approx(25.0 / 4, rel=0.04) for quarter in lit)
+        again = _quarters(bench, "L02", "2025-12-15 23:45", "2025-12-16 02:00")
+        assert {quarter.available_s for quarter in again} == {QUARTER_S}
+        assert all(quarter.baseline_wh > 6.0 for quarter in again)
+        bench.judge_energy(local("2025-12-15 17:00"), local("2025-12-16 02:00"))
+
+    live(story, emulated, begins="2025-12-15 17:00")
+
+
+def test_a_dead_gear_is_reported_and_told_its_level_when_it_is_back(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("19:50")
+        bench.street.gear_dead(0)
+        died_at = bench.clock.wall()
+        await bench.until("20:01:15")
+        assert await bench.levels() == [0, SEVENTY, SEVENTY]
+        await bench.until("20:50")
+        bench.street.gear_dead(0, False)
+        await bench.wait_s(2.0)
+        assert await bench.levels() == [FULL, SEVENTY, SEVENTY]  # POWER ON LEVEL
+        await bench.wait_s(10.0)
+        assert await bench.levels() == bench.all_at(SEVENTY)
+        await bench.until("22:31")
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.delivered()
+
+        began, ended = bench.store.events("controlGearCommFailure")
+        assert (began.subject, began.active, ended.subject, ended.active) == ("L01", True, "L01", False)
+        assert died_at < began.at <= died_at + TWO_READINGS_S
+        assert ended.at <= local("2025-12-15 20:50") + TWO_READINGS_S
+        dead = _quarters(bench, "L01", "2025-12-15 20:00", "2025-12-15 20:45")
+        assert {(quarter.baseline_wh, quarter.available_s) for quarter in dead} == {(0.0, 0.0)}
+        for name in ("L02", "L03"):
+            assert all(quarter.available_s == QUARTER_S for quarter in bench.store.intervals(name))
+            assert all(quarter.quality == "metered" for quarter in bench.store.intervals(name))
+        bench.judge_energy(local("2025-12-15 18:00"), local("2025-12-15 22:30"))
+
+    live(story, emulated, begins="2025-12-15 18:00")
+
+
+def test_a_gear_that_never_answers_still_follows_with_the_others(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("19:50")
+        bench.street.no_answer(2)
+        await bench.until("20:01:15")
+        assert await bench.levels() == bench.all_at(SEVENTY)
+        await bench.until("22:01:15")
+        assert await bench.levels() == bench.all_at(HALF)
+        bench.street.no_answer(2, False)
+        await bench.until("23:01")
+        await bench.delivered()
+        assert [(one.subject, one.active) for one in bench.store.events("controlGearCommFailure")] == [
+            ("L03", True),
+            ("L03", False),
+        ]
+        assert bench.store.events("lampFailure") == []
+        # The register went on counting while nobody could read it.
+        bench.judge_energy(local("2025-12-15 18:00"), local("2025-12-15 23:00"))
+
+    live(story, emulated, begins="2025-12-15 18:00")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_disturbed_bus_and_line_make_no_false_failures(emulated: Path, seed: int) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("19:30")
+        bench.street.late_answer(0, 30)
+        await bench.until("20:30")
+        bench.street.late_answer(0, 0)
+        for _ in range(120):  # an hour in which about every fourth line from the interface is broken
+            bench.street.garbled_lines(1)
+            await bench.wait_s(30.0)
+        for _ in range(60):
+            bench.street.framing_error(1, True)
+            await bench.wait_s(2.0)
+            bench.street.framing_error(1, False)
+            await bench.wait_s(58.0)
+        await bench.until("23:46")
+        assert await bench.levels() == bench.all_at(HALF)
+        await bench.delivered()
+        assert bench.store.events("lampFailure") == []
+        assert bench.store.events("controlGearFailure") == []
+        bench.judge_energy(local("2025-12-15 19:00"), local("2025-12-15 23:45"))
+
+    live(story, emulated, begins="2025-12-15 19:00", seed=seed)
