@@ -23,9 +23,9 @@ ANSWER_TIMEOUT_S = 0.1
 """After this the HAT owes nothing more for a command; the longest (send twice) takes half of it."""
 SECOND_N_WITHIN_S = 0.05
 """Some firmware says N for each of the two frames of a send-twice command."""
-QUIET_AFTER_NO_S = 0.03
-"""Gear that answer too late do so within 40 ms of the frame, so within this after the HAT's N. A driver that sent its
-next query earlier would take that answer for the next gear's."""
+QUIET_AFTER_NO_S = 0.05
+"""Gear that answer too late begin up to 40 ms after their time (10 ms), and take 11 ms; the HAT said N after 12 ms. A
+driver that sent its next query earlier would take that answer for the next gear's."""
 FENCE_TIMEOUT_S = 0.5
 REOPEN_AFTER_S = 1.0
 SENDS = 4
