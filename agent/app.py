@@ -10,7 +10,7 @@ import contextlib
 import functools
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent.almanac import ZoneAlmanac
@@ -37,6 +37,7 @@ from drivers.dali import conditions
 from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
 from protocols.dali import levels
+from protocols.dali.frames import ForwardFrame
 
 log = logging.getLogger("lichtmast")
 
@@ -93,16 +94,19 @@ class Agent:
             by_port.setdefault(bus.port, []).append(bus)
         controls = {}
         for port, buses in by_port.items():
-            interface = self._make_interface(port, buses)
+            dali: dict[int, DaliBus] = {}
+            interface = self._make_interface(port, buses, dali)
             for bus in buses:
                 lamps = [
                     LuminaireState(lamp.name, lamp.short_address) for lamp in board.luminaires if lamp.bus == bus.name
                 ]
                 if not lamps:
                     continue
+                share = bus.telemetry_percent / 100
+                dali[bus.channel] = DaliBus(interface, bus.channel, self._clock, share)
                 controls[bus.name] = LuminaireControl(
                     bus.name,
-                    DaliBus(interface, bus.channel),
+                    dali[bus.channel],
                     lamps,
                     targets.now,
                     levels.level_of(board.safe_percent),
@@ -111,14 +115,20 @@ class Agent:
                 )
         return controls
 
-    def _make_interface(self, port: str, buses: Sequence[boards.Bus]) -> DaliInterface:
+    def _make_interface(self, port: str, buses: Sequence[boards.Bus], dali: Mapping[int, DaliBus]) -> DaliInterface:
         by_channel = {bus.channel: bus.name for bus in buses}
 
         def hears(condition: str, channel: int, text: str) -> None:
             self._hear(condition, [by_channel[channel]] if channel in by_channel else list(by_channel.values()), text)
 
+        def foreign(channel: int, frame: ForwardFrame) -> None:
+            if channel in dali:
+                dali[channel].note_foreign(frame)
+                self._controls[by_channel[channel]].note_foreign(frame)
+
         driver = catalogue.load(buses[0].interface)
-        interface: DaliInterface = driver(port_opener(port, self._clock), self._clock, hears, tuple(by_channel))
+        opener = port_opener(port, self._clock)
+        interface: DaliInterface = driver(opener, self._clock, hears, tuple(by_channel), foreign)
         self._interfaces[port] = interface
         return interface
 

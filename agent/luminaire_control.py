@@ -20,8 +20,9 @@ from agent.targets import Wanted
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import addresses, levels, sequences
-from protocols.dali.frames import Reply, Transmission
+from protocols.dali import addresses, gear_commands, levels, sequences
+from protocols.dali.addresses import Address
+from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from protocols.errors import ConversationFailed
 
 T = TypeVar("T")
@@ -90,6 +91,20 @@ class LuminaireControl:
             luminaire.forget_what_it_shows()
         self._wake.set()
 
+    def note_foreign(self, frame: ForwardFrame) -> None:
+        """Another master's frame was seen. Where it can have moved lamps, they are told their levels in the next cycle:
+        there must be only one that dims a street, and it is this one."""
+        meaning = gear_commands.meaning(frame)
+        if meaning is None or not gear_commands.moves_level(meaning):
+            return
+        for luminaire in self.luminaires:
+            if meaning.address.kind != Address.SHORT or meaning.address == luminaire.address:
+                luminaire.commanded = None
+        text = (
+            f"another master on DALI bus {self.name} sends {meaning.name}: its levels are overruled; find and remove it"
+        )
+        self._events.begin("foreignMaster", self.name, text)
+
     async def cycle(self) -> None:
         """Once through everything. A bus in trouble ends the cycle; its interface says what the trouble is."""
         try:
@@ -144,7 +159,7 @@ class LuminaireControl:
         code = levels.fade_code(frame.fade_s)
         if any(luminaire.fade_code != code for luminaire in reached):
             await self._bus.run(sequences.set_parameter(frame.address, "SET FADE TIME", code), priorities.LEVELS)
-        await self._bus.run(sequences.dim(frame.address, frame.level), priorities.LEVELS)
+        await self._bus.send(gear_commands.level(frame.address, frame.level))
         fade_s = levels.fade_time_s(code)
         for luminaire in reached:
             luminaire.fade_code = code

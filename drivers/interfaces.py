@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from protocols.dali.frames import Reply, Transmission
+from protocols.dali.frames import ForwardFrame, Reply, Transmission
 
 T = TypeVar("T")
 
@@ -35,6 +35,9 @@ OpenPort = Callable[[int, Callable[[bytes], None], Callable[[str], None]], Await
 """Opens the port at a baud rate, 8N1. Gives each piece that arrives to the first callable; tells the second, once and
 with the reason, that the port is lost. Raises PortUnavailable."""
 
+Foreign = Callable[[int, ForwardFrame], None]
+"""Hears (channel, frame) of each forward frame that another master has sent."""
+
 Listener = Callable[[str, int, str], None]
 """Hears (condition, channel, sentence); the conditions are drivers.dali.conditions'. Channel 0: the whole interface."""
 
@@ -48,8 +51,12 @@ class DaliInterface(Protocol):
     async def wait_usable(self, channel: int) -> None:
         """Returns once the interface answers and this bus has voltage."""
 
-    async def transmit(self, channel: int, transmission: Transmission, settle_s: float) -> Reply:
-        """Sends on a bus, at the earliest `settle_s` after the last edge on it; returns what came back.
+    async def wait_settled(self, channel: int, priority: int) -> None:
+        """Returns when a frame of this priority (1-5) may be handed over: so late that a more urgent one can still go
+        first. At once where the interface settles the bus by itself."""
+
+    async def transmit(self, channel: int, transmission: Transmission, priority: int) -> Reply:
+        """Sends on a bus, settled for its priority (1-5); returns what came back.
 
         Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may then have gone out or not.
         """

@@ -6,6 +6,7 @@ ProtocolError
  +- ConversationFailed    a sequence could not be finished
      +- NotAnswered       a gear that should answer was silent
      +- SeveralAnswered   more than one gear answered to one short address
+     +- Interrupted       another frame came in between, where none may: begin the sequence again
 """
 
 
@@ -31,3 +32,7 @@ class NotAnswered(ConversationFailed):
 
 class SeveralAnswered(ConversationFailed):
     """More than one gear answered where only one should: a short address is given twice."""
+
+
+class Interrupted(ConversationFailed):
+    """Another frame came in between, where none may. Thrown into a conversation, which may begin its sequence again."""

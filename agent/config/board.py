@@ -25,6 +25,7 @@ class Bus:
     port: str
     channel: int
     supply_power_w: float
+    telemetry_percent: float = 80.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,12 @@ def read_board(
 
 def _bus(row: Row) -> Bus:
     return Bus(
-        row.text("name"), row.text("interface"), row.text("port"), row.whole("channel"), row.number("supply_power_w")
+        row.text("name"),
+        row.text("interface"),
+        row.text("port"),
+        row.whole("channel"),
+        row.number("supply_power_w"),
+        row.number("telemetry_percent"),
     )
 
 

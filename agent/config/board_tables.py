@@ -80,6 +80,14 @@ BUS = Table(
             low=0,
             high=50,
         ),
+        Key(
+            "telemetry_percent",
+            Type.NUMBER,
+            "the most of the bus's time that readings may take, in percent",
+            80,
+            low=5,
+            high=100,
+        ),
     ),
     many=True,
 )

@@ -1,22 +1,24 @@
 """The ATX LED DALI HAT as a driver: frames out, answers bound to their own query, a lost port opened again.
 
 The HAT works through its commands in order and says exactly one line for each (J, N, X or Z). It has no sequence
-numbers, so what binds an answer to its query is that only one command is ever under way, and that whenever its line is
-missing the driver puts a fence: it asks for the version and drops all lines that come before that.
+numbers, so three things bind an answer to its query: only one command is ever under way; a line that comes before the
+frame can have ended, or from another bus, is no answer to it; and whenever a line is missing the driver waits until
+nothing can be owed any more and puts a fence: it asks for the version and drops all lines that come before that.
 """
 
 import asyncio
 
 from drivers.dali import conditions
+from drivers.dali.settling import SETTLE_S
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
 from protocols.dali import gear_commands
-from protocols.dali.frames import Reply
+from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, Reply
 from protocols.dali_interfaces import atx_hat as wire
 from protocols.dali_interfaces.atx_hat import BusStatus, Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.interfaces import Clock, Listener, OpenPort, Transport
+    from drivers.interfaces import Clock, Foreign, Listener, OpenPort, Transport
     from protocols.dali.frames import Transmission
 
 ANSWER_TIMEOUT_S = 0.1
@@ -48,11 +50,13 @@ class AtxHat:
         clock: "Clock",
         listener: "Listener",
         channels: "tuple[int, ...]" = (1,),
+        foreign: "Foreign | None" = None,
     ) -> None:
         self._open_port = open_port
         self._clock = clock
         self._listener = listener
         self._channels = channels
+        self._foreign = foreign
         self._transport: "Transport | None" = None
         self._reader = wire.LineReader()
         self._unpowered: "set[int]" = set()
@@ -61,11 +65,15 @@ class AtxHat:
         self._disturbed = asyncio.Event()
         self._arrived = asyncio.Event()
         self._awaited: "tuple[str, ...]" = ()
+        self._awaited_channel = 1
         self._line: "Line | None" = None
         self._in_doubt = False
-        self._last_edge = 0.0
+        self._written_at = 0.0
+        self._frame_ends = 0.0
+        self._last_edge = [0.0] * 5
+        self._quiet_until = [0.0] * 5
         self._trouble = ""
-        self._said = ""
+        self._told_lost = False
         self.late_answers = 0
         self.noise_lines = 0
 
@@ -86,23 +94,29 @@ class AtxHat:
         """Returns once the interface answers and this bus has voltage."""
         await self._usable[channel].wait()
 
-    async def transmit(self, channel: int, transmission: "Transmission", settle_s: float) -> Reply:
+    async def wait_settled(self, channel: int, priority: int) -> None:
+        """The HAT takes no priority: the host waits, less the time that a command takes on the wire."""
+        await self._settle(channel, SETTLE_S[priority] - wire.COMMAND_CHARACTERS * wire.CHARACTER_S)
+
+    async def transmit(self, channel: int, transmission: "Transmission", priority: int) -> Reply:
         """As drivers.interfaces.DaliInterface says, for bus 1-4."""
         command = wire.encode(channel, transmission)
         async with self._one_at_a_time:
             for _ in range(SENDS):
-                if channel in self._unpowered:
-                    raise BusUnpowered("DALI bus %d has no voltage: check its supply and its wiring" % channel)
+                if self._transport is not None and channel in self._unpowered:
+                    raise _unpowered(channel)
                 if self._in_doubt:
                     await self._fence()
-                await self._settle(settle_s - len(command) * wire.CHARACTER_S)
-                line = await self._exchange(command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
+                await self._settle(channel, SETTLE_S[priority] - len(command) * wire.CHARACTER_S)
+                frame_s = len(command) * wire.CHARACTER_S + transmission.frame.duration_s
+                self._frame_ends = self._clock.monotonic() + frame_s
+                line = await self._exchange(channel, command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
+                if line.kind == Line.REPLY and transmission.twice:
+                    line = await self._second(line)
                 if line.kind == Line.REPLY:
                     reply: Reply = line.content
-                    if transmission.twice:
-                        await self._swallow(SECOND_N_WITHIN_S)
-                    elif transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame != _COMPARE:
-                        await self._swallow(QUIET_AFTER_NO_S)
+                    if transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame != _COMPARE:
+                        self._quiet_until[channel] = self._clock.monotonic() + QUIET_AFTER_NO_S
                     return reply
             raise BusBusy("another master on DALI bus %d collides with every frame: there must be only one" % channel)
 
@@ -114,7 +128,8 @@ class AtxHat:
             await self._fence()
             for channel in self._channels:
                 await self._ask_status(channel)
-        self._trouble = self._said = ""
+        self._trouble = ""
+        self._told_lost = False
         for channel in self._channels:
             if channel not in self._unpowered:
                 self._usable[channel].set()
@@ -123,8 +138,6 @@ class AtxHat:
     async def _watch(self) -> None:
         """Returns never; raises when the port is lost. Asks a bus without voltage every second whether it is back."""
         while True:
-            await self._disturbed.wait()
-            self._disturbed.clear()
             while self._unpowered or self._transport is None:
                 if self._transport is None:
                     raise PortUnavailable(self._trouble)
@@ -132,26 +145,29 @@ class AtxHat:
                 async with self._one_at_a_time:
                     for channel in list(self._unpowered):
                         await self._ask_status(channel)
+            await self._disturbed.wait()
+            self._disturbed.clear()
 
     async def _ask_status(self, channel: int) -> None:
-        await self._exchange(wire.query_status(channel), (Line.BUS_STATUS,), FENCE_TIMEOUT_S)
+        await self._exchange(channel, wire.query_status(channel), (Line.BUS_STATUS,), FENCE_TIMEOUT_S)
 
     async def _fence(self) -> None:
         """After this, no line that was still under way can be taken for an answer."""
+        # Commands that the HAT answers by itself may overtake one that is still on the bus.
+        await self._clock.sleep(self._written_at + ANSWER_TIMEOUT_S - self._clock.monotonic())
+        self._reader.drop_rest()
         try:
-            await self._exchange(wire.QUERY_VERSION, (Line.VERSION,), FENCE_TIMEOUT_S)
+            await self._exchange(1, wire.QUERY_VERSION, (Line.VERSION,), FENCE_TIMEOUT_S)
         except InterfaceSilent:
             self._lost("the ATX DALI HAT does not answer: check its wiring and that the serial console is off")
             raise
         self._in_doubt = False
 
-    async def _exchange(self, command: bytes, awaited: "tuple[str, ...]", timeout_s: float) -> Line:
+    async def _exchange(self, channel: int, command: bytes, awaited: "tuple[str, ...]", timeout_s: float) -> Line:
         if self._transport is None:
             raise PortUnavailable(self._trouble or "the DALI interface is not connected")
-        self._line = None
-        self._arrived.clear()
-        self._awaited = awaited
-        self._in_doubt = True
+        self._listen(channel, awaited)
+        self._written_at = self._clock.monotonic()
         try:
             self._transport.write(command)
             await self._clock.wait_for(self._arrived.wait(), timeout_s)
@@ -160,42 +176,70 @@ class AtxHat:
         finally:
             self._awaited = ()
         if self._line is None:
-            raise PortUnavailable(self._trouble)
+            if self._transport is None:
+                raise PortUnavailable(self._trouble)
+            raise _unpowered(channel)
         self._in_doubt = False
         return self._line
 
-    async def _settle(self, seconds: float) -> None:
-        left = self._last_edge + seconds - self._clock.monotonic()
+    def _listen(self, channel: int, awaited: "tuple[str, ...]") -> None:
+        """From now on the next line of these kinds is awaited; until it is here, one may be owed."""
+        self._line = None
+        self._arrived.clear()
+        self._awaited = awaited
+        self._awaited_channel = channel
+        self._in_doubt = True
+
+    async def _settle(self, channel: int, seconds: float) -> None:
+        ready = max(self._last_edge[channel] + seconds, self._quiet_until[channel])
+        left = ready - self._clock.monotonic()
         if left > 0:
             await self._clock.sleep(left)
 
-    async def _swallow(self, seconds: float) -> None:
-        """Waits for the line that may still come, and drops it."""
-        self._line = None
-        self._arrived.clear()
-        self._awaited = (Line.REPLY,)
+    async def _second(self, first: Line) -> Line:
+        """The line for the second frame of a pair, where the firmware has one; else the one for both."""
+        self._listen(first.channel, (Line.REPLY, Line.NOT_SENT))
         try:
-            await self._clock.wait_for(self._arrived.wait(), seconds)
-            self.late_answers += 1
+            await self._clock.wait_for(self._arrived.wait(), SECOND_N_WITHIN_S)
         except asyncio.TimeoutError:
             pass
         finally:
             self._awaited = ()
+        self._in_doubt = False
+        return self._line or first
 
     def _received(self, content: bytes) -> None:
+        now = self._clock.monotonic()
         for line in self._reader.feed(content):
             if line.kind == Line.BUS_STATUS:
                 self._note_status(line.channel, line.content)
             elif line.kind == Line.NOISE:
                 self.noise_lines += 1
-            if line.kind in (Line.REPLY, Line.FOREIGN):
-                self._last_edge = self._clock.monotonic() - _age_of_last_edge(line)
-            if line.kind in self._awaited:
+            elif line.kind != Line.VERSION:
+                edge = now - _age_of_last_edge(line)
+                self._last_edge[line.channel] = max(edge, self._last_edge[line.channel])
+            if line.kind == Line.FOREIGN and self._foreign is not None:
+                self._foreign(line.channel, line.content)
+            if self._is_awaited(line, now):
                 self._line = line
                 self._awaited = ()
                 self._arrived.set()
+            elif line.kind == Line.REPLY:
+                self.late_answers += 1
+
+    def _is_awaited(self, line: Line, now: float) -> bool:
+        if line.kind not in self._awaited or line.channel != self._awaited_channel:
+            return False
+        if line.kind != Line.REPLY:
+            return True
+        earliest = self._frame_ends + ANSWER_FROM_S
+        if line.content.kind == Reply.VALUE:
+            earliest += BACKWARD_FRAME_S
+        return bool(now >= earliest)
 
     def _note_status(self, channel: int, status: int) -> None:
+        if channel not in self._usable:
+            return
         if status in _POWERED:
             if channel in self._unpowered:
                 self._unpowered.discard(channel)
@@ -206,6 +250,9 @@ class AtxHat:
             self._usable[channel].clear()
             self._listener(conditions.UNPOWERED, channel, "DALI bus %d has no voltage, or is shorted" % channel)
             self._disturbed.set()
+            if Line.REPLY in self._awaited and channel == self._awaited_channel:
+                self._awaited = ()
+                self._arrived.set()
 
     def _lost(self, reason: str) -> None:
         """The port is gone: whoever waits for a line is told at once."""
@@ -224,11 +271,14 @@ class AtxHat:
 
     def _disconnect(self, reason: str) -> None:
         self._close()
-        self._unpowered.clear()
         self._trouble = reason
-        if reason != self._said:
-            self._said = reason
+        if not self._told_lost:
+            self._told_lost = True
             self._listener(conditions.LOST, 0, reason)
+
+
+def _unpowered(channel: int) -> BusUnpowered:
+    return BusUnpowered("DALI bus %d has no voltage: check its supply and its wiring" % channel)
 
 
 def _age_of_last_edge(line: Line) -> float:
@@ -236,6 +286,8 @@ def _age_of_last_edge(line: Line) -> float:
     if line.kind == Line.REPLY and line.content.kind == Reply.NO_ANSWER:
         return wire.NO_ANSWER_AFTER_S + 2 * wire.CHARACTER_S
     characters = 2  # the letter and the line end
+    if line.kind == Line.NOT_SENT:
+        return characters * wire.CHARACTER_S  # what it collided with may have gone on until now
     if line.kind == Line.FOREIGN:
         characters += int(line.content.bits) // 4
     elif line.content.kind == Reply.VALUE:

@@ -1,22 +1,24 @@
-"""One DALI bus: runs conversations with gear as transactions, the most urgent first.
+"""One DALI bus: runs conversations with gear as transactions, the most urgent first, and lets level commands pass.
 
-IEC 62386-101 clause 8 (and -103 clause 9.6) gives forward frames five priorities by the time that they let the bus
-settle: a transaction begins with its own priority and goes on with priority 1, so that nobody cuts in.
+IEC 62386-101 clause 8 gives forward frames five priorities, by the time that they let the bus settle. A transaction
+begins with its own priority and goes on with priority 1, so that no other master cuts in. Within this gateway a dimming
+command must not wait for a whole reading: `send` passes between two frames of a conversation, where its bonds allow.
 """
 
 import asyncio
-import heapq
+
+from drivers.errors import DriverError
+from protocols.dali import gear_commands
+from protocols.dali.frames import Transmission
+from protocols.errors import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from drivers.interfaces import DaliInterface, T
-    from protocols.dali.frames import Reply, Transmission
+    from drivers.interfaces import Clock, DaliInterface, T
+    from protocols.dali.frames import ForwardFrame, Reply
 
-
-SETTLE_S = (0.0, 0.0135, 0.0149, 0.0163, 0.0179, 0.0195)
-"""From the last edge of the frame before, by priority 1-5: the shortest time of each band."""
 
 WITHIN_TRANSACTION = 1
 LEVELS = 2
@@ -25,15 +27,36 @@ TELEMETRY = 4
 DISCOVERY = 5
 
 
-class DaliBus:
-    """A bus on one channel of an interface."""
+class _Waiter:
+    """One caller in the queue: a conversation waits for the bus (`transmission` None), a level command for any gap."""
 
-    def __init__(self, interface: "DaliInterface", channel: int = 1) -> None:
+    def __init__(self, priority: int, number: int, transmission: "Transmission | None") -> None:
+        self.order = (priority, number)
+        self.transmission = transmission
+        self.turn = asyncio.Event()
+        self.reply: "Reply | None" = None
+        self.error: "DriverError | None" = None
+
+
+class DaliBus:
+    """A bus on one channel of an interface.
+
+    `telemetry_share` (0-1) is the most of the time that readings and discovery may take of the bus: after each such
+    conversation the next one waits until the share is kept.
+    """
+
+    def __init__(
+        self, interface: "DaliInterface", channel: int = 1, clock: "Clock | None" = None, telemetry_share: float = 1.0
+    ) -> None:
         self._interface = interface
         self._channel = channel
-        self._waiting: "list[tuple[int, int, asyncio.Event]]" = []
+        self._clock = clock
+        self._telemetry_share = telemetry_share
+        self._telemetry_from = 0.0
+        self._waiting: "list[_Waiter]" = []
         self._arrivals = 0
         self._taken = False
+        self._dtr_changed = False
         self.frames_sent = 0
 
     async def wait_usable(self) -> None:
@@ -41,46 +64,116 @@ class DaliBus:
         await self._interface.wait_usable(self._channel)
 
     async def run(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
-        """The conversation's result. Nothing else goes out on this bus between its frames.
+        """The conversation's result. Between its frames nothing goes out on this bus but level commands that pass.
 
         Raises what the conversation raises, or a DriverError; the conversation is then closed where it stands.
         """
-        await self._acquire(priority)
+        if priority >= TELEMETRY:
+            await self._wait_for_share()
+        await self._acquire(_Waiter(priority, self._number(), None))
+        began = self._clock.monotonic() if self._clock else 0.0
         try:
-            settle_s = SETTLE_S[priority]
+            return await self._converse(conversation, priority)
+        finally:
+            conversation.close()
+            if self._clock and priority >= TELEMETRY:
+                used = self._clock.monotonic() - began
+                self._telemetry_from = began + used / self._telemetry_share
+            self._release()
+
+    async def send(self, transmission: "Transmission", priority: int = LEVELS) -> "Reply":
+        """One frame that touches no DTR, such as a level: it passes between the frames of a running conversation."""
+        waiter = _Waiter(priority, self._number(), transmission)
+        await self._acquire(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        if waiter.reply is not None:
+            return waiter.reply
+        try:
+            return await self._transmit(transmission, priority)
+        finally:
+            self._release()
+
+    def note_foreign(self, frame: "ForwardFrame") -> None:
+        """Another master's frame was seen: where it changes a DTR, the conversation that relies on one begins again."""
+        meaning = gear_commands.meaning(frame)
+        if meaning is not None and meaning.name in gear_commands.CHANGE_DTRS:
+            self._dtr_changed = True
+
+    async def _converse(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
+        self._dtr_changed = relies_on_dtr = False
+        bond = Transmission.LOOSE
+        try:
             transmission = next(conversation)
             while True:
-                reply = await self._interface.transmit(self._channel, transmission, settle_s)
-                self.frames_sent += 2 if transmission.twice else 1
-                settle_s = SETTLE_S[WITHIN_TRANSACTION]
+                await self._interface.wait_settled(self._channel, priority)
+                passed = bond != Transmission.TIED and await self._let_pass()
+                if (self._dtr_changed and relies_on_dtr) or (passed and bond == Transmission.WRITING):
+                    self._dtr_changed = relies_on_dtr = False
+                    bond = Transmission.LOOSE
+                    transmission = conversation.throw(Interrupted("another frame came in between"))
+                    continue
+                if passed:
+                    continue
+                reply = await self._transmit(transmission, priority)
+                priority = WITHIN_TRANSACTION
+                bond = transmission.bond
+                relies_on_dtr = relies_on_dtr or gear_commands.loads_dtr(transmission.frame)
                 transmission = conversation.send(reply)
         except StopIteration as end:
             result: T = end.value
             return result
-        finally:
-            conversation.close()
-            self._release()
 
-    async def _acquire(self, priority: int) -> None:
+    async def _let_pass(self) -> bool:
+        """Sends the level command that waits longest, if one does."""
+        passing = [waiter for waiter in self._waiting if waiter.transmission is not None]
+        if not passing:
+            return False
+        waiter = min(passing, key=lambda one: one.order)
+        self._waiting.remove(waiter)
+        try:
+            waiter.reply = await self._transmit(waiter.transmission, waiter.order[0])
+        except asyncio.CancelledError:
+            self._waiting.append(waiter)  # the one that let it pass is cancelled: it gets its own turn
+            raise
+        except DriverError as error:
+            waiter.error = error
+        waiter.turn.set()
+        return True
+
+    async def _transmit(self, transmission: "Transmission | None", priority: int) -> "Reply":
+        assert transmission is not None
+        reply = await self._interface.transmit(self._channel, transmission, priority)
+        self.frames_sent += 2 if transmission.twice else 1
+        return reply
+
+    async def _wait_for_share(self) -> None:
+        if self._clock:
+            await self._clock.sleep(self._telemetry_from - self._clock.monotonic())
+
+    def _number(self) -> int:
+        self._arrivals += 1
+        return self._arrivals
+
+    async def _acquire(self, waiter: _Waiter) -> None:
+        """Returns when the bus is the waiter's, or its transmission has been sent for it."""
         if not self._taken:
             self._taken = True
             return
-        turn = asyncio.Event()
-        self._arrivals += 1
-        heapq.heappush(self._waiting, (priority, self._arrivals, turn))
+        self._waiting.append(waiter)
         try:
-            await turn.wait()
+            await waiter.turn.wait()
         except asyncio.CancelledError:
-            if turn.is_set():  # the bus was handed over in the same moment: pass it on
-                self._release()
-            else:
-                # By hand: a rebuilt heap is cheap here, and removal in place is not heapq's to give.
-                self._waiting = [entry for entry in self._waiting if entry[2] is not turn]
-                heapq.heapify(self._waiting)
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif waiter.reply is None and waiter.error is None and waiter.turn.is_set():
+                self._release()  # the bus was handed over in the same moment: pass it on
             raise
 
     def _release(self) -> None:
         if self._waiting:
-            heapq.heappop(self._waiting)[2].set()
+            waiter = min(self._waiting, key=lambda one: one.order)
+            self._waiting.remove(waiter)
+            waiter.turn.set()
         else:
             self._taken = False

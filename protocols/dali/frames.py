@@ -4,9 +4,23 @@ from collections import namedtuple
 
 from protocols.errors import ValueOutOfRange
 
+BIT_S = 1 / 1200
+"""One bit on the bus (IEC 62386-101 clause 8.1)."""
+
+ANSWER_FROM_S = 0.0055
+"""From the end of a forward frame to the earliest begin of a backward frame."""
+
+BACKWARD_FRAME_S = 9 * BIT_S
+"""How long a backward frame is on the bus, without the stop condition."""
+
 
 class ForwardFrame(namedtuple("ForwardFrame", "bits value")):
     """A frame from a control device: `bits` (16 or 24) and its `value` as one number, first bit highest."""
+
+    @property
+    def duration_s(self) -> float:
+        """How long the frame is on the bus: its start bit and its bits, without the stop condition."""
+        return (int(self.bits) + 1) * BIT_S
 
     def to_bytes(self) -> bytes:
         """The frame's bytes, as they follow each other on the bus."""
@@ -20,9 +34,18 @@ def forward16(first: int, second: int) -> ForwardFrame:
     return ForwardFrame(16, (first << 8) | second)
 
 
-class Transmission(namedtuple("Transmission", "frame twice answer")):
+class Transmission(namedtuple("Transmission", "frame twice answer bond")):
     """What a conversation asks of the bus: the frame, whether it goes out twice (within 100 ms), whether gear may
-    answer it."""
+    answer it, and what may come between it and the conversation's next frame (`bond`)."""
+
+    LOOSE = 0  # a level command, which touches no DTR, may pass
+    TIED = 1  # nothing may: the next frame has its meaning only directly after this one
+    WRITING = 2  # a level command may, but ends the gear's readiness to be written: the sequence must begin again
+
+
+def bonded(transmission: Transmission, bond: int) -> Transmission:
+    """The same frame with another bond to the next one."""
+    return Transmission(transmission.frame, transmission.twice, transmission.answer, bond)
 
 
 class Reply(namedtuple("Reply", "kind value")):

@@ -2,7 +2,8 @@
 
 A row of COMMANDS: name, opcode, how many consecutive opcodes it spans (scenes, groups, application extended commands),
 and flags. A row of SPECIAL_COMMANDS: name, the address byte that marks it, whether the second byte carries data.
-Flags: `?` gear may answer, `2` goes out twice within 100 ms. DTRs that a command uses are loaded by the caller.
+Flags: `?` gear may answer, `2` goes out twice within 100 ms, `+` means something to the very next frame only. DTRs that
+a command uses are loaded by the caller.
 """
 
 from collections import namedtuple
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from protocols.dali.frames import ForwardFrame
 
 
-class Command(namedtuple("Command", "name opcode span answer twice")):
+class Command(namedtuple("Command", "name opcode span answer twice bond")):
     """An addressed command: its `opcode` is the second byte, plus a number below `span`."""
 
 
-class SpecialCommand(namedtuple("SpecialCommand", "name first_byte takes_data answer twice")):
+class SpecialCommand(namedtuple("SpecialCommand", "name first_byte takes_data answer twice bond")):
     """A command to all gear: `first_byte` stands where an address would; the second byte is data, or 0."""
 
 
@@ -68,7 +69,7 @@ _COMMANDS = (
     ("QUERY MISSING SHORT ADDRESS", 0x96, 1, "?"),
     ("QUERY VERSION NUMBER", 0x97, 1, "?"),
     ("QUERY CONTENT DTR0", 0x98, 1, "?"),
-    ("QUERY DEVICE TYPE", 0x99, 1, "?"),
+    ("QUERY DEVICE TYPE", 0x99, 1, "?+"),
     ("QUERY PHYSICAL MINIMUM", 0x9A, 1, "?"),
     ("QUERY POWER FAILURE", 0x9B, 1, "?"),
     ("QUERY CONTENT DTR1", 0x9C, 1, "?"),
@@ -82,7 +83,7 @@ _COMMANDS = (
     ("QUERY SYSTEM FAILURE LEVEL", 0xA4, 1, "?"),
     ("QUERY FADE TIME/FADE RATE", 0xA5, 1, "?"),
     ("QUERY MANUFACTURER SPECIFIC MODE", 0xA6, 1, "?"),
-    ("QUERY NEXT DEVICE TYPE", 0xA7, 1, "?"),
+    ("QUERY NEXT DEVICE TYPE", 0xA7, 1, "?+"),
     ("QUERY EXTENDED FADE TIME", 0xA8, 1, "?"),
     ("QUERY CONTROL GEAR FAILURE", 0xAA, 1, "?"),
     ("QUERY SCENE LEVEL", 0xB0, 16, "?"),
@@ -109,20 +110,37 @@ _SPECIAL_COMMANDS = (
     ("PROGRAM SHORT ADDRESS", 0xB7, True, ""),
     ("VERIFY SHORT ADDRESS", 0xB9, True, "?"),
     ("QUERY SHORT ADDRESS", 0xBB, False, "?"),
-    ("ENABLE DEVICE TYPE", 0xC1, True, ""),
+    ("ENABLE DEVICE TYPE", 0xC1, True, "+"),
     ("DTR1", 0xC3, True, ""),
     ("DTR2", 0xC5, True, ""),
     ("WRITE MEMORY LOCATION", 0xC7, True, "?"),
     ("WRITE MEMORY LOCATION - NO REPLY", 0xC9, True, ""),
 )
 
-COMMANDS = {row[0]: Command(row[0], row[1], row[2], "?" in row[3], "2" in row[3]) for row in _COMMANDS}
-SPECIAL_COMMANDS = {
-    row[0]: SpecialCommand(row[0], row[1], row[2], "?" in row[3], "2" in row[3]) for row in _SPECIAL_COMMANDS
-}
+
+def _flags(flags: str) -> "tuple[bool, bool, int]":
+    return "?" in flags, "2" in flags, Transmission.TIED if "+" in flags else Transmission.LOOSE
+
+
+COMMANDS = {row[0]: Command(row[0], row[1], row[2], *_flags(row[3])) for row in _COMMANDS}
+SPECIAL_COMMANDS = {row[0]: SpecialCommand(row[0], row[1], row[2], *_flags(row[3])) for row in _SPECIAL_COMMANDS}
 
 _BY_OPCODE = {command.opcode + n: (command, n) for command in COMMANDS.values() for n in range(command.span)}
 _BY_FIRST_BYTE = {command.first_byte: command for command in SPECIAL_COMMANDS.values()}
+
+CHANGE_DTRS = (
+    "DTR0",
+    "DTR1",
+    "DTR2",
+    "STORE ACTUAL LEVEL IN DTR0",
+    "READ MEMORY LOCATION",
+    "WRITE MEMORY LOCATION",
+    "WRITE MEMORY LOCATION - NO REPLY",
+)
+"""After these a DTR of some gear is not what it was: the memory commands count DTR0 on."""
+
+RESET_OPCODE = 0x20
+"""RESET, and all opcodes below it, move the level; those above it do not."""
 
 MASK = 0xFF
 """No change, unknown, or 'stop the fade': IEC 62386-102 clause 3."""
@@ -130,7 +148,7 @@ MASK = 0xFF
 
 def level(address: "Address", value: int) -> Transmission:
     """DAPC: the gear fades to this level, 0-254 (0: off); 255 (MASK) stops a running fade."""
-    return Transmission(forward16(address.byte(0), value), False, False)
+    return Transmission(forward16(address.byte(0), value), False, False, Transmission.LOOSE)
 
 
 def command(address: "Address", name: str, number: int = 0) -> Transmission:
@@ -138,7 +156,7 @@ def command(address: "Address", name: str, number: int = 0) -> Transmission:
     row = COMMANDS[name]
     if not 0 <= number < row.span:
         raise ValueOutOfRange("%s takes a number from 0 to %d, not %r" % (name, row.span - 1, number))
-    return Transmission(forward16(address.byte(1), row.opcode + number), row.twice, row.answer)
+    return Transmission(forward16(address.byte(1), row.opcode + number), row.twice, row.answer, row.bond)
 
 
 def special(name: str, data: int = 0) -> Transmission:
@@ -146,12 +164,22 @@ def special(name: str, data: int = 0) -> Transmission:
     row = SPECIAL_COMMANDS[name]
     if data and not row.takes_data:
         raise ValueOutOfRange("%s takes no data" % name)
-    return Transmission(forward16(row.first_byte, data), row.twice, row.answer)
+    return Transmission(forward16(row.first_byte, data), row.twice, row.answer, row.bond)
+
+
+def loads_dtr(frame: "ForwardFrame") -> bool:
+    """Whether this frame puts a value into DTR0, DTR1 or DTR2 of all gear."""
+    return bool(frame.bits == 16 and frame.value >> 8 in (0xA3, 0xC3, 0xC5))
 
 
 class Meaning(namedtuple("Meaning", "name address number")):
     """What a 16-bit frame says: the command's name ('DAPC' for a level), its address (None for a special command), and
     its level, data, scene or group (None where it has none)."""
+
+
+def moves_level(meaning: Meaning) -> bool:
+    """Whether this command can change the level that gear shows (IEC 62386-102 clause 11.3)."""
+    return bool(meaning.name == "DAPC" or (meaning.name in COMMANDS and COMMANDS[meaning.name].opcode <= RESET_OPCODE))
 
 
 def meaning(frame: "ForwardFrame") -> Meaning | None:

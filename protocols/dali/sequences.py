@@ -7,17 +7,20 @@ NotAnswered or SeveralAnswered where a gear does not play its part.
 from collections import namedtuple
 
 from protocols.dali import gear_commands, memory_banks
-from protocols.dali.frames import Reply
-from protocols.errors import NotAnswered, SeveralAnswered
+from protocols.dali.frames import Reply, Transmission, bonded
+from protocols.errors import Interrupted, NotAnswered, SeveralAnswered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from protocols.dali.addresses import Address
-    from protocols.dali.frames import Transmission
 
     Conversation = Generator[Transmission, Reply, object]
+
+
+TRIES = 5
+"""Times that a sequence is begun which others interrupt."""
 
 
 def query(address: "Address", name: str, number: int = 0) -> "Generator[Transmission, Reply, Reply]":
@@ -47,10 +50,22 @@ def read_bank(
     address: "Address", bank: int, offset: int, count: int
 ) -> "Generator[Transmission, Reply, list[int | None]]":
     """`count` locations of a memory bank from `offset` on; None for a location that is not implemented (or was not
-    answered: the bus cannot tell these apart)."""
+    answered: the bus cannot tell these apart). Begins again where another master changed a DTR in the middle."""
+    for _ in range(TRIES):
+        try:
+            content = yield from _read_locations(address, bank, offset, count)
+        except Interrupted:
+            continue
+        return content
+    raise Interrupted("another master keeps changing the DTRs while %s %d is read" % (address.kind, address.number))
+
+
+def _read_locations(
+    address: "Address", bank: int, offset: int, count: int
+) -> "Generator[Transmission, Reply, list[int | None]]":
     yield gear_commands.special("DTR1", bank)
     yield gear_commands.special("DTR0", offset)
-    content: list[int | None] = []
+    content: "list[int | None]" = []
     for _ in range(count):
         reply = yield gear_commands.command(address, "READ MEMORY LOCATION")
         if reply.kind == Reply.COLLISION:
@@ -59,12 +74,38 @@ def read_bank(
     return content
 
 
+def write_bank(
+    address: "Address", bank: int, offset: int, content: "Sequence[int]"
+) -> "Generator[Transmission, Reply, None]":
+    """Writes these bytes from `offset` on, without an answer. A level command that passes closes the gear for writing:
+    then the sequence begins again."""
+    for _ in range(TRIES):
+        try:
+            yield from _write_locations(address, bank, offset, content)
+        except Interrupted:
+            continue
+        return
+    raise Interrupted("level commands keep passing while %s %d is written" % (address.kind, address.number))
+
+
+def _write_locations(
+    address: "Address", bank: int, offset: int, content: "Sequence[int]"
+) -> "Generator[Transmission, Reply, None]":
+    frames = [
+        gear_commands.command(address, "ENABLE WRITE MEMORY"),
+        gear_commands.special("DTR1", bank),
+        gear_commands.special("DTR0", offset),
+    ]
+    frames += [gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", byte) for byte in content]
+    last = frames.pop()
+    for transmission in frames:
+        yield bonded(transmission, Transmission.WRITING)
+    yield last
+
+
 def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None]":
     """Freezes the bank's contents for reading, until they are latched again."""
-    yield gear_commands.command(address, "ENABLE WRITE MEMORY")
-    yield gear_commands.special("DTR1", bank)
-    yield gear_commands.special("DTR0", memory_banks.LOCK_BYTE)
-    yield gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", memory_banks.LATCH)
+    yield from write_bank(address, bank, memory_banks.LOCK_BYTE, (memory_banks.LATCH,))
 
 
 class EnergyRegister(namedtuple("EnergyRegister", "count mask")):

@@ -21,6 +21,9 @@ STOP_CONDITION_S = 0.00245
 LONGEST_LINE = 16
 """More than any answer has. What is longer is noise, dropped up to its line end."""
 
+COMMAND_CHARACTERS = 6
+"""Of a 16-bit frame: letter, four digits, line end."""
+
 QUERY_VERSION = b"v\n"
 
 
@@ -78,6 +81,10 @@ class LineReader:
     def __init__(self) -> None:
         self._pending = b""
 
+    def drop_rest(self) -> None:
+        """What has begun and not ended is no line: its line end was lost, and must not spoil the next one."""
+        self._pending = b""
+
     def feed(self, content: bytes) -> "list[Line]":
         """The lines that these bytes complete."""
         pieces = (self._pending + content).split(b"\n")
@@ -109,7 +116,8 @@ def _parse(raw: bytes) -> Line:
         if letter == b"J":
             return Line(Line.REPLY, channel, answered(value))
         return Line(Line.FOREIGN, channel, ForwardFrame(4 * len(digits), value))
-    if letter == b"D" and 1 <= len(digits) <= 2 and _is_hex(digits):
+    # Two digits, no less: JD1 that lost its first byte must not become a status.
+    if letter == b"D" and len(digits) == 2 and _is_hex(digits):
         return Line(Line.BUS_STATUS, channel, int(digits[:1], 16))
     if letter == b"V" and 4 <= len(digits) <= 6 and _is_hex(digits):
         return Line(Line.VERSION, channel, digits.decode())

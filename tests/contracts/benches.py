@@ -1,0 +1,93 @@
+"""The emulated bench of each DALI interface in drivers/catalogue.py: one line here joins another to the contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TypeVar
+
+from agent.hardware.serial_port import port_opener
+from drivers import catalogue
+from drivers.dali.bus import DaliBus
+from drivers.interfaces import DaliInterface
+from hil.devices.serial_port import SerialPort
+from hil.devices.street import Lamp, Street
+from hil.virtual_time import VirtualClock, run_virtual
+
+T = TypeVar("T")
+NIGHT = 1_768_500_000.0
+LEVELS = (200, 100, 170, 85, 254)
+"""What the bench's gear show, by short address: no two the same, so that a wrong gear's answer is a wrong answer."""
+
+
+class Product(NamedTuple):
+    """What the contract must know of one product: its emulation on a port at `link`, and what it says unasked."""
+
+    emulate: Callable[[Sequence[Lamp], VirtualClock, Path], Street]
+    chatter: tuple[bytes, ...]
+
+
+def _atx_hat(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
+    return Street(lamps, traffic=clock, link=link)
+
+
+BENCHES = {
+    "atx_hat": Product(_atx_hat, (b"H01FE\n", b"L010203\n", b"D21\n", b"P1610000\n")),
+}
+
+
+@dataclass
+class Bench:
+    """An interface's driver on its emulated product, with gear 0, 1, 2 ... at LEVELS; `heard` is its listener's."""
+
+    clock: VirtualClock
+    street: Street
+    interface: DaliInterface
+    bus: DaliBus
+    product: Product
+    heard: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def port(self) -> SerialPort:
+        assert self.street.port is not None
+        return self.street.port
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """Does this after so long, whatever the story is at."""
+        self.street.loop.call_later(seconds, act)
+
+    def frames_of(self, value: int) -> int:
+        """How often this frame went over the bus and met nobody else's."""
+        return sum(frame.value == value and frame.outcome.name != "COLLISION" for frame in self.street.bus.trace)
+
+
+def on_bench(name: str, story: Callable[[Bench], Awaitable[T]]) -> T:
+    """Runs the story on virtual time, with the driver connected; everything is taken down at the end."""
+
+    async def whole(clock: VirtualClock) -> T:
+        with TemporaryDirectory() as folder:
+            return await _with_bench(name, clock, Path(folder) / "port", story)
+
+    return run_virtual(whole, NIGHT)
+
+
+async def _with_bench(name: str, clock: VirtualClock, link: Path, story: Callable[[Bench], Awaitable[T]]) -> T:
+    product = BENCHES[name]
+    lamps = [Lamp(address, 25.0, level=level) for address, level in enumerate(LEVELS)]
+    street = product.emulate(lamps, clock, link)
+    heard: list[tuple[str, int]] = []
+    driver = catalogue.load(name)
+    interface: DaliInterface = driver(
+        port_opener(str(link), clock), clock, lambda condition, channel, _sentence: heard.append((condition, channel))
+    )
+    running = asyncio.create_task(interface.run())
+    try:
+        await clock.sleep(0.5)
+        return await story(Bench(clock, street, interface, DaliBus(interface), product, heard))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        street.close()
