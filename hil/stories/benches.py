@@ -92,6 +92,10 @@ class Bench:
         await self._agent
         self._agent = None
 
+    def forget_agent(self) -> None:
+        """The agent ended by itself, as it should have."""
+        self._agent = None
+
     async def crash_agent(self) -> None:
         """The gateway's power is cut: what is on the disk at this instant is all that the next agent finds.
 

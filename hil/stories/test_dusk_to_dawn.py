@@ -33,7 +33,9 @@ def test_a_winter_night_of_d60(emulated: Path) -> None:
     live(story, emulated, begins="2025-12-15 12:00", site=Site(lamps=4))
 
 
-@pytest.mark.parametrize(("evening", "morning", "hours"), [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)])
+@pytest.mark.parametrize(
+    ("evening", "morning", "hours"), [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)]
+)
 def test_a_night_in_which_the_clocks_change(emulated: Path, evening: str, morning: str, hours: int) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
