@@ -231,6 +231,8 @@ class LuminaireControl:
             for parameter in ("POWER ON LEVEL", "SYSTEM FAILURE LEVEL"):
                 right = right and await self._make_safe(luminaire, parameter)
             luminaire.fail_safe_checked = right
+            if right:
+                self._events.end("failSafeWrong", luminaire.name, f"{luminaire.name} has its safe levels again")
 
     async def _make_safe(self, luminaire: LuminaireState, parameter: str) -> bool:
         for attempt in ("read", "read back"):
@@ -238,7 +240,6 @@ class LuminaireControl:
             if reply.kind != Reply.VALUE:
                 return False
             if reply.value == self._safe_level:
-                self._events.end("failSafeWrong", luminaire.name, f"{luminaire.name} has its safe {parameter} again")
                 return True
             if attempt == "read":
                 setting = sequences.set_parameter(luminaire.address, f"SET {parameter}", self._safe_level)
