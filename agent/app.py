@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.almanac import ZoneAlmanac
 from agent.config import board as boards
+from agent.dimming import Dimming
 from agent.events import EventLog
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
@@ -57,7 +58,7 @@ class Agent:
         self._controls = self._make_controls(program)
         self.metering = self._make_metering()
         for control in self._controls.values():
-            control.observer = self.metering
+            control.dimming.observer = self.metering
         self.reporter = self._make_reporter(board_hash)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -108,7 +109,7 @@ class Agent:
                     bus.name,
                     dali[bus.channel],
                     lamps,
-                    targets.now,
+                    Dimming(dali[bus.channel], lamps, targets.now, self._clock, bus.stagger_s),
                     levels.level_of(board.safe_percent),
                     self._clock,
                     self.events,

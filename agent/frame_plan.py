@@ -1,32 +1,128 @@
-"""Which frames bring luminaires to their levels: broadcast where all agree, single addresses otherwise."""
+"""Which frames bring luminaires to their levels: the fewest of broadcast, scenes, groups and single addresses.
+
+A frame counts only where every luminaire that hears it wants what it says, so no lamp ever moves elsewhere on its way:
+a lamp that is there already takes no harm from hearing its level again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from protocols.dali import addresses
+from protocols.dali import addresses, gear_commands
 from protocols.dali.addresses import Address
+from protocols.dali.frames import Transmission
+
+SEARCHED_SETS = 5_000
+"""Combinations that are looked at before the best one so far is taken: a street's groups need a few dozen."""
+
+
+class Wish(NamedTuple):
+    """What a luminaire should show: its level (0-254), and the fade in seconds."""
+
+    level: int
+    fade_s: float
 
 
 class LevelFrame(NamedTuple):
-    """One level command, the short addresses that it is meant for, and the fade that it should take."""
+    """One frame, the level that it brings each short address to, and the fade that it needs the gear to have."""
 
     address: Address
-    level: int
+    transmission: Transmission
     fade_s: float
-    reaches: tuple[int, ...]
+    level_of: Mapping[int, int]
+
+    @property
+    def reaches(self) -> Set[int]:
+        """The short addresses that it brings to their wishes."""
+        return self.level_of.keys()
 
 
-def plan(wanted: Mapping[int, tuple[int, float]], due: Set[int]) -> list[LevelFrame]:
-    """The frames that bring every luminaire in `due` to its wanted (level, fade in s).
+@dataclass(frozen=True)
+class StoredInGear:
+    """What gear has stored that frames can rely on, as read from it: its groups, and its scenes (255: no change)."""
 
-    `wanted` holds every short address of the bus, so that a broadcast never moves a luminaire elsewhere than it
-    belongs. A luminaire that is there already takes no harm from hearing its level again.
+    groups: Mapping[int, Set[int]] = field(default_factory=dict)  # group address -> short addresses
+    scenes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)  # scene -> short address -> level
+
+
+NOTHING_STORED = StoredInGear()
+
+
+def plan(
+    wanted: Mapping[int, Wish], due: Set[int], stored: StoredInGear = NOTHING_STORED, *, one_by_one: bool = False
+) -> list[LevelFrame]:
+    """The fewest frames that bring every luminaire in `due` to its wish.
+
+    `wanted` holds every short address of the bus. With `one_by_one` each luminaire gets a frame of its own: what a
+    staggered switch-on needs.
     """
-    if not due:
-        return []
-    if len(due) > 1 and len(set(wanted.values())) == 1:
-        level, fade_s = next(iter(wanted.values()))
-        return [LevelFrame(addresses.BROADCAST, level, fade_s, tuple(sorted(wanted)))]
-    return [LevelFrame(addresses.short(number), *wanted[number], (number,)) for number in sorted(due)]
+    shared = [] if one_by_one else _shared_frames(wanted, due, stored)
+    chosen = _fewest(shared, frozenset(due))
+    left = sorted(due - {number for frame in chosen for number in frame.reaches})
+    return [*chosen, *(_level_frame(addresses.short(number), wanted[number], {number}) for number in left)]
+
+
+def _shared_frames(wanted: Mapping[int, Wish], due: Set[int], stored: StoredInGear) -> list[LevelFrame]:
+    """Each frame that brings at least two due luminaires, and nobody else elsewhere, to their wishes."""
+    everybody = frozenset(wanted)
+    listeners = [(addresses.BROADCAST, everybody)]
+    listeners += [
+        (addresses.group(number), frozenset(members) & everybody) for number, members in stored.groups.items()
+    ]
+    frames = []
+    for address, members in listeners:
+        wishes = {wanted[number] for number in members}
+        if len(members & due) < 2:
+            continue
+        if len(wishes) == 1:
+            frames.append(_level_frame(address, next(iter(wishes)), members))
+        elif len({wish.fade_s for wish in wishes}) == 1:
+            frames += _scene_frames(address, members, wanted, stored)
+    return frames
+
+
+def _scene_frames(
+    address: Address, members: Set[int], wanted: Mapping[int, Wish], stored: StoredInGear
+) -> list[LevelFrame]:
+    frames = []
+    for scene, levels in stored.scenes.items():
+        shown = {number: levels.get(number, gear_commands.MASK) for number in members}
+        moved = {number: level for number, level in shown.items() if level != gear_commands.MASK}
+        if moved and all(level == wanted[number].level for number, level in moved.items()):
+            fade_s = next(wanted[number].fade_s for number in moved)
+            transmission = gear_commands.command(address, "GO TO SCENE", scene)
+            frames.append(LevelFrame(address, transmission, fade_s, moved))
+    return frames
+
+
+def _level_frame(address: Address, wish: Wish, reaches: Set[int]) -> LevelFrame:
+    level_of = dict.fromkeys(sorted(reaches), wish.level)
+    return LevelFrame(address, gear_commands.level(address, wish.level), wish.fade_s, level_of)
+
+
+def _fewest(frames: list[LevelFrame], due: frozenset[int]) -> list[LevelFrame]:
+    """The frames of a smallest cover of `due`, where a luminaire that none of them reaches costs a frame as well."""
+    covers = [(frame, due.intersection(frame.reaches)) for frame in frames]
+    useful = [(frame, cover) for frame, cover in covers if not any(cover < other for _, other in covers)]
+    useful.sort(key=lambda pair: -len(pair[1]))
+    best: list[LevelFrame] = []
+    best_cost = len(due)
+    looked_at = 0
+
+    def search(start: int, taken: list[LevelFrame], uncovered: frozenset[int]) -> None:
+        nonlocal best, best_cost, looked_at
+        looked_at += 1
+        cost = len(taken) + len(uncovered)
+        if cost < best_cost:
+            best, best_cost = list(taken), cost
+        for index in range(start, len(useful)):
+            if looked_at > SEARCHED_SETS or len(taken) + 1 >= best_cost:
+                return
+            frame, cover = useful[index]
+            if len(cover & uncovered) > 1:
+                search(index + 1, [*taken, frame], uncovered - cover)
+
+    search(0, [], due)
+    return best

@@ -29,7 +29,8 @@ class LuminaireState:
     """One luminaire's state in memory.
 
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
-    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer.
+    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes` are
+    what the gear has stored, None until it was asked.
     """
 
     name: str
@@ -39,6 +40,8 @@ class LuminaireState:
     verify_at: float | None = None
     mismatches: int = 0
     fade_code: int | None = None
+    groups: frozenset[int] | None = None
+    scenes: tuple[int, ...] | None = None
     level_limits: tuple[int, int] | None = None
     fail_safe_checked: bool = False
     status: int | None = None
@@ -62,3 +65,5 @@ class LuminaireState:
         self.fade_code = None
         self.verify_at = None
         self.fail_safe_checked = False
+        self.groups = None
+        self.scenes = None

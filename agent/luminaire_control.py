@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
 
+from agent.dimming import Dimming
 from agent.events import EventLog
-from agent.frame_plan import LevelFrame, plan
 from agent.interfaces import Clock
 from agent.luminaire import SILENT_AFTER, LuminaireState, StatusBit
-from agent.targets import Wanted
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import addresses, gear_commands, levels, sequences
+from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.addresses import Address
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from protocols.errors import ConversationFailed
@@ -30,17 +29,8 @@ T = TypeVar("T")
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
 """Each gear is asked for its status about this often; a reading asks too."""
-VERIFY_AFTER_FADE_S = 1.0
 FAIL_SAFE_CHECKS_A_CYCLE = 8
 MISMATCHES_TO_REPORT = 3
-
-
-class LuminaireObserver(Protocol):
-    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger)."""
-
-    def level(self, name: str, level: int, fade_s: float) -> None: ...
-
-    def available(self, name: str, since: float | None, *, available: bool) -> None: ...
 
 
 class LuminaireControl:
@@ -51,16 +41,15 @@ class LuminaireControl:
         name: str,
         bus: DaliBus,
         luminaires: Sequence[LuminaireState],
-        wanted: Callable[[], Mapping[str, Wanted]],
+        dimming: Dimming,
         safe_level: int,
         clock: Clock,
         events: EventLog,
     ) -> None:
         self.name = name
         self.luminaires = luminaires
-        self.observer: LuminaireObserver | None = None
+        self.dimming = dimming
         self._bus = bus
-        self._wanted = wanted
         self._safe_level = safe_level
         self._clock = clock
         self._events = events
@@ -108,12 +97,13 @@ class LuminaireControl:
     async def cycle(self) -> None:
         """Once through everything. A bus in trouble ends the cycle; its interface says what the trouble is."""
         try:
-            await self._command_levels()
+            await self.dimming.command_levels()
             if await self._find_power_cycles():
-                await self._command_levels()
+                await self.dimming.command_levels()
             await self._verify()
             await self._check_fail_safe_levels()
             await self._poll_some()
+            await self.dimming.learn_stored()
         except (PortUnavailable, BusUnpowered):
             return  # the interface has said so itself
         except DriverError as error:
@@ -138,36 +128,6 @@ class LuminaireControl:
             return failure
         self._answered(luminaire)
         return result
-
-    async def _command_levels(self) -> None:
-        asked = self._wanted()
-        wanted: dict[int, tuple[int, float]] = {}
-        due = set()
-        for luminaire in self.luminaires:
-            percent, fade_s = asked[luminaire.name]
-            level = levels.level_of(percent)
-            first_time = luminaire.commanded is None
-            # A lamp that is told its level anew should not take a minute to be lit.
-            wanted[luminaire.short_address] = (level, 0.0 if first_time else fade_s)
-            if luminaire.commanded != level:
-                due.add(luminaire.short_address)
-        for frame in plan(wanted, due):
-            await self._command(frame)
-
-    async def _command(self, frame: LevelFrame) -> None:
-        reached = [luminaire for luminaire in self.luminaires if luminaire.short_address in frame.reaches]
-        code = levels.fade_code(frame.fade_s)
-        if any(luminaire.fade_code != code for luminaire in reached):
-            await self._bus.run(sequences.set_parameter(frame.address, "SET FADE TIME", code), priorities.LEVELS)
-        await self._bus.send(gear_commands.level(frame.address, frame.level))
-        fade_s = levels.fade_time_s(code)
-        for luminaire in reached:
-            luminaire.fade_code = code
-            if luminaire.commanded != frame.level:
-                luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S
-                if self.observer:
-                    self.observer.level(luminaire.name, frame.level, fade_s)
-            luminaire.commanded = frame.level
 
     async def _find_power_cycles(self) -> bool:
         """One broadcast asks all gear whether mains was lost; only where one says yes are all asked in turn."""
@@ -308,5 +268,5 @@ class LuminaireControl:
             luminaire.forget_what_it_shows()
 
     def _tell_availability(self, luminaire: LuminaireState, since: float | None) -> None:
-        if self.observer:
-            self.observer.available(luminaire.name, since, available=luminaire.can_burn)
+        if self.dimming.observer:
+            self.dimming.observer.available(luminaire.name, since, available=luminaire.can_burn)

@@ -26,6 +26,7 @@ class Bus:
     channel: int
     supply_power_w: float
     telemetry_percent: float = 80.0
+    stagger_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def _bus(row: Row) -> Bus:
         row.whole("channel"),
         row.number("supply_power_w"),
         row.number("telemetry_percent"),
+        row.number("stagger_s"),
     )
 
 

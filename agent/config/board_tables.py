@@ -88,6 +88,14 @@ BUS = Table(
             low=5,
             high=100,
         ),
+        Key(
+            "stagger_s",
+            Type.NUMBER,
+            "pause between two luminaires that are switched on from dark, in seconds, against inrush; 0: all at once",
+            0,
+            low=0,
+            high=10,
+        ),
     ),
     many=True,
 )
