@@ -1,4 +1,4 @@
-"""Tells luminaires their levels: the fewest frames, one fade for all, switched on one by one where inrush asks for it."""
+"""Tells luminaires their levels: the fewest frames, one fade for all, one by one where inrush asks for it."""
 
 from __future__ import annotations
 

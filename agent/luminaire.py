@@ -29,8 +29,8 @@ class LuminaireState:
     """One luminaire's state in memory.
 
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
-    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes` are
-    what the gear has stored, None until it was asked.
+    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes`
+    are what the gear has stored, None until it was asked.
     """
 
     name: str
