@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.config.board import Board, load_board
 from agent.config.document import content_hash
 from agent.config.problems import ConfigError
-from agent.config.program import is_path, load_program
+from agent.config.program import READY, is_path, load_program
 from agent.schedule.program import Program
 
 log = logging.getLogger("lichtmast")
@@ -46,10 +46,9 @@ class LastGood:
         except ConfigError as error:
             return self._fall_back(error)
         self._keep(Path(board_path).read_bytes(), self._board)
-        if is_path(asked):
-            self._keep(Path(asked).read_bytes(), self._program)
-        else:
-            self._program.unlink(missing_ok=True)
+        # A ready program too: the board's own may be another, and lies where the copy of the board does not reach.
+        program_path = Path(asked) if is_path(asked) else READY / f"{asked}.toml"
+        self._keep(program_path.read_bytes(), self._program)
         return config
 
     def _fall_back(self, error: ConfigError) -> Config:
