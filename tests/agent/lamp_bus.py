@@ -20,6 +20,7 @@ from drivers.dali.bus import DaliBus
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
+from protocols.dali.frames import ForwardFrame
 
 NIGHT = 1_768_500_000.0
 """2026-01-15 18:00 UTC: the beginning of a quarter."""
@@ -58,11 +59,17 @@ class LampBus:
         self.events = EventLog(lambda kind, body: self.records.append((kind, body)), clock.wall)
         self.observed = Observed()
         assert street.port is not None
-        self.interface = AtxHat(port_opener(street.port.path, clock), clock, lambda *_heard: None, (1,))
+        opener = port_opener(street.port.path, clock)
+        self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
+        self.dali = DaliBus(self.interface, 1, clock)
         self.control = LuminaireControl(
-            "street", DaliBus(self.interface), self.lamps, lambda: self.wanted, safe_level, clock, self.events
+            "street", self.dali, self.lamps, lambda: self.wanted, safe_level, clock, self.events
         )
         self.control.observer = self.observed
+
+    def _foreign(self, channel: int, frame: ForwardFrame) -> None:
+        self.dali.note_foreign(frame)
+        self.control.note_foreign(frame)
 
     def want(self, percent: float, fade_s: float = 0.0, *names: str) -> None:
         """The schedule asks for this, of all luminaires or of these."""
@@ -74,6 +81,12 @@ class LampBus:
         for _ in range(count):
             await self.control.cycle()
             await self.clock.sleep(CYCLE_S - self.clock.wall() % CYCLE_S)
+
+    def drift(self, number: int, level: int) -> None:
+        """A gear goes to another level, and no frame on the bus says so."""
+        now = self.clock.monotonic()
+        self.street.gear[number].arc.go_to(level, now)
+        self.street.gear[number].redraw(now)
 
     def levels(self) -> list[int]:
         """What the lamps are at."""

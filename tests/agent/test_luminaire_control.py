@@ -122,12 +122,11 @@ def test_levels_outside_the_gears_own_limits_are_taken_as_they_are() -> None:
     on_the_bus(story, profile=GearProfile(physical_min_level=170))
 
 
-def test_a_level_that_somebody_else_changed_is_corrected() -> None:
+def test_a_level_that_is_not_the_told_one_is_corrected() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)
         await bus.cycles()
-        bus.street.bus.other_controller(0x0200 | ONE_PERCENT)
-        await bus.clock.sleep(0.1)
+        bus.drift(1, ONE_PERCENT)
         assert bus.levels() == [HALF, ONE_PERCENT, HALF]
         bus.forget_frames()
         await bus.cycles(2)
@@ -138,10 +137,34 @@ def test_a_level_that_somebody_else_changed_is_corrected() -> None:
     on_the_bus(story)
 
 
+@pytest.mark.parametrize(
+    ("frame", "corrections"),
+    [(0x0200 | ONE_PERCENT, [(2, HALF)]), (0xFE00 | OFF, [(BROADCAST_LEVEL, HALF)])],
+    ids=["one lamp", "all"],
+)
+def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
+    frame: int, corrections: list[tuple[int, int]]
+) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        for _ in range(2):
+            bus.street.bus.other_controller(frame)
+            await bus.clock.sleep(0.1)
+            assert bus.levels()[1] == frame & 0xFF
+            bus.forget_frames()
+            await bus.control.cycle()
+            assert bus.levels() == [HALF] * 3
+            assert bus.level_frames() == corrections
+        assert bus.told() == [("foreignMaster", "street", True)]
+
+    on_the_bus(story)
+
+
 def test_a_lamp_that_will_not_show_its_level_is_reported_at_the_third_time() -> None:
     async def changed_by_another(bus: LampBus) -> None:
         await bus.cycles()
-        bus.street.bus.other_controller(0x0200 | ONE_PERCENT)
+        bus.drift(1, ONE_PERCENT)
         await bus.cycles()
 
     async def story(bus: LampBus) -> None:
@@ -479,8 +502,8 @@ def test_run_goes_on_where_nothing_comes_after_a_cycle_and_wakes_to_tell_again()
         bus.want(50.0)
         async with running(bus.control.run(lambda: cycles.append(bus.clock.wall()))):
             await bus.clock.sleep(12.0)
-            bus.street.bus.other_controller(0xFE00 | ONE_PERCENT)
-            await bus.clock.sleep(0.1)
+            for number in range(3):
+                bus.drift(number, ONE_PERCENT)
             assert bus.levels() == [ONE_PERCENT] * 3
             before = len(cycles)
             bus.control.tell_again()
