@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from agent.dimming import Dimming
 from agent.events import EventLog
 from agent.hardware.serial_port import port_opener
 from agent.luminaire import LuminaireState
@@ -43,14 +44,16 @@ class Observed:
     def level(self, name: str, level: int, fade_s: float) -> None:
         self.levels.append((name, level, fade_s))
 
-    def available(self, name: str, since: float | None, *, available: bool) -> None:
+    def available(self, name: str, since: float | None, *, available: bool, without_mains: bool = False) -> None:
         self.availability.append((name, since, available))
 
 
 class LampBus:
     """Luminaires L0, L1 ... at short addresses 0, 1 ... Made by `on_the_bus`."""
 
-    def __init__(self, clock: VirtualClock, street: Street, names: Sequence[str], safe_level: int) -> None:
+    def __init__(
+        self, clock: VirtualClock, street: Street, names: Sequence[str], safe_level: int, stagger_s: float
+    ) -> None:
         self.clock = clock
         self.street = street
         self.records: list[tuple[str, Mapping[str, object]]] = []
@@ -62,10 +65,9 @@ class LampBus:
         opener = port_opener(street.port.path, clock)
         self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
         self.dali = DaliBus(self.interface, 1, clock)
-        self.control = LuminaireControl(
-            "street", self.dali, self.lamps, lambda: self.wanted, safe_level, clock, self.events
-        )
-        self.control.observer = self.observed
+        dimming = Dimming(self.dali, self.lamps, lambda: self.wanted, clock, stagger_s)
+        dimming.observer = self.observed
+        self.control = LuminaireControl("street", self.dali, self.lamps, dimming, safe_level, clock, self.events)
 
     def _foreign(self, channel: int, frame: ForwardFrame) -> None:
         self.dali.note_foreign(frame)
@@ -127,6 +129,7 @@ def on_the_bus(
     profile: GearProfile | None = None,
     energy_exponent: int = -1,
     safe_level: int = FULL,
+    stagger_s: float = 0.0,
     link: Path | None = None,
     valid: bool = True,
     start: float = NIGHT,
@@ -144,7 +147,7 @@ def on_the_bus(
             link=link,
             traffic=clock,
         )
-        bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level)
+        bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level, stagger_s)
         async with running(bus.interface.run()):
             await bus.control.wait_usable()
             bus.forget_frames()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from agent.luminaire_control import CYCLE_S, FAIL_SAFE_CHECKS_A_CYCLE, STATUS_EVERY_S
@@ -539,3 +541,41 @@ def test_a_conversation_that_fails_is_returned_and_leaves_the_bus_free() -> None
         assert bus.lamps[1].last_answer_at == pytest.approx(bus.clock.wall(), abs=0.01)
 
     on_the_bus(story)
+
+
+def test_a_staggered_switch_on_lights_one_lamp_after_the_other() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(0.0)
+        await bus.cycles()
+        bus.want(100.0)
+        bus.forget_frames()
+        switching = asyncio.ensure_future(bus.cycles())
+        lit = []
+        for _ in range(4):
+            await bus.clock.sleep(0.5)
+            lit.append(sum(level == FULL for level in bus.levels()))
+        assert lit == [1, 1, 2, 2]
+        await switching
+        assert bus.levels() == [FULL] * 3
+        assert bus.level_frames() == [(0, FULL), (2, FULL), (4, FULL)]
+        bus.want(50.0)  # from lit to lit there is no inrush
+        bus.forget_frames()
+        await bus.cycles()
+        assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
+
+    on_the_bus(story, stagger_s=1.0)
+
+
+def test_groups_that_the_gear_have_stored_spare_frames() -> None:
+    async def story(bus: LampBus) -> None:
+        for number in (0, 1, 2):
+            bus.street.gear[number].variables.groups = 1 << 9
+        bus.street.gear[3].variables.groups = 1 << 2
+        await bus.cycles(6)  # in which the gear is asked, one at a cycle
+        bus.forget_frames()
+        bus.want(50.0, 0.0, "L0", "L1", "L2")
+        await bus.cycles()
+        assert bus.levels() == [HALF, HALF, HALF, OFF]
+        assert bus.level_frames() == [(0x80 | 9 << 1, HALF)]
+
+    on_the_bus(story, lamps=4)
