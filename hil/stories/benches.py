@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from hil.embedded_broker import embedded_broker
 from hil.emulated_board import EmulatedBoard
 from hil.stories.boards import GATEWAY, Site
 from hil.stories.broker_line import BrokerLine
+from hil.stories.newcomer import retained_state
 from hil.stories.records import JournalOnDisk, Store
 from hil.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
@@ -39,6 +40,13 @@ DARK, HALF, SEVENTY, EIGHTY, FULL = 0, 229, 241, 246, 254
 def local(text: str) -> float:
     """Unix seconds of a local date and time such as "2025-12-15 20:00"."""
     return datetime.fromisoformat(text).replace(tzinfo=ZONE).timestamp()
+
+
+def next_local(moment: str, after: float) -> float:
+    """Unix seconds at which local clocks next show this ("20:00" or "20:00:05")."""
+    day = datetime.fromtimestamp(after, ZONE).date()
+    there = datetime.combine(day, time.fromisoformat(moment), ZONE)
+    return (there if there.timestamp() > after else there + timedelta(days=1)).timestamp()
 
 
 class Bench:
@@ -140,11 +148,7 @@ class Bench:
 
     async def until(self, moment: str) -> None:
         """Lets time pass until local clocks show this ("20:00" or "20:00:05") for the next time."""
-        now = datetime.fromtimestamp(self.clock.wall(), ZONE)
-        there = datetime.combine(now.date(), datetime.fromisoformat(f"2000-01-01 {moment}").time(), ZONE)
-        if there.timestamp() <= self.clock.wall():
-            there += timedelta(days=1)
-        await self.wait_s(there.timestamp() - self.clock.wall())
+        await self.wait_s(next_local(moment, self.clock.wall()) - self.clock.wall())
 
     async def delivered(self) -> None:
         """Waits until the centre has every record that is in the journal."""
@@ -156,6 +160,10 @@ class Bench:
     def _undelivered(self) -> set[int]:
         journal = self.journal
         return set(journal.sequence()) - set(self.store.sequences().get(journal.epoch, []))
+
+    async def retained_state(self) -> str:
+        """What the broker tells a newcomer of the gateway: "online" or "offline"."""
+        return await retained_state(self.broker_port, self.clock)
 
     # Truths
 

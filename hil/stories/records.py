@@ -1,4 +1,4 @@
-"""What a story judges by: the collector's store and the agent's journal file, both read as SQLite and not by the agent."""
+"""What a story judges by: the collector's store and the agent's journal, both read from their SQLite files."""
 
 from __future__ import annotations
 
@@ -38,11 +38,9 @@ class Store:
 
     def intervals(self, luminaire: str) -> list[StoredInterval]:
         """In order of time, from the table that figures are taken from."""
-        rows = _rows(
-            self.path,
-            "SELECT start, actual_wh, baseline_wh, quality, available_s FROM intervals WHERE luminaire = ? ORDER BY start",
-            luminaire,
-        )
+        columns = ", ".join(StoredInterval._fields)
+        query = f"SELECT {columns} FROM intervals WHERE luminaire = ? ORDER BY start"  # noqa: S608 - names of ours
+        rows = _rows(self.path, query, luminaire)
         return [StoredInterval(*row) for row in rows]
 
     def events(self, name: str, subject: str | None = None) -> list[StoredEvent]:

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from hil.stories.benches import DARK, FULL, HALF, SEVENTY, Bench, live, local
 from hil.stories.boards import Site
+from hil.stories.real_bench import RealBench, live_on_a_real_bench
+
+# Without fades, and by the clock alone: so a real bench needs only some seconds for each step.
+STEPS = """
+[program]
+format = 1
+name = "story-steps"
+on = "17:00"
+off = "07:00"
+
+[[step]]
+at = "17:00"
+percent = 100
+
+[[step]]
+at = "20:00"
+percent = 70
+
+[[step]]
+at = "23:00"
+percent = 50
+"""
+
+
+async def _steps_are_followed(bench: Bench | RealBench) -> None:
+    await bench.start_agent()
+    for moment, level in (("17:00", FULL), ("20:00", SEVENTY), ("23:00", HALF), ("07:00", DARK)):
+        await bench.until(moment)
+        await asyncio.sleep(1.0)
+        assert await bench.levels() == bench.all_at(level), moment
+    await bench.stop_agent()
+    if isinstance(bench, RealBench):
+        assert await bench.asked_levels() == bench.all_at(DARK)
+
+
+def test_the_lamps_follow_a_program_from_dusk_to_dawn(real_board: Path | None, tmp_path: Path) -> None:
+    """On either bench."""
+    begins = "2025-12-15 16:30"
+    if real_board is None:
+        live(_steps_are_followed, tmp_path, begins=begins, site=Site(program=STEPS))
+    else:
+        live_on_a_real_bench(_steps_are_followed, real_board, tmp_path, begins=local(begins), program=STEPS)
 
 
 def test_a_winter_night_of_d60(emulated: Path) -> None:

@@ -3,46 +3,23 @@ port that is not there yet."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from agent.config.problems import ConfigError
-from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Link, Session
 from hil.stories.benches import DARK, EIGHTY, FULL, HALF, SEVENTY, Bench, live, local
-from hil.stories.boards import GATEWAY, Site
-
-
-async def _retained_state(bench: Bench) -> dict[str, object]:
-    """What the broker tells a newcomer about the gateway."""
-    states: list[dict[str, object]] = []
-
-    async def listen(session: Session) -> None:
-        await session.subscribe(payloads.topic(GATEWAY, "state"))
-        with bench.clock.waiting_for_the_world("the retained state"):
-            async for message in session.messages():
-                states.append(payloads.decode_facts(message.payload))
-                return
-
-    link = Link(Broker("127.0.0.1", bench.broker_port, "newcomer"), bench.clock, lambda back, sentence: None)
-    listening = asyncio.create_task(link.run(listen))
-    while not states:
-        await asyncio.sleep(0.01)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
-    return states[0]
+from hil.stories.boards import Site
 
 
 def test_a_clean_stop_commits_says_offline_and_leaves_the_lamps(emulated: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
         await bench.until("22:05:03")
-        assert (await _retained_state(bench))["state"] == "online"
+        assert await bench.retained_state() == "online"
         frames = bench.street.statistics.forward_frames
         await bench.stop_agent()
-        assert (await _retained_state(bench))["state"] == "offline"
+        assert await bench.retained_state() == "offline"
         await bench.until("05:10")
         assert bench.street.statistics.forward_frames == frames
         assert await bench.levels() == bench.all_at(HALF)
@@ -61,7 +38,7 @@ def test_a_crash_is_told_by_the_broker(emulated: Path) -> None:
         await bench.start_agent()
         await bench.wait_s(60.0)
         await bench.crash_agent()
-        assert (await _retained_state(bench))["state"] == "offline"
+        assert await bench.retained_state() == "offline"
 
     live(story, emulated, begins="2025-12-15 21:00")
 
@@ -74,7 +51,7 @@ def test_a_clock_without_the_time_burns_by_day_too(emulated: Path) -> None:
         await bench.wait_s(5000.0)
         assert await bench.levels() == bench.all_at(EIGHTY)
         bench.clock.set_wall(local("2025-12-15 13:07"))
-        await bench.wait_s(10.0)
+        await bench.wait_s(20.0)  # a cycle, and the fade
         assert await bench.levels() == bench.all_at(DARK)
         await bench.until("20:01:15")
         assert await bench.levels() == bench.all_at(SEVENTY)

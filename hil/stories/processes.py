@@ -1,0 +1,76 @@
+"""Real processes for the stories that need them: `lichtmast ...` as its users start it, and mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 30.0
+"""Real seconds after which whatever is waited for will not come any more, on a slow machine too."""
+
+LICHTMAST = "from agent.main import command; command()"
+SAFE_LEVEL = "from agent.safe_level import command; command()"
+
+
+@contextlib.contextmanager
+def running(program: str, *arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process of ours while inside; what it says goes to `log`."""
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path) -> Iterator[int]:
+    """A mosquitto on a free loopback port while inside; gives the port."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        sentence = "this story needs a real broker: `apt install mosquitto` brings one"
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    process = subprocess.Popen([program, "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _listening(process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listening(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+    raise AssertionError(f"mosquitto does not listen (exit code {process.returncode})")
+
+
+async def true_within_patience(what: str, condition: Callable[[], bool]) -> None:
+    """Returns once the condition holds; the event loop lives on meanwhile."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:g} s"
+        await asyncio.sleep(0.02)
