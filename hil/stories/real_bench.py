@@ -26,8 +26,8 @@ from protocols.dali.frames import Reply
 
 T = TypeVar("T")
 
-BEFORE_THE_MOMENT_S = 1.0
-AFTER_THE_MOMENT_S = 1.5
+SETTLES_WITHIN_S = 1.5
+LOOK_S = 0.3
 LAMP_ON = 0x04
 """QUERY STATUS (IEC 62386-102, 11.5.2): the lamp gives light."""
 
@@ -108,9 +108,11 @@ class RealBench:
         await self._agent
 
     async def until(self, moment: str) -> None:
-        """Sets the wall clock to just before the moment, and lets it pass."""
-        self.clock.set_wall(next_local(moment, self.clock.wall()) - BEFORE_THE_MOMENT_S)
-        await asyncio.sleep(BEFORE_THE_MOMENT_S + AFTER_THE_MOMENT_S)
+        """Sets the wall clock to this moment, and gives the agent the time to notice."""
+        self.clock.set_wall(next_local(moment, self.clock.wall()))
+        for _ in range(int(SETTLES_WITHIN_S / LOOK_S)):
+            await asyncio.sleep(LOOK_S)
+            self.clock.set_wall(self.clock.wall())
 
     async def levels(self) -> list[int]:
         """What a sweep that begins now writes into the journal, in the board's order. Raises AssertionError where a
@@ -120,7 +122,7 @@ class RealBench:
         async with asyncio.timeout(PATIENCE_S + 2.0 * len(self.board.luminaires)):
             while len(found) < len(self.board.luminaires):
                 self.clock.set_wall(self.clock.wall())
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(LOOK_S)
                 assert self._agent is not None
                 if self._agent.done():
                     self._agent.result()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -35,9 +34,8 @@ percent = 50
 
 async def _steps_are_followed(bench: Bench | RealBench) -> None:
     await bench.start_agent()
-    for moment, level in (("17:00", FULL), ("20:00", SEVENTY), ("23:00", HALF), ("07:00", DARK)):
+    for moment, level in (("17:00:03", FULL), ("20:00:03", SEVENTY), ("23:00:03", HALF), ("07:00:03", DARK)):
         await bench.until(moment)
-        await asyncio.sleep(1.0)
         assert await bench.levels() == bench.all_at(level), moment
     await bench.stop_agent()
     if isinstance(bench, RealBench):
