@@ -28,6 +28,8 @@ SECOND_N_WITHIN_S = 0.05
 QUIET_AFTER_NO_S = 0.05
 """Gear that answer too late begin up to 40 ms after their time (10 ms), and take 11 ms; the HAT said N after 12 ms. A
 driver that sent its next query earlier would take that answer for the next gear's."""
+LINE_WITHIN_S = 0.05
+"""The pieces of a line come closer together than this, whatever USB and the host make of them."""
 FENCE_TIMEOUT_S = 0.5
 REOPEN_AFTER_S = 1.0
 SENDS = 4
@@ -69,6 +71,7 @@ class AtxHat:
         self._line: "Line | None" = None
         self._in_doubt = False
         self._written_at = 0.0
+        self._received_at = 0.0
         self._frame_ends = 0.0
         self._last_edge = [0.0] * 5
         self._quiet_until = [0.0] * 5
@@ -210,6 +213,9 @@ class AtxHat:
 
     def _received(self, content: bytes) -> None:
         now = self._clock.monotonic()
+        if now - self._received_at > LINE_WITHIN_S:
+            self._reader.drop_rest()
+        self._received_at = now
         for line in self._reader.feed(content):
             if line.kind == Line.BUS_STATUS:
                 self._note_status(line.channel, line.content)

@@ -34,6 +34,7 @@ class _Waiter:
         self.order = (priority, number)
         self.transmission = transmission
         self.turn = asyncio.Event()
+        self.given_up = False
         self.reply: "Reply | None" = None
         self.error: "DriverError | None" = None
 
@@ -101,25 +102,29 @@ class DaliBus:
             self._dtr_changed = True
 
     async def _converse(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
-        self._dtr_changed = relies_on_dtr = False
+        relies_on_dtr = False
         bond = Transmission.LOOSE
         try:
             transmission = next(conversation)
             while True:
                 await self._interface.wait_settled(self._channel, priority)
                 passed = bond != Transmission.TIED and await self._let_pass()
-                if (self._dtr_changed and relies_on_dtr) or (passed and bond == Transmission.WRITING):
-                    self._dtr_changed = relies_on_dtr = False
-                    bond = Transmission.LOOSE
-                    transmission = conversation.throw(Interrupted("another frame came in between"))
+                if passed and bond != Transmission.WRITING:
                     continue
-                if passed:
-                    continue
-                reply = await self._transmit(transmission, priority)
-                priority = WITHIN_TRANSACTION
-                bond = transmission.bond
-                relies_on_dtr = relies_on_dtr or gear_commands.loads_dtr(transmission.frame)
-                transmission = conversation.send(reply)
+                if not relies_on_dtr:
+                    self._dtr_changed = False
+                if not passed and not self._dtr_changed:
+                    relied_on_dtr = relies_on_dtr
+                    reply = await self._transmit(transmission, priority)
+                    priority = WITHIN_TRANSACTION
+                    bond = transmission.bond
+                    relies_on_dtr = relied_on_dtr or gear_commands.loads_dtr(transmission.frame)
+                    # Seen while our frame was under way, it may have come before it: the answer is then another one's.
+                    if not (relied_on_dtr and self._dtr_changed):
+                        transmission = conversation.send(reply)
+                        continue
+                bond, relies_on_dtr = Transmission.LOOSE, False
+                transmission = conversation.throw(Interrupted("another frame came in between"))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -134,7 +139,8 @@ class DaliBus:
         try:
             waiter.reply = await self._transmit(waiter.transmission, waiter.order[0])
         except asyncio.CancelledError:
-            self._waiting.append(waiter)  # the one that let it pass is cancelled: it gets its own turn
+            if not waiter.given_up:
+                self._waiting.append(waiter)  # the one that let it pass is cancelled: it gets its own turn
             raise
         except DriverError as error:
             waiter.error = error
@@ -168,6 +174,7 @@ class DaliBus:
                 self._waiting.remove(waiter)
             elif waiter.reply is None and waiter.error is None and waiter.turn.is_set():
                 self._release()  # the bus was handed over in the same moment: pass it on
+            waiter.given_up = True
             raise
 
     def _release(self) -> None:
