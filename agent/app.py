@@ -140,6 +140,8 @@ class Agent:
                 self.events.begin("communicationFailure", name, text)
             elif condition == conditions.UNPOWERED:
                 self.events.begin("supplyLoss", name, text)
+                if name in self._controls:
+                    self._controls[name].note_bus_without_voltage(gear_feeds_bus=self._board.bus_supply == "gear")
             elif condition == conditions.CONNECTED:
                 self.events.end("communicationFailure", name, text)
             else:

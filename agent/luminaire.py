@@ -23,6 +23,8 @@ class StatusBit:
     NO_SHORT_ADDRESS = 0x40
     POWER_CYCLE_SEEN = 0x80
 
+    WORTH_ASKING_TWICE = GEAR_FAILURE | LAMP_FAILURE | POWER_CYCLE_SEEN
+
 
 @dataclass
 class LuminaireState:

@@ -80,6 +80,16 @@ class LuminaireControl:
             luminaire.forget_what_it_shows()
         self._wake.set()
 
+    def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
+        """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
+        they show their SYSTEM FAILURE LEVEL."""
+        for luminaire in self.luminaires:
+            if gear_feeds_bus and luminaire.answers:
+                luminaire.answers = False
+                self._tell_availability(luminaire, luminaire.last_answer_at, without_mains=True)
+            elif not gear_feeds_bus and self.dimming.observer:
+                self.dimming.observer.level(luminaire.name, self._safe_level, 0.0)
+
     def note_foreign(self, frame: ForwardFrame) -> None:
         """Another master's frame was seen. Where it can have moved lamps, they are told their levels in the next cycle:
         there must be only one that dims a street, and it is this one."""
@@ -115,6 +125,11 @@ class LuminaireControl:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
         luminaire.status_asked_at = self._clock.monotonic()
         reply = await self._ask(luminaire, "QUERY STATUS")
+        if reply.kind == Reply.VALUE and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
+            # A bit that flipped on the serial line must not raise an alarm, nor end one.
+            confirmed = await self._ask(luminaire, "QUERY STATUS")
+            if confirmed != reply:
+                return
         if reply.kind == Reply.VALUE:
             self._note_status(luminaire, reply.value)
 
@@ -267,6 +282,10 @@ class LuminaireControl:
             self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
             luminaire.forget_what_it_shows()
 
-    def _tell_availability(self, luminaire: LuminaireState, since: float | None) -> None:
+    def _tell_availability(
+        self, luminaire: LuminaireState, since: float | None, *, without_mains: bool = False
+    ) -> None:
         if self.dimming.observer:
-            self.dimming.observer.available(luminaire.name, since, available=luminaire.can_burn)
+            self.dimming.observer.available(
+                luminaire.name, since, available=luminaire.can_burn, without_mains=without_mains
+            )

@@ -88,12 +88,15 @@ class Metering:
         else:
             self._untold[name] = (level, fade_s)
 
-    def available(self, name: str, since: float | None, *, available: bool) -> None:
+    def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None:
         """The lamp can burn, or cannot, since that time (None: it was never seen otherwise)."""
         if self._clock.valid():
             entry = self._metered[name]
-            # Gear whose lamp has failed draws about its standby; what silent gear draws nobody knows.
-            power_w = entry.ledger.model.standby_w if entry.luminaire.answers and not available else None
+            power_w = None  # what silent gear draws nobody knows
+            if without_mains:
+                power_w = 0.0
+            elif entry.luminaire.answers and not available:
+                power_w = entry.ledger.model.standby_w  # the gear of a failed lamp goes on
             entry.ledger.available(self._clock.wall() if since is None else since, available, power_w)
             self._recorder.changed()
 

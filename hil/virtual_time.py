@@ -104,6 +104,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(lambda _done: self.jumping.release(what))
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Without a time-out (Python 3.12 gives one): virtual time would jump over it while the threads end."""
+        await super().shutdown_default_executor()
+
 
 class VirtualClock:
     """The Clock of agent/interfaces.py on a VirtualLoop. A story may move `wall` and state its validity."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hil.night import NightResult
 
 DEMO_BOARD = Path(__file__).resolve().parents[2] / "board_configs" / "demo.toml"
+DEMO_EXTRA = ("amqtt", "rich")
 DEMO_NIGHT = date(2025, 12, 15)
 MOST_LUMINAIRES = 64
 
@@ -45,11 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    try:
-        from hil.night import live_a_night, with_luminaires
-    except ModuleNotFoundError as error:
-        sys.stderr.write(f"the demo needs {error.name}: install lichtmast[demo]\n")
+    missing = [name for name in DEMO_EXTRA if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(f"the demo needs {' and '.join(missing)}: install lichtmast[demo]\n")
         return 1
+    from hil.night import live_a_night, with_luminaires
+
     board = load_board(arguments.board)
     program = load_program(arguments.program or board.program)
     if arguments.luminaires:

@@ -47,7 +47,7 @@ async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: C
     async with running(config.board, config.program, arguments.state, clock, config.content_hash) as agent:
         if config.refused:
             agent.events.begin("invalidConfig", "gateway", config.refused)
-        log.info(
-            "%s: %d luminaires, program %s", config.board.gateway, len(config.board.luminaires), config.program.name
-        )
+        count = len(config.board.luminaires)
+        plural = "" if count == 1 else "s"
+        log.info("%s: %d luminaire%s, program %s", config.board.gateway, count, plural, config.program.name)
         await stop.wait()

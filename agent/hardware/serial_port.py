@@ -55,7 +55,7 @@ class SerialPort(asyncio.Protocol):
         if not self._closed:
             self._closed = True
             self._clock.port_closed(self._real_path)
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             # abort, not close: the latter waits for the driver to drain what a pulled cable will never take
             self._transport.abort()
 
