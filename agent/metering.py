@@ -105,7 +105,12 @@ class Metering:
         by_bus: dict[str, list[Metered]] = {}
         for entry in self._metered.values():
             by_bus.setdefault(entry.control.name, []).append(entry)
-        await asyncio.gather(*(self._run_bus(entries) for entries in by_bus.values()))
+        sweeps = [asyncio.ensure_future(self._run_bus(entries)) for entries in by_bus.values()]
+        try:
+            await asyncio.gather(*sweeps)
+        finally:
+            for sweep in sweeps:  # where one bus's failed, the others' must not run beside those of the restart
+                sweep.cancel()
 
     async def _run_bus(self, entries: Sequence[Metered]) -> None:
         while True:
@@ -127,6 +132,8 @@ class Metering:
             name = entry.luminaire.name
             if name in self._untold:
                 entry.ledger.level(self._clock.wall(), *self._untold.pop(name))
+                if not entry.luminaire.can_burn:
+                    entry.ledger.available(self._clock.wall(), False)
         for entry in entries:
             try:
                 await entry.control.poll_status(entry.luminaire)
