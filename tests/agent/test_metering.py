@@ -1,0 +1,316 @@
+"""Metering: what the registers said, when, and what the record makes of it, against the lamps' own integrals."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.savings.ledger import LuminaireLedger
+from hil.devices.street import Street
+from tests.agent.gateway import QUARTER_S, RESOLUTION_WH, BusOf, Gateway, at_a_gateway, bodies, told
+from tests.agent.lamp_bus import FULL, NIGHT
+
+EXPONENT, ENERGY, LOWEST_BYTE = 0x04, range(0x05, 0x0B), 0x0A
+CONTROL_WH = (3.0 + 1.0) / 4
+SET_DTR0_TO_EXPONENT = 0xA300 | EXPONENT
+
+
+class DisturbedBanks:
+    """A gear's memory banks, but what is read of bank 202 goes through `change(location, byte)`."""
+
+    def __init__(self, street: Street, number: int) -> None:
+        self._banks = street.gear[number].banks
+        self.change: Any = lambda _location, byte: byte
+        street.gear[number].banks = self  # type: ignore[assignment]
+
+    def __contains__(self, bank: int) -> bool:
+        return bank in self._banks
+
+    def read(self, bank: int, location: int, now: float) -> int | None:
+        byte = self._banks.read(bank, location, now)
+        changed: int | None = self.change(location, byte) if bank == 202 else byte
+        return changed
+
+    def write(self, bank: int, location: int, value: int, now: float) -> int | None:
+        return self._banks.write(bank, location, value, now)
+
+    def power_cycled(self) -> None:
+        self._banks.power_cycled()
+
+
+def starts(intervals: list[dict[str, Any]], name: str) -> list[int]:
+    return [body["start"] for body in intervals if body["luminaire"] == name]
+
+
+def quarters(first: float, until: float) -> list[int]:
+    return list(range(int(first), int(until), QUARTER_S))
+
+
+def test_a_sweep_at_the_start_and_at_each_quarter(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(2 * QUARTER_S + 60.0)
+            readings = await bodies(agent, "reading")
+            for name in here.names:
+                mine = [body for body in readings if body["luminaire"] == name]
+                offsets = [body["at"] - here.began for body in mine]
+                assert [round(offset) // 60 for offset in offsets] == [0, 15, 30]
+                for first, last in pairwise(mine):
+                    read_wh = last["energy_wh"] - first["energy_wh"]
+                    assert read_wh == pytest.approx(
+                        here.true_wh(name, first["at"], last["at"]), abs=RESOLUTION_WH + 0.01
+                    )
+                assert {body["resolution_wh"] for body in mine} == {RESOLUTION_WH}
+                assert [body["level"] for body in mine] == [FULL] * 3
+                assert {body["status"] for body in mine} == {0x04}  # lamp on, and nothing else
+            # The scale never changes: it is read once for each lamp.
+            assert [frame.value for frame in here.street.bus.trace].count(SET_DTR0_TO_EXPONENT) == 3
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_intervals_agree_with_the_lamps(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(8 * QUARTER_S + 60.0)
+            intervals = await bodies(agent, "interval")
+            for name in here.names:
+                assert starts(intervals, name) == quarters(here.began, here.began + 8 * QUARTER_S)
+                recorded_wh = sum(body["actual_wh"] for body in intervals if body["luminaire"] == name)
+                true_wh = here.true_wh(name, here.began, here.began + 8 * QUARTER_S)
+                assert recorded_wh == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+            assert {body["quality"] for body in intervals} == {"metered"}
+            assert await told(agent) == []
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_control_is_recorded_without_hole_or_double_over_a_restart(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        for until in (3.5, 3.7, 6.2, 8.1):
+            async with here.agent() as agent:
+                await here.until(until * QUARTER_S)
+                control = await bodies(agent, "control")
+        assert [body["start"] for body in control] == quarters(NIGHT, NIGHT + 8 * QUARTER_S)
+        assert {(body["duration_s"], body["control_wh"]) for body in control} == {(QUARTER_S, CONTROL_WH)}
+
+    at_a_gateway(story, tmp_path, start=NIGHT + 450.0)
+
+
+def test_the_record_goes_on_after_a_restart_and_over_the_time_without_an_agent(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent():
+            await here.until(2.5 * QUARTER_S)
+        await here.until(5.3 * QUARTER_S)
+        async with here.agent() as agent:
+            await here.until(8 * QUARTER_S + 60.0)
+            intervals = await bodies(agent, "interval")
+        for name in here.names:
+            assert starts(intervals, name) == quarters(here.began, here.began + 8 * QUARTER_S)
+            mine = [body for body in intervals if body["luminaire"] == name]
+            true_wh = here.true_wh(name, here.began, here.began + 8 * QUARTER_S)
+            assert sum(body["actual_wh"] for body in mine) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+            assert [body["quality"] for body in mine[:2]] == ["metered"] * 2
+            assert {body["quality"] for body in mine[3:5]} == {"interpolated"}
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_reading_that_was_disturbed_is_read_again(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = DisturbedBanks(here.street, 0)
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            disturbed: list[int] = []
+
+            def flip_once(location: int, byte: int) -> int:
+                if location == 0x07 and not disturbed:
+                    disturbed.append(location)
+                    return byte ^ 0x10
+                return byte
+
+            banks.change = flip_once
+            await here.until(2 * QUARTER_S + 60.0)
+            assert disturbed
+            assert await told(agent) == []
+            intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            true_wh = here.true_wh("L01", here.began, here.began + 2 * QUARTER_S)
+            assert sum(body["actual_wh"] for body in intervals) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_new_register_is_reported_and_the_record_goes_on_with_it(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = DisturbedBanks(here.street, 0)
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            banks.change = lambda location, byte: 0 if location in (0x05, 0x06, 0x07, 0x08) else byte
+            await here.until(4 * QUARTER_S + 60.0)
+            assert await told(agent) == [("registerReplaced", "L01", True)]
+            intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            assert [body["quality"] for body in intervals] == ["modelled", "metered", "metered", "metered"]
+            true_wh = here.true_wh("L01", here.began + QUARTER_S, here.began + 4 * QUARTER_S)
+            assert sum(body["actual_wh"] for body in intervals[1:]) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path)
+
+
+@pytest.mark.parametrize("last_byte", [0xFF, 0xFE], ids=["unknown", "not available now"])
+def test_a_masked_register_is_no_reading(last_byte: int, tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = DisturbedBanks(here.street, 0)
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            banks.change = lambda location, byte: (
+                byte if location not in ENERGY else last_byte if location == LOWEST_BYTE else 0xFF
+            )
+            await here.until(1.5 * QUARTER_S)
+            banks.change = lambda _location, byte: byte
+            await here.until(2.5 * QUARTER_S)
+            readings = [body for body in await bodies(agent, "reading") if body["luminaire"] == "L01"]
+            assert [int(body["at"] - here.began) // QUARTER_S for body in readings] == [0, 2]
+            intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            assert [body["quality"] for body in intervals] == ["interpolated"] * 2
+            true_wh = here.true_wh("L01", here.began, here.began + 2 * QUARTER_S)
+            assert sum(body["actual_wh"] for body in intervals) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+            assert await told(agent) == []
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_register_that_is_not_measuring_yet_after_mains_return(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(QUARTER_S - 3.0)
+            here.street.mains(False)
+            await here.until(QUARTER_S - 1.0)
+            here.street.mains(True)  # its measuring begins 2 s later: after the sweep
+            await here.until(2 * QUARTER_S + 60.0)
+            readings = await bodies(agent, "reading")
+            masked = [body for body in readings if body["energy_wh"] > 1e9]
+            assert masked == []
+            assert {name for name, _, _ in await told(agent)} <= {"supplyLoss", "controlGearCommFailure"}
+            for name in here.names:
+                recorded_wh = sum(
+                    body["actual_wh"] for body in await bodies(agent, "interval") if body["luminaire"] == name
+                )
+                true_wh = here.true_wh(name, here.began, here.began + 2 * QUARTER_S)
+                assert recorded_wh == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path)
+
+
+@pytest.mark.parametrize("scale", [None, 0x40], ids=["no bank", "no valid scale"])
+def test_gear_without_an_energy_register_is_modelled_and_said_so_once(scale: int | None, tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = DisturbedBanks(here.street, 1)
+        banks.change = lambda location, byte: scale if location == EXPONENT else byte
+        async with here.agent() as agent:
+            await here.until(28 * QUARTER_S + 60.0)
+            assert await told(agent) == [("noEnergyRegister", "L02", True)]
+            modelled = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L02"]
+            assert starts(modelled, "L02") == quarters(here.began, here.began + 4 * QUARTER_S)
+            assert {(body["quality"], body["coverage"]) for body in modelled} == {("modelled", 0.0)}
+            assert {body["actual_wh"] for body in modelled} == {6.25}
+            banks.change = lambda _location, byte: byte
+            await here.until(29 * QUARTER_S + 60.0)
+            assert await told(agent) == [("noEnergyRegister", "L02", True), ("noEnergyRegister", "L02", False)]
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_clock_that_cannot_be_believed_writes_no_quarter(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(2.5 * QUARTER_S)
+            assert here.levels() == [FULL] * 3
+            for kind in ("interval", "control", "reading"):
+                assert await bodies(agent, kind) == []
+            right = NIGHT + 86_400.0 + 100.0
+            here.clock.set_wall(right)
+            await here.clock.sleep(4 * QUARTER_S)
+            intervals, control = await bodies(agent, "interval"), await bodies(agent, "control")
+            known = quarters(NIGHT + 86_400.0, NIGHT + 86_400.0 + 4 * QUARTER_S)
+            for name in here.names:
+                assert starts(intervals, name) == known[1:]  # in the first, the time came too late for a lamp's energy
+            assert [body["start"] for body in control] == known
+            # The lamps were told before the time was known; the ledger was told since.
+            for name in here.names:
+                state = agent.journal.state(f"ledger:{name}")
+                assert isinstance(state, dict)
+                assert state["levels"][-1][2] == FULL
+            assert await told(agent) == [("clockInvalid", "gateway", True), ("clockInvalid", "gateway", False)]
+
+    at_a_gateway(story, tmp_path, start=NIGHT + 17.0, valid=False)
+
+
+def test_a_lamp_that_failed_while_the_clock_was_unknown_is_not_counted_as_a_saving(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        here.street.lamp_failed(1)
+        async with here.agent() as agent:
+            await here.until(60.0)
+            here.clock.set_wall(NIGHT + 86_400.0)
+            await here.clock.sleep(4 * QUARTER_S)
+            dead = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L02"][1:]
+            assert dead
+            assert {(body["baseline_wh"], body["available_s"]) for body in dead} == {(0.0, 0.0)}
+
+    at_a_gateway(story, tmp_path, valid=False)
+
+
+def test_a_bus_that_is_dead_costs_the_others_nothing(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        dead = here.emulated.streets["A"]
+        dead.unplug()
+        async with here.agent() as agent:
+            await here.until(4 * QUARTER_S + 60.0)
+            intervals = await bodies(agent, "interval")
+            for name in ("B01", "B02"):
+                assert starts(intervals, name) == quarters(here.began, here.began + 4 * QUARTER_S)
+            assert starts(intervals, "A01") == []
+            control = await bodies(agent, "control")
+            assert [body["start"] for body in control] == quarters(here.began, here.began + 4 * QUARTER_S)
+            await here.until(4 * QUARTER_S + 200.0)
+            dead.plug()
+            await here.until(6 * QUARTER_S + 60.0)
+            # It is read as soon as it is there.
+            first = next(body for body in await bodies(agent, "reading") if body["luminaire"] == "A01")
+            assert first["at"] - here.began < 4 * QUARTER_S + 200.0 + 30.0
+            assert starts(await bodies(agent, "interval"), "A01") == [here.began + 5 * QUARTER_S]
+            control = await bodies(agent, "control")
+            assert [body["start"] for body in control] == quarters(here.began, here.began + 6 * QUARTER_S)
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("A", 1, "a"), BusOf("B", 2, "b")])
+
+
+def test_metering_that_fails_on_one_bus_is_not_doubled_on_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(here: Gateway) -> None:
+        works = LuminaireLedger.is_plausible
+
+        def fails_once(ledger: LuminaireLedger, at: float, energy_wh: float, resolution_wh: float) -> bool:
+            if ledger.name == "A01" and at > here.began + QUARTER_S:
+                monkeypatch.setattr(LuminaireLedger, "is_plausible", works)
+                raise ArithmeticError("a fault of ours")
+            return works(ledger, at, energy_wh, resolution_wh)
+
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            monkeypatch.setattr(LuminaireLedger, "is_plausible", fails_once)
+            await here.until(4 * QUARTER_S + 60.0)
+            assert ("partFailed", "metering", True) in await told(agent)
+            readings = [body["at"] for body in await bodies(agent, "reading") if body["luminaire"] == "B01"]
+            in_quarter = [int(at - here.began) // QUARTER_S for at in readings]
+            assert [in_quarter.count(quarter) for quarter in (2, 3, 4)] == [1, 1, 1]
+            control = await bodies(agent, "control")
+            assert [body["start"] for body in control] == quarters(here.began, here.began + 4 * QUARTER_S)
+        await here.clock.sleep(0.0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("A", 1, "a"), BusOf("B", 1, "b")])
