@@ -109,7 +109,8 @@ async def bodies(agent: Agent, kind: str) -> list[dict[str, Any]]:
 
 
 async def told(agent: Agent, *names: str) -> list[tuple[str, str, bool]]:
-    """The committed events of these names (all without): (name, subject, active)."""
+    """The events of these names so far (all without), committed or not: (name, subject, active)."""
+    await agent.recorder.commit()
     events = await bodies(agent, "event")
     return [(each["name"], each["subject"], each["active"]) for each in events if not names or each["name"] in names]
 
