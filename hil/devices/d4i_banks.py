@@ -1,19 +1,25 @@
-"""What D4i control gear keeps in its memory banks: 0 and 1 (nameplates), 202 (energy), 205 and 206 (diagnostics).
+"""What D4i control gear keeps in its memory banks: 0 and 1 (nameplates), 201 (integrated bus supply), 202 to 204
+(energy), 205 to 207 (diagnostics and maintenance).
 
-Layouts: IEC 62386-102 for bank 0, DiiA parts 251, 252 and 253 v1.1 (October 2019) for the others.
+Layouts: IEC 62386-102 for bank 0, DiiA parts 251, 252 and 253 v1.1 (October 2019) for the others. That of
+bank 201 (part 250) is (unverified).
 """
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import Protocol
 
 from hil.devices.gear_variables import GearProfile
 from hil.devices.memory_banks import MemoryBank, MemoryBanks, Register
 
-BANK_VERSION = 1
-LAST_BANK = 206
+LAST_BANK = 207
+SUPPLY_BANK, SUPPLY_ACTIVE = 201, 6
+INTEGRATED_SUPPLY = 49
+DRIVER_EFFICIENCY = 0.9
+FULL_LOAD_POWER_FACTOR, STANDBY_POWER_FACTOR = 97, 45
 NOT_STATED = 0xFF
 
 
@@ -32,6 +38,7 @@ class Measured(Protocol):
     def powered_s(self, now: float) -> float: ...
     def lit_s(self, now: float) -> float: ...
     def lamp_starts(self) -> int: ...
+    def supply_switched(self) -> None: ...
 
 
 def in_units(value: float, exponent: int) -> float:
@@ -41,15 +48,20 @@ def in_units(value: float, exponent: int) -> float:
 
 def banks_of(gear: Measured, rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBanks:
     """The banks of one specimen: serial number and identification come from `rng`."""
-    return MemoryBanks(
-        {
-            0: _nameplate(rng),
-            1: _luminaire(rng, nominal_power_w, min_power_w),
-            202: _energy(gear),
-            205: _gear_diagnostics(gear),
-            206: _lamp_diagnostics(gear),
-        }
-    )
+    banks = {
+        0: _nameplate(rng),
+        1: _luminaire(rng, nominal_power_w, min_power_w),
+        202: _energy(gear),
+        205: _gear_diagnostics(gear),
+        206: _lamp_diagnostics(gear),
+        207: _maintenance(gear),
+    }
+    if gear.profile.optional_energy_banks:
+        banks[203] = _energy(gear, lambda now: 100 / _power_factor(gear, now), 100 / FULL_LOAD_POWER_FACTOR)
+        banks[204] = _energy(gear, lambda _now: DRIVER_EFFICIENCY, DRIVER_EFFICIENCY)
+    if INTEGRATED_SUPPLY in gear.profile.device_types:
+        banks[SUPPLY_BANK] = _supply(gear)
+    return MemoryBanks(banks)
 
 
 def _at(offset: int, content: bytes) -> dict[int, int]:
@@ -89,18 +101,23 @@ def _luminaire(rng: random.Random, nominal_power_w: float, min_power_w: float) -
     return MemoryBank(0x77, writable=_at(3, content))
 
 
-def _energy(gear: Measured) -> MemoryBank:
+def _energy(
+    gear: Measured, power_share: Callable[[float], float] = lambda _now: 1.0, energy_share: float = 1.0
+) -> MemoryBank:
+    """Bank 202, or another of its layout that measures such a multiple of what 202 does."""
     profile = gear.profile
 
     def energy(now: float) -> int | None:
         if not gear.measuring(now):
             return None
-        return math.floor(in_units(gear.energy_wh_true(now), profile.energy_exponent))
+        return math.floor(in_units(gear.energy_wh_true(now) * energy_share, profile.energy_exponent))
 
     def power(now: float) -> int | None:
-        return round(in_units(gear.power_w(now), profile.power_exponent)) if gear.measuring(now) else None
+        if not gear.measuring(now):
+            return None
+        return round(in_units(gear.power_w(now) * power_share(now), profile.power_exponent))
 
-    rom = {3: BANK_VERSION, 4: profile.energy_exponent & 0xFF, 0x0B: profile.power_exponent & 0xFF}
+    rom = {3: profile.bank_version, 4: profile.energy_exponent & 0xFF, 0x0B: profile.power_exponent & 0xFF}
     return MemoryBank(
         0x0F, rom=rom, registers=(Register(0x05, 6, energy), Register(0x0C, 4, power)), latches=profile.latches
     )
@@ -112,12 +129,13 @@ def _gear_diagnostics(gear: Measured) -> MemoryBank:
         Register(0x08, 3, lambda _now: gear.gear_starts),
         Register(0x0B, 2, lambda _now: 2304),  # 0.1 V
         Register(0x0D, 1, lambda _now: 50),  # Hz
-        Register(0x0E, 1, lambda now: 97 if gear.lit_level(now) > 0 else 45),  # power factor, 0.01
+        Register(0x0E, 1, lambda now: _power_factor(gear, now)),  # 0.01
         Register(0x1B, 1, lambda now: 60 + _temperature_c(gear, now)),
         Register(0x1C, 1, lambda now: round(100 * gear.lit_level(now) / 254)),  # output current, %
     )
     conditions = dict.fromkeys(range(0x0F, 0x1B), 0)
-    return MemoryBank(0x1C, rom={3: BANK_VERSION, **conditions}, registers=registers, latches=gear.profile.latches)
+    rom = {3: gear.profile.bank_version, **conditions}
+    return MemoryBank(0x1C, rom=rom, registers=registers, latches=gear.profile.latches)
 
 
 def _lamp_diagnostics(gear: Measured) -> MemoryBank:
@@ -141,9 +159,28 @@ def _lamp_diagnostics(gear: Measured) -> MemoryBank:
         Register(0x20, 1, lambda now: 60 + _temperature_c(gear, now)),
     )
     quiet = dict.fromkeys((0x18, 0x19, 0x1C, 0x1D, 0x1E, 0x1F), 0)
-    bank = MemoryBank(0x20, rom={3: BANK_VERSION, **quiet}, registers=registers, latches=gear.profile.latches)
+    rom = {3: gear.profile.bank_version, **quiet}
+    bank = MemoryBank(0x20, rom=rom, registers=registers, latches=gear.profile.latches)
     bank.when_reset = counted_from_here
     return bank
+
+
+def _maintenance(gear: Measured) -> MemoryBank:
+    content = bytes([100, 60 + 65]) + (200).to_bytes(2, "big")  # 1000 h, °C, 100 starts
+    return MemoryBank(0x07, rom={3: gear.profile.bank_version}, writable=_at(4, content))
+
+
+def _supply(gear: Measured) -> MemoryBank:
+    """Which gear feed the bus is kept over mains loss; it is on when the gear leaves the factory."""
+    guaranteed_ma, highest_ma = gear.profile.supply_ma
+    rom = {3: gear.profile.bank_version, 4: guaranteed_ma, 5: highest_ma}
+    bank = MemoryBank(SUPPLY_ACTIVE, rom=rom, writable={SUPPLY_ACTIVE: 1})
+    bank.when_written = lambda _location: gear.supply_switched()
+    return bank
+
+
+def _power_factor(gear: Measured, now: float) -> int:
+    return FULL_LOAD_POWER_FACTOR if gear.lit_level(now) > 0 else STANDBY_POWER_FACTOR
 
 
 def _temperature_c(gear: Measured, now: float) -> int:

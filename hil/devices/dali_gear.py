@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from hil.devices import gear_commands
-from hil.devices.d4i_banks import banks_of
+from hil.devices.d4i_banks import SUPPLY_ACTIVE, SUPPLY_BANK, banks_of
 from hil.devices.gear_arc import NEVER, ArcPower
 from hil.devices.gear_commissioning import Commissioning
 from hil.devices.gear_variables import MASK, GearProfile, Variables
@@ -70,6 +70,7 @@ class Gear:
         self.reset_state = self.power_cycle_seen = False
         self.answer_delay_s = rng.uniform(0.0056, 0.0104)
         self.address_changed: Callable[[], None] = lambda: None
+        self.supply_changed: Callable[[], None] = lambda: None
 
         self.dead = self.lamp_failed = self.no_answer = self.garbled_answer = False
         self.late_s = 0.0
@@ -134,7 +135,10 @@ class Gear:
             return None
         if 0xA0 < address < 0xFC:
             return gear_commands.special(self, address, opcode, sequence, now)
-        return gear_commands.command(self, address, opcode, sequence, now)
+        answer = gear_commands.command(self, address, opcode, sequence, now)
+        if answer is not None and self.profile.answers_nonsense:
+            return self.rng.getrandbits(8)
+        return answer
 
     def hears(self, address: int) -> bool:
         """Whether a frame with this address byte is meant for this gear."""
@@ -172,6 +176,10 @@ class Gear:
             elif self._flash_at <= due:
                 self._flash_at = min(due + FLASH_S, self._identify_until) if due < self._identify_until else NEVER
             self._draw(due)
+
+    def supply_switched(self) -> None:
+        """The integrated bus supply was switched, by its memory bank."""
+        self.supply_changed()
 
     def level_changed(self, now: float) -> None:
         """A level command was carried out: it replaces the power-on level that was waited for."""
@@ -221,6 +229,10 @@ class Gear:
             | (self.variables.short_address == MASK) << 6
             | self.power_cycle_seen << 7
         )
+
+    def feeds_bus(self, now: float) -> bool:
+        """Whether its integrated supply keeps the bus alive."""
+        return self.powered and self.banks.read(SUPPLY_BANK, SUPPLY_ACTIVE, now) == 1
 
     def measuring(self, now: float) -> bool:
         return now >= self._measuring_from

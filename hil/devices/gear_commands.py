@@ -15,7 +15,9 @@ from hil.devices.gear_queries import QUERIES
 if TYPE_CHECKING:
     from hil.devices.dali_gear import Gear
 
-RESET, IDENTIFY_DEVICE = 0x20, 0x25
+RESET, IDENTIFY_DEVICE, ENABLE_WRITE_MEMORY = 0x20, 0x25, 0x81
+BROADCAST = 0xFF
+"""Address byte of a command to all gear."""
 GO_TO_SCENE, QUERY_DEVICE_TYPE, QUERY_NEXT_DEVICE_TYPE, FIRST_EXTENSION = 0x10, 0x99, 0xA7, 0xE0
 QUERY_CONTENT_DTR = (0x98, 0x9C, 0x9D)
 MORE_THAN_ONE, NO_MORE = 0xFF, 0xFE
@@ -93,6 +95,8 @@ def _configure(gear: Gear, address: int, opcode: int, sequence: int, now: float)
     configure = CONFIGURATION.get(opcode)
     if configure is None or not gear.is_second(address, opcode, sequence, now):
         return
+    if opcode == ENABLE_WRITE_MEMORY and address == BROADCAST and not gear.profile.broadcast_opens_writing:
+        return
     if opcode != IDENTIFY_DEVICE:
         gear.stop_identifying(now)
     before = gear.variables.copy()
@@ -112,7 +116,9 @@ def _device_type(gear: Gear, opcode: int, sequence: int) -> int | None:
     types = gear.profile.device_types
     if opcode == QUERY_DEVICE_TYPE:
         gear.next_type = (0, sequence)
-        return MORE_THAN_ONE if len(types) > 1 else types[0]
+        if len(types) > 1:
+            return MORE_THAN_ONE
+        return types[0] if types else NO_MORE
     position, heard = gear.next_type
     if sequence != heard + 1 or len(types) < 2:
         return None

@@ -27,6 +27,15 @@ def _store_fast_fade_time(gear: Gear, _now: float) -> None:
     gear.variables.fast_fade_time = 0 if gear.dtr0 == 0 else min(max(gear.dtr0, MIN_FAST_FADE_TIME), 27)
 
 
+def _failure_status(gear: Gear) -> int:
+    """QUERY FAILURE STATUS: a lamp that fails here is an open circuit."""
+    return gear.lamp_failed << 1
+
+
+def _has_failed(gear: Gear, bit: int) -> int | None:
+    return YES if _failure_status(gear) >> bit & 1 else None
+
+
 LED_CONFIGURATION: dict[int, Callable[[Gear, float], None]] = {
     0xE3: _select_dimming_curve,
     0xE4: _store_fast_fade_time,
@@ -36,9 +45,17 @@ LED_QUERIES: dict[int, Callable[[Gear], int | None]] = {
     0xEE: lambda gear: int(gear.variables.linear_curve),
     0xEF: lambda _gear: 0x02,  # QUERY POSSIBLE OPERATING MODES: amplitude
     0xF0: lambda _gear: 0x02,  # QUERY FEATURES: open circuit is seen
-    0xF1: lambda gear: gear.lamp_failed << 1,  # QUERY FAILURE STATUS
-    0xF2: lambda _gear: None,  # QUERY SHORT CIRCUIT: no
-    0xF3: lambda gear: YES if gear.lamp_failed else None,  # QUERY OPEN CIRCUIT
+    0xF1: lambda gear: _failure_status(gear),
+    0xF2: lambda gear: _has_failed(gear, 0),  # QUERY SHORT CIRCUIT
+    0xF3: lambda gear: _has_failed(gear, 1),  # QUERY OPEN CIRCUIT
+    0xF4: lambda gear: _has_failed(gear, 2),  # QUERY LOAD DECREASE
+    0xF5: lambda gear: _has_failed(gear, 3),  # QUERY LOAD INCREASE
+    0xF6: lambda gear: _has_failed(gear, 4),  # QUERY CURRENT PROTECTOR ACTIVE
+    0xF7: lambda gear: _has_failed(gear, 5),  # QUERY THERMAL SHUT DOWN
+    0xF8: lambda gear: _has_failed(gear, 6),  # QUERY THERMAL OVERLOAD
+    0xF9: lambda _gear: None,  # QUERY REFERENCE RUNNING: it measures no reference
+    0xFA: lambda gear: _has_failed(gear, 7),  # QUERY REFERENCE MEASUREMENT FAILED
+    0xFB: lambda _gear: None,  # QUERY CURRENT PROTECTOR ENABLED: it has none
     0xFC: lambda gear: gear.variables.linear_curve << 4 | 0x02,  # QUERY OPERATING MODE
     0xFD: lambda gear: gear.variables.fast_fade_time,
     0xFE: lambda _gear: MIN_FAST_FADE_TIME,

@@ -56,11 +56,12 @@ class GearProfile:
     """What differs between products, and what the public facts leave open: one place to correct it."""
 
     device_types: tuple[int, ...] = (6, 50, 51, 52)
-    """6 LED, 49 integrated bus supply, 50 / 51 / 52 = luminaire, energy and diagnostic memory banks."""
+    """6 LED, 49 integrated bus supply, 50 / 51 / 52 = luminaire, energy and diagnostic memory banks. The gear
+    tells them as they stand here: out of order, it breaks the standard."""
     physical_min_level: int = 85
     """1 % on the logarithmic curve."""
     energy_exponent: int = -1
-    """Scale of the energy register, 10^n Wh, n -6..6."""
+    """Scale of the energy register, 10^n Wh, n -6..6; outside of that, the gear breaks the standard."""
     power_exponent: int = -1
     measuring_starts_s: float = 2.0
     """Seconds after mains return in which energy and power read TMASK (temporarily not available)."""
@@ -72,6 +73,16 @@ class GearProfile:
     """Seconds without bus voltage that make a system failure."""
     latches: bool = True
     """Whether 0xAA in the lock byte freezes the measured registers."""
+    broadcast_opens_writing: bool = True
+    """Whether ENABLE WRITE MEMORY to all gear reaches it, and with it a latch by broadcast."""
+    bank_version: int = 1
+    """What banks 201 to 207 state; any other than 1 is a layout that nobody knows yet."""
+    optional_energy_banks: bool = True
+    """Whether it has banks 203 (apparent) and 204 (load side)."""
+    supply_ma: tuple[int, int] = (52, 60)
+    """Integrated bus supply, where it has device type 49: guaranteed and highest current."""
+    answers_nonsense: bool = False
+    """A broken gear: whatever it answers is a byte of chance."""
     foreign_frames_close_writing: bool = False
     """Whether a command to another gear, too, ends the write-enabled state."""
     failed_lamp_reads_mask: bool = False

@@ -1,6 +1,6 @@
 """Memory banks of control gear: lock and latch byte, ROM, writable bytes, measured registers (IEC 62386-102, 9.10).
 
-Banks 1, 202, 205 and 206 follow DiiA parts 251, 252 and 253 v1.1. A measured register is worked out at the very moment
+What stands in them: d4i_banks.py. A measured register is worked out at the very moment
 that one of its bytes is read, so a number read without the latch can be torn at a carry, as on a real gear.
 """
 
@@ -58,6 +58,7 @@ class MemoryBank:
         }
         self._latched: dict[int, int] | None = None
         self.when_reset: Callable[[float], None] | None = None
+        self.when_written: Callable[[int], None] | None = None
 
     def read(self, location: int, now: float) -> int | None:
         """The byte at the location, or None (answer NO) where nothing is implemented."""
@@ -81,6 +82,8 @@ class MemoryBank:
             return value
         if location in self._writable and self._lock == UNLOCKED:
             self._writable[location] = value
+            if self.when_written is not None:
+                self.when_written(location)
             return value
         return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from hil.devices.d4i_banks import INTEGRATED_SUPPLY
 from hil.devices.dali_bus import BusStatistics, DaliBus
 from hil.devices.dali_gear import Gear
 from hil.devices.dali_hat import DaliHat
@@ -24,7 +25,6 @@ from hil.devices.serial_port import SerialPort, Traffic
 BusSupply = Literal["gear", "separate", "gateway"]
 OLDEST_REGISTER_WH = 400_000.0
 """Registers begin somewhere up to here: these lamps have burnt before."""
-INTEGRATED_SUPPLY = 49
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Street:
         ]
         self.bus = DaliBus(self.gear, self.loop)
         self.port: SerialPort | None = None
+        for one in self.gear:
+            one.supply_changed = self._supply_changed
         self._supply_on = self._gateway_on = True
         self._shorted = False
         if hat is None:
@@ -215,10 +217,13 @@ class Street:
         own = set(profile.device_types)
         return tuple(sorted(own | {INTEGRATED_SUPPLY} if self.bus_supply == "gear" else own))
 
+    def _supply_changed(self) -> None:
+        self.loop.call_soon(self._feed_bus)  # the frame that has switched it is still on the bus
+
     def _feed_bus(self) -> None:
         fed = self._supply_on
         if self.bus_supply == "gear":
-            fed = fed and any(one.powered for one in self.gear)
+            fed = fed and any(one.feeds_bus(self.loop.time()) for one in self.gear)
         elif self.bus_supply == "gateway":
             fed = fed and self._gateway_on
         self.bus.set_voltage(fed, shorted=fed and self._shorted)
