@@ -86,9 +86,10 @@ class LampBus:
 
     def drift(self, number: int, level: int) -> None:
         """A gear goes to another level, and no frame on the bus says so."""
-        now = self.clock.monotonic()
-        self.street.gear[number].arc.go_to(level, now)
-        self.street.gear[number].redraw(now)
+        now, gear = self.clock.monotonic(), self.street.gear[number]
+        gear.run(now)
+        gear.arc.go_to(level, now)
+        gear.redraw(now)
 
     def levels(self) -> list[int]:
         """What the lamps are at."""

@@ -104,6 +104,7 @@ def test_after_trouble_each_level_is_told_again_at_once(trouble: str, tmp_path: 
             assert await told(agent) == [(name, "L", True)]
             now = here.clock.monotonic()
             for gear in here.street.gear:
+                gear.run(now)
                 gear.arc.go_to(ONE_PERCENT, now)
                 gear.redraw(now)
             if trouble == "cable":
