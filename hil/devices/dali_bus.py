@@ -1,17 +1,19 @@
 """The timed two-wire bus at 1200 baud: frames, answers, collisions, settling, supply (IEC 62386-101).
 
-A forward frame costs one timer, at its end: the gear acts on it then, and what they answer, and when, is known.
+A forward frame costs one timer, at its end: gear (16 bits) and control devices (24 bits) act on it then, and what they
+answer, and when, is known. Control devices also speak by themselves: events, in a gap that the bus leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from hil.devices.control_device import ControlDevice
 from hil.devices.dali_gear import Gear
 
 BIT_S = 1 / 1200
@@ -24,6 +26,8 @@ BACKWARD_S = 9 * BIT_S
 ANSWER_WINDOW_S = 0.0124
 """An answer that begins later than this after the forward frame comes too late for it."""
 FIRST_SPECIAL, FIRST_UNADDRESSED = 0xA0, 0xFC
+SEEN_AFTER_S = 0.5 * BIT_S
+"""Two senders that begin within half a bit of each other have not seen each other: both frames are lost."""
 
 
 def frame_s(bits: int) -> float:
@@ -84,13 +88,34 @@ class _LateAnswer:
     spoilt: bool = False
 
 
-class DaliBus:
-    """One bus with up to 64 gear. Needs a running asyncio loop, real or virtual."""
+@dataclass(eq=False)
+class _OnAir:
+    """The forward frame sent last; `before` is the last edge that was on the bus when it was sent."""
 
-    def __init__(self, gear: Sequence[Gear], loop: asyncio.AbstractEventLoop, *, traced_frames: int = 2000) -> None:
+    bits: int
+    value: int
+    start: float
+    end: float
+    before: float
+    event: bool
+    spoilt: bool = False
+
+
+class DaliBus:
+    """One bus with up to 64 gear and up to 64 control devices. Needs a running asyncio loop, real or virtual."""
+
+    def __init__(
+        self,
+        gear: Sequence[Gear],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        devices: Sequence[ControlDevice] = (),
+        traced_frames: int = 2000,
+    ) -> None:
         if len(gear) > 64:
             raise ValueError(f"a DALI bus carries at most 64 control gear, not {len(gear)}: use another bus")
         self.gear = tuple(gear)
+        self.devices = tuple(devices)
         self.loop = loop
         self.statistics = BusStatistics(loop.time())
         self.trace: deque[TracedFrame] = deque(maxlen=traced_frames)
@@ -101,6 +126,9 @@ class DaliBus:
         self.voltage_changed: list[Callable[[], None]] = []
         self.stray_answer: list[Callable[[int], None]] = []
         self.foreign_frame: list[Callable[[int], None]] = []
+        self.event_message: list[Callable[[int], None]] = []
+        """Hear each 24-bit event that a control device brought through."""
+        self._on_air: _OnAir | None = None
         self._last_edge = -1.0
         self._voltage_lost_at = -1.0
         self._sequence = 0
@@ -109,6 +137,8 @@ class DaliBus:
         self._suspicious = tuple(one for one in gear if one.profile.foreign_frames_close_writing)
         for one in gear:
             one.address_changed = self._forget_addresses
+        for device in self.devices:
+            device.attach(loop, self.send_event)
 
     @property
     def alive(self) -> bool:
@@ -131,6 +161,8 @@ class DaliBus:
             self._late.clear()
         for one in self.gear:
             one.set_bus_voltage(self.alive, now)
+        for device in self.devices:
+            device.set_bus_voltage(self.alive, now)
         for listener in self.voltage_changed:
             listener()
 
@@ -142,25 +174,62 @@ class DaliBus:
         *,
         not_before: float = 0.0,
         settle: bool = False,
+        event: bool = False,
     ) -> None:
         """Sends a frame as soon as the stop condition of the last is over, with `settle` once the bus has settled.
 
         `done` is called at its last edge; an answer then may still be on its way, until `Outcome.free`.
         """
         now = self.loop.time()
-        start = max(now, not_before, self._last_edge + (SETTLING_S if settle else STOP_S))
+        gap_s = SETTLING_S if settle else STOP_S
+        before, met = self._last_edge, False
+        start = max(now, not_before, before + gap_s)
+        rival = self._on_air
+        if rival is not None and rival.event is not event and rival.end > now:
+            alone = max(now, not_before, rival.before + gap_s)
+            met = abs(alone - rival.start) <= SEEN_AFTER_S
+            if met:
+                start, before, rival.spoilt = alone, rival.before, True
         for late in self._late:
             if late.start <= start < late.start + BACKWARD_S + STOP_S:
                 start = late.start + BACKWARD_S + STOP_S
         statistics = self.statistics
-        if start - self._last_edge < SETTLING_S - TOLERANCE_S and self._last_edge >= 0:
+        if start - before < SETTLING_S - TOLERANCE_S and before >= 0:
             statistics.settling_violations += 1
         length_s = frame_s(bits)
-        end = start + length_s
+        frame = _OnAir(bits, value, start, start + length_s, before, event, spoilt=met)
         statistics.forward_frames += 1
         statistics.busy_s += length_s
-        self._last_edge = end
-        self.loop.call_at(end, self._ended, bits, value, start, end, done)
+        self._last_edge = max(self._last_edge, frame.end)
+        self._on_air = frame
+        self.loop.call_at(frame.end, self._ended, frame, done)
+
+    def send_event(self, message: Callable[[], int | None], settling_s: float, done: Callable[[bool], None]) -> None:
+        """A control device wants to speak: in the first gap in which the bus has been idle for `settling_s`.
+
+        `message` is asked then, for what it says now (None: nothing any more). `done` hears whether it came through.
+        """
+        now = self.loop.time()
+        air = self._on_air
+        idle_since = self._last_edge
+        if air is not None and not air.event and abs(now - air.start) <= SEEN_AFTER_S:
+            idle_since = air.before  # what has begun just now, or is about to, a device does not see
+        if now < idle_since + settling_s - TOLERANCE_S:
+            self.loop.call_at(idle_since + settling_s, self.send_event, message, settling_s, done)
+            return
+        value = message() if self.alive else None
+        if value is None:
+            done(False)
+            return
+
+        def sent(outcome: Outcome) -> None:
+            through = outcome.result is Result.SILENCE
+            if through:
+                for listener in self.event_message:
+                    listener(value)
+            done(through)
+
+        self.transmit(24, value, sent, event=True)
 
     def other_controller(self, value: int) -> None:
         """Another controller on the same bus sends a 16-bit frame; who listens sees it."""
@@ -179,27 +248,30 @@ class DaliBus:
         """Whether the bus kept its voltage until the answer was in."""
         return self._voltage_lost_at < outcome.ended
 
-    def _ended(self, bits: int, value: int, start: float, end: float, done: Callable[[Outcome], None]) -> None:
-        if not self.alive or self._voltage_lost_at >= start:
+    def _ended(self, frame: _OnAir, done: Callable[[Outcome], None]) -> None:
+        bits, value, end = frame.bits, frame.value, frame.end
+        if not self.alive or self._voltage_lost_at >= frame.start:
             outcome = Outcome(Result.NO_VOLTAGE, 0, end, end)
-        elif self._collided(start, end):
+        elif self._collided(frame):
             self.statistics.collisions += 1
             outcome = Outcome(Result.COLLISION, 0, end, end + STOP_S)
         elif bits == 16:
             outcome = self._deliver(value, end)
+        elif bits == 24 and not frame.event:
+            outcome = self._deliver_to_devices(value, end)
         else:
             self._sequence += 1
             outcome = Outcome(Result.SILENCE, 0, end, end + STOP_S)
         self.trace.append(TracedFrame(end, bits, value, outcome.result, outcome.value))
         done(outcome)
 
-    def _collided(self, start: float, end: float) -> bool:
-        if self.collide_next:
+    def _collided(self, frame: _OnAir) -> bool:
+        if self.collide_next and not frame.event:
             self.collide_next -= 1
             return True
-        collided = False
+        collided = frame.spoilt
         for late in self._late:
-            if start < late.start + BACKWARD_S and late.start < end:
+            if frame.start < late.start + BACKWARD_S and late.start < frame.end:
                 late.spoilt = collided = True
         return collided
 
@@ -209,11 +281,19 @@ class DaliBus:
         for one in self._suspicious:
             if address < FIRST_SPECIAL and not one.hears(address):
                 one.overheard()
+        return self._gather(((one, one.receive(address, opcode, sequence, end)) for one in self._meant(address)), end)
+
+    def _deliver_to_devices(self, value: int, end: float) -> Outcome:
+        self._sequence += 1
+        sequence = self._sequence
+        return self._gather(((one, one.receive(value, sequence, end)) for one in self.devices), end)
+
+    def _gather(self, answers: Iterable[tuple[Gear | ControlDevice, int | None]], end: float) -> Outcome:
+        """What the backward frames of all who answer make together."""
         starts: list[float] = []
         values: list[int] = []
         garbled = False
-        for one in self._meant(address):
-            answer = one.receive(address, opcode, sequence, end)
+        for one, answer in answers:
             if answer is None or one.no_answer:
                 continue
             begins = end + one.answer_delay_s + one.late_s

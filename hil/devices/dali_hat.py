@@ -48,6 +48,7 @@ class _Channel:
         bus.voltage_changed.append(lambda: hat.say(self, self.status()))
         bus.stray_answer.append(lambda value: hat.say(self, b"J%02X" % value))
         bus.foreign_frame.append(lambda value: hat.say(self, b"H%04X" % value))
+        bus.event_message.append(lambda value: hat.say(self, b"L%06X" % value))
 
     def status(self) -> bytes:
         if self.bus.shorted:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from hil.devices.d4i_banks import INTEGRATED_SUPPLY
+from hil.devices.control_device import ControlDevice
 from hil.devices.dali_bus import BusStatistics, DaliBus
 from hil.devices.dali_gear import Gear
 from hil.devices.dali_hat import DaliHat
@@ -43,6 +44,7 @@ class Street:
 
     `bus_supply` says what feeds the bus: the gear themselves (as long as one has mains), a supply of its own on
     permanent mains, or the gateway. With `hat` this bus becomes the next one of an existing HAT, on the port it has.
+    `devices` are control devices (sensors) on the same bus; a story moves what they sense, by number in that order.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Street:
         traffic: Traffic | None = None,
         profile: GearProfile | None = None,
         hat: DaliHat | None = None,
+        devices: Sequence[ControlDevice] = (),
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.bus_supply = bus_supply
@@ -63,7 +66,8 @@ class Street:
             self._specimen(number, lamp, seed, energy_exponent, profile or GearProfile())
             for number, lamp in enumerate(lamps)
         ]
-        self.bus = DaliBus(self.gear, self.loop)
+        self.devices = list(devices)
+        self.bus = DaliBus(self.gear, self.loop, devices=self.devices)
         self.port: SerialPort | None = None
         for one in self.gear:
             one.supply_changed = self._supply_changed
@@ -138,6 +142,16 @@ class Street:
         self._gateway_on = on
         self.hat.powered = on
         self._feed_bus()
+
+    # What the sensors sense
+
+    def presence(self, device: int, somebody: bool) -> None:
+        """Somebody moves in front of this occupancy sensor, or nobody any more."""
+        self.devices[device].presence(somebody)
+
+    def illuminance(self, device: int, value: int) -> None:
+        """The light at this light sensor: 0 to 1023, relative to its range."""
+        self.devices[device].illuminance(value)
 
     def close(self) -> None:
         """Takes the port away, at the end."""
