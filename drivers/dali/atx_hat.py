@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 0.1
 """After this the HAT owes nothing more for a command; the longest (send twice) takes half of it."""
 SECOND_N_WITHIN_S = 0.05
-"""Some firmware says N for each of the two frames of a send-twice command."""
+"""Some firmware says N for each of the two frames of a send-twice command, some one for both: the first pair after
+connecting shows which, and only that one waits in vain."""
 QUIET_AFTER_NO_S = 0.05
 """Gear that answer too late begin up to 40 ms after their time (10 ms), and take 11 ms; the HAT said N after 12 ms. A
 driver that sent its next query earlier would take that answer for the next gear's."""
@@ -77,6 +78,7 @@ class AtxHat:
         self._quiet_until = [0.0] * 5
         self._trouble = ""
         self._told_lost = False
+        self._says_second: "bool | None" = None
         self.late_answers = 0
         self.noise_lines = 0
 
@@ -114,7 +116,7 @@ class AtxHat:
                 frame_s = len(command) * wire.CHARACTER_S + transmission.frame.duration_s
                 self._frame_ends = self._clock.monotonic() + frame_s
                 line = await self._exchange(channel, command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
-                if line.kind == Line.REPLY and transmission.twice:
+                if line.kind == Line.REPLY and transmission.twice and self._says_second is not False:
                     line = await self._second(line)
                 if line.kind == Line.REPLY:
                     reply: Reply = line.content
@@ -126,6 +128,7 @@ class AtxHat:
     async def _connect(self) -> None:
         self._disturbed.clear()
         self._reader = wire.LineReader()
+        self._says_second = None
         self._transport = await self._open_port(wire.BAUD, self._received, self._lost)
         async with self._one_at_a_time:
             await self._fence()
@@ -209,6 +212,8 @@ class AtxHat:
         finally:
             self._awaited = ()
         self._in_doubt = False
+        if self._says_second is None:
+            self._says_second = self._line is not None
         return self._line or first
 
     def _received(self, content: bytes) -> None:

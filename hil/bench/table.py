@@ -10,7 +10,8 @@ from typing import Literal
 @dataclass(frozen=True)
 class Row:
     """One figure. `clock` says whose seconds these are: the host's ("real") or the emulated street's ("virtual", which
-    says nothing about the host's speed). `bound` is the most that is allowed; None where none is asked."""
+    says nothing about the host's speed). `bound` is the most that is allowed, or with `least` the least; None where none
+    is asked."""
 
     name: str
     value: float | None
@@ -20,11 +21,14 @@ class Row:
     peer: str = ""
     peer_value: float | None = None
     note: str = ""
+    least: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether the bound is kept. A row without a value could not be measured: that is no figure kept."""
-        return self.bound is None or (self.value is not None and self.value <= self.bound)
+        if self.bound is None or self.value is None:
+            return self.bound is None
+        return self.value >= self.bound if self.least else self.value <= self.bound
 
 
 def as_text(rows: Sequence[Row]) -> list[str]:
@@ -37,7 +41,7 @@ def as_text(rows: Sequence[Row]) -> list[str]:
             _number(row.value),
             row.unit,
             row.clock,
-            "" if row.bound is None else f"<= {_number(row.bound)}",
+            "" if row.bound is None else f"{'>=' if row.least else '<='} {_number(row.bound)}",
             f"{row.peer} {_number(row.peer_value)}" if row.peer else "",
             row.note,
         )

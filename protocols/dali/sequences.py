@@ -91,16 +91,13 @@ def write_bank(
 def _write_locations(
     address: "Address", bank: int, offset: int, content: "Sequence[int]"
 ) -> "Generator[Transmission, Reply, None]":
-    frames = [
-        gear_commands.command(address, "ENABLE WRITE MEMORY"),
-        gear_commands.special("DTR1", bank),
-        gear_commands.special("DTR0", offset),
-    ]
-    frames += [gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", byte) for byte in content]
-    last = frames.pop()
-    for transmission in frames:
-        yield bonded(transmission, Transmission.WRITING)
-    yield last
+    # The DTRs first: they outlast a level command that passes, and the gear is open for writing for as short as can be.
+    yield gear_commands.special("DTR1", bank)
+    yield gear_commands.special("DTR0", offset)
+    yield bonded(gear_commands.command(address, "ENABLE WRITE MEMORY"), Transmission.WRITING)
+    for byte in content[:-1]:
+        yield bonded(gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", byte), Transmission.WRITING)
+    yield gear_commands.special("WRITE MEMORY LOCATION - NO REPLY", content[-1])
 
 
 def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None]":

@@ -112,7 +112,7 @@ def test_a_write_that_a_level_has_passed_begins_again() -> None:
         await clock.sleep(3.5 * FRAME_S)
         await bus.send(LEVEL)
         await writing
-        whole = [0x0781, 0xC301, 0xA309, 0xC907, 0xC908]
+        whole = [0xC301, 0xA309, 0x0781, 0xC907, 0xC908]
         passed = interface.values.index(LEVEL.frame.value)
         assert interface.values[:passed] == whole[:passed]
         assert interface.values[passed + 1 :] == whole
