@@ -22,7 +22,6 @@ from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
 from hil.bench.table import Row, percentile
 from hil.devices.street import Lamp, Street
-
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, memory_banks, sequences
 from protocols.dali.frames import Reply

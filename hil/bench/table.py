@@ -10,8 +10,8 @@ from typing import Literal
 @dataclass(frozen=True)
 class Row:
     """One figure. `clock` says whose seconds these are: the host's ("real") or the emulated street's ("virtual", which
-    says nothing about the host's speed). `bound` is the most that is allowed, or with `least` the least; None where none
-    is asked."""
+    says nothing about the host's speed). `bound` is the most that is allowed, or with `least` the least; None where no
+    bound is asked."""
 
     name: str
     value: float | None
