@@ -28,16 +28,26 @@ OPEN_AGAIN_AFTER_S = 0.5
 def send_safe_level(board_path: Path) -> list[str]:
     """Sends the board's safe level by broadcast on each of its buses; returns a sentence for each that failed."""
     board = tomllib.loads(board_path.read_text(encoding="utf-8"))
-    percent = board.get("board", {}).get("safe_percent", 100)
-    level = levels.level_of(percent) if isinstance(percent, int | float) and 0 < percent <= 100 else levels.MAX_LEVEL
+    level = _level(board.get("board"))
+    buses = board.get("bus")
     failed = []
-    for bus in board.get("bus", []):
+    for bus in buses if isinstance(buses, list) else [buses]:
+        if not isinstance(bus, dict):
+            continue
         port, channel = str(bus.get("port", "")), bus.get("channel", 1)
         try:
-            _tell(port, channel if channel in (1, 2, 3, 4) else 1, level)
+            _tell(port, int(channel) if channel in (1, 2, 3, 4) else 1, level)
         except (serial.SerialException, OSError) as error:
             failed.append(f"{bus.get('name', port)}: the safe level could not be sent on {port}: {error}")
     return failed
+
+
+def _level(table: object) -> int:
+    """The level of the board's safe_percent; full light where it has none that can be used."""
+    percent = table.get("safe_percent") if isinstance(table, dict) else None
+    if isinstance(percent, int | float) and not isinstance(percent, bool) and 0 < percent <= 100:
+        return levels.level_of(percent)
+    return levels.MAX_LEVEL
 
 
 def _tell(port: str, channel: int, level: int) -> None:
