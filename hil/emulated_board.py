@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.config.board import Board
+from hil.devices.dali_hat import DaliHat
 from hil.devices.serial_port import Traffic
 from hil.devices.street import Lamp, Street
+
+PRODUCTS = {
+    "atx_hat": DaliHat,
+}
+"""The emulation behind each interface's short name."""
 
 
 class EmulatedBoard:
@@ -33,7 +39,8 @@ class EmulatedBoard:
                 bus_supply=board.bus_supply,  # type: ignore[arg-type]  # checked by load_board
                 link=None if first else link,
                 traffic=traffic,
-                hat=first.hat if first else None,
+                product=PRODUCTS[bus.interface],
+                hat=first.interface if first else None,
             )
             by_port.setdefault(bus.port, street)
             self.streets[bus.name] = street
@@ -65,7 +72,9 @@ def _report(street: Street, began_wall: float) -> dict[str, object]:
         "forward_frames": street.statistics.forward_frames,
         "settling_violations": street.statistics.settling_violations,
         "bus_load": street.bus_load(),
-        "turnarounds": [[seconds, command.decode("ascii", "replace")] for seconds, command in street.hat.turnarounds],
+        "turnarounds": [
+            [seconds, command.decode("ascii", "replace")] for seconds, command in street.interface.turnarounds
+        ],
         "levels": [street.level(number) for number in range(len(street.gear))],
         "energy_wh": [street.energy_wh_true(number) for number in range(len(street.gear))],
     }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
-from hil.devices.d4i_banks import INTEGRATED_SUPPLY
 from hil.devices.control_device import ControlDevice
+from hil.devices.d4i_banks import INTEGRATED_SUPPLY
 from hil.devices.dali_bus import BusStatistics, DaliBus
 from hil.devices.dali_gear import Gear
 from hil.devices.dali_hat import DaliHat
@@ -39,11 +40,23 @@ class Lamp:
     level: int = 0
 
 
+class Interface(Protocol):
+    """An emulated interface product between a serial line and its buses: bytes in by `receive`, out by what it was
+    given when it was made."""
+
+    powered: bool
+    turnarounds: deque[tuple[float, bytes]]
+
+    def receive(self, content: bytes) -> None: ...
+    def add_bus(self, bus: DaliBus) -> None: ...
+
+
 class Street:
-    """Gear, bus, HAT and port, built inside a running asyncio loop. Times are loop seconds.
+    """Gear, bus, interface and port, built inside a running asyncio loop. Times are loop seconds.
 
     `bus_supply` says what feeds the bus: the gear themselves (as long as one has mains), a supply of its own on
-    permanent mains, or the gateway. With `hat` this bus becomes the next one of an existing HAT, on the port it has.
+    permanent mains, or the gateway. `product` makes the interface; with `hat` this
+    bus becomes the next one of an existing interface, on the port it has.
     `devices` are control devices (sensors) on the same bus; a story moves what they sense, by number in that order.
     """
 
@@ -57,7 +70,8 @@ class Street:
         link: Path | None = None,
         traffic: Traffic | None = None,
         profile: GearProfile | None = None,
-        hat: DaliHat | None = None,
+        product: Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface] = DaliHat,
+        hat: Interface | None = None,
         devices: Sequence[ControlDevice] = (),
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -74,11 +88,17 @@ class Street:
         self._supply_on = self._gateway_on = True
         self._shorted = False
         if hat is None:
-            hat = DaliHat(self.loop, self._say)
+            hat = product(self.loop, self._say)
             self.port = SerialPort(self.loop, hat.receive, link=link, traffic=traffic, seed=seed)
             self.port.plug()
-        self.hat = hat
-        self.hat.add_bus(self.bus)
+        self.interface = hat
+        self.interface.add_bus(self.bus)
+
+    @property
+    def hat(self) -> DaliHat:
+        """The interface, where it is the HAT."""
+        assert isinstance(self.interface, DaliHat)
+        return self.interface
 
     # Faults
 
@@ -138,9 +158,9 @@ class Street:
         self._feed_bus()
 
     def gateway_power(self, on: bool) -> None:
-        """The gateway's own power: takes the bus down only where the gateway feeds it. The HAT is dead meanwhile."""
+        """The gateway's own power, and its interface's: takes the bus down only where the gateway feeds it."""
         self._gateway_on = on
-        self.hat.powered = on
+        self.interface.powered = on
         self._feed_bus()
 
     # What the sensors sense
