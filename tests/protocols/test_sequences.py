@@ -47,7 +47,7 @@ def test_no_reading_of_a_fast_register_is_torn(start: int, rate: int) -> None:
 def test_a_register_that_is_too_fine_is_latched_and_read_once() -> None:
     gear = GearOnPaper(lambda reads: 0xFFFF + 40 * reads)
     assert gear.talk(sequences.read_energy(LAMP, 240)) == EnergyRegister(0xFFFF, None)
-    assert gear.frames == [0x0381, 0xC3CA, 0xA302, 0xC9AA, 0xC3CA, 0xA305] + [0x03C5] * 6
+    assert gear.frames == [0xC3CA, 0xA302, 0x0381, 0xC9AA, 0xC3CA, 0xA305] + [0x03C5] * 6
     assert gear.reads == 6
 
 
@@ -132,5 +132,6 @@ def test_what_others_keep_interrupting_fails_in_the_end() -> None:
 
 def test_a_write_is_open_to_levels_but_not_done_until_its_last_byte() -> None:
     bonds = [(sent.frame.value, sent.bond) for sent in sequences.write_bank(LAMP, 1, 9, (5, 6))]
-    writing = [(value, Transmission.WRITING) for value in (0x0381, 0xC301, 0xA309, 0xC905)]
-    assert bonds == [*writing, (0xC906, Transmission.LOOSE)]
+    loading = [(value, Transmission.LOOSE) for value in (0xC301, 0xA309)]
+    writing = [(value, Transmission.WRITING) for value in (0x0381, 0xC905)]
+    assert bonds == [*loading, *writing, (0xC906, Transmission.LOOSE)]
