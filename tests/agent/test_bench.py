@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.commands import bench
 from agent.commands.demo import DEMO_BOARD
 from agent.config.board import load_board
 from agent.main import main
@@ -35,6 +36,13 @@ def log_level() -> Iterator[None]:
 )
 def test_a_bound_is_the_most_that_is_allowed(value: float | None, bound: float, holds: bool) -> None:
     assert Row("figure", value, "s", bound=bound).holds is holds
+
+
+@pytest.mark.parametrize(("value", "holds"), [(5.1, True), (5.0, True), (4.9, False), (None, False)])
+def test_or_the_least(value: float | None, holds: bool) -> None:
+    row = Row("figure", value, "/s", bound=5.0, least=True)
+    assert row.holds is holds
+    assert ">= 5" in as_text([row])[1]
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 1e9])
@@ -69,6 +77,7 @@ def test_the_table_as_json() -> None:
         "peer": "",
         "peer_value": None,
         "note": "",
+        "least": False,
         "holds": False,
     }
 
@@ -100,6 +109,7 @@ def test_the_command(
         yield Row("first", value, "s", "real", 5.0)
         yield Row("second", 1.0, "s")
 
+    monkeypatch.setattr(bench, "GROUPS", ("night",))
     monkeypatch.setattr(night, "rows", rows)
     assert main(["bench", "night", "--minutes", "2.5"]) == code
     assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["MISSED" if code else "ok", "first", f"{value:g}"]

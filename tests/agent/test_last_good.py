@@ -131,9 +131,9 @@ def test_a_crash_while_a_board_is_kept_leaves_the_one_before(gateway: Gateway, m
     def cut(*_arguments: object) -> None:
         raise PowerCut
 
-    for where in (os, "fsync"), (Path, "replace"):
+    for where in ("os.fsync", "pathlib.Path.replace"):
         with monkeypatch.context() as patch:
-            patch.setattr(*where, cut)
+            patch.setattr(where, cut)
             with pytest.raises(PowerCut):
                 LastGood(gateway.state).load(str(gateway.board), None)
         assert kept.read_bytes() == before
@@ -146,8 +146,13 @@ def test_what_is_kept_is_on_the_disk_before_it_takes_the_place_of_the_old(
 ) -> None:
     order: list[str] = []
     replace = Path.replace
+
+    def replaced(self: Path, to: Path) -> Path:
+        order.append("replace")
+        return replace(self, to)
+
     monkeypatch.setattr(os, "fsync", lambda _number: order.append("fsync"))
-    monkeypatch.setattr(Path, "replace", lambda self, to: (order.append("replace"), replace(self, to))[1])
+    monkeypatch.setattr(Path, "replace", replaced)
     LastGood(gateway.state).load(str(gateway.board), None)
     assert order[:2] == ["fsync", "replace"]
     order.clear()

@@ -140,7 +140,7 @@ JUNK = st.recursive(
 @given(st.dictionaries(st.sampled_from(["board", "bus", "luminaire"]), JUNK))
 def test_whatever_the_file_holds_it_never_fails_but_by_a_sentence(content: dict[str, object]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_level.tomllib, "loads", lambda _text: content)
+        patch.setattr("tomllib.loads", lambda _text: content)
         patch.setattr(safe_level, "_tell", lambda port, channel, level: None)
         assert send_safe_level(Path(__file__)) == []
 

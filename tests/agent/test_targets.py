@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent import targets
 from agent.almanac import ZoneAlmanac
 from agent.config.program import load_program
 from agent.events import EventLog
+from agent.schedule import evaluate
 from agent.schedule.program import Program
 from agent.targets import Targets, Wanted
 
@@ -67,16 +67,16 @@ def test_a_clock_that_cannot_be_believed_means_the_safe_level_even_by_day() -> N
 
 def test_a_program_that_fails_means_the_safe_level(monkeypatch: pytest.MonkeyPatch) -> None:
     street = Street(D60, 23)
-    works = targets.target
+    works = evaluate.target
 
     def fails(*_arguments: object) -> None:
         raise ZeroDivisionError("no night today")
 
-    monkeypatch.setattr(targets, "target", fails)
+    monkeypatch.setattr("agent.targets.target", fails)
     for _ in range(3):
         assert street.targets.now()["L02"] == Wanted(80.0, 0.0)
     assert street.told == [("invalidProgram", True)]
-    monkeypatch.setattr(targets, "target", works)
+    monkeypatch.setattr("agent.targets.target", works)
     assert street.targets.now()["L02"] == Wanted(50.0, 64.0)
     assert street.told == [("invalidProgram", True), ("invalidProgram", False)]
 
