@@ -138,7 +138,7 @@ def _states(fields: "Sequence[Field]", state: str) -> "tuple[Value, ...]":
     return tuple([without(field, state) for field in fields])
 
 
-def _freeze(address: "Address", bank: "Bank", head: BankHead, latch: str) -> "Inquiry[tuple[bool, bool]]":
+def _freeze(address: "Address", bank: "Bank", head: "BankHead", latch: str) -> "Inquiry[tuple[bool, bool]]":
     """Latches, where that is wanted and needed; whether the bank's numbers stand still, and whether by us."""
     if not bank.latches:
         return True, False

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hil.devices.gear_variables import GearProfile
 from protocols.dali import addresses
 from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
-from protocols.errors import ConversationFailed
+from protocols.errors import ConversationFailed, ProtocolError
 from tests.hil.lone_gear import LoneGear
 
 T = TypeVar("T")
@@ -67,3 +67,10 @@ class Table:
         except StopIteration as end:
             whole: T = end.value
             return whole
+
+    def outcome(self, inquiry: Generator[Generator[Transmission, Reply, Any], Any, T]) -> T | ProtocolError:
+        """The same, or the error of ours that it ended in."""
+        try:
+            return self.inquire(inquiry)
+        except ProtocolError as failure:
+            return failure

@@ -58,7 +58,8 @@ def value(number: int, name: str, content: str, scale: int | None = None) -> Val
 def theirs(bank: Bank, field: Field) -> type[MemoryValue]:
     """python-dali's value at the same place; its scaled values begin with their scale."""
     begin = field.offset if field.scale_offset is None else field.scale_offset
-    return next(one for one in THEIR_BANKS[bank.number].values if one.locations[0].address == begin)
+    found: type[MemoryValue] = next(one for one in THEIR_BANKS[bank.number].values if one.locations[0].address == begin)
+    return found
 
 
 @pytest.mark.parametrize(
