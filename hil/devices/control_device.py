@@ -241,9 +241,7 @@ class ControlDevice:
     # What it says by itself
 
     def _speak(self, one: Instance) -> None:
-        if self.quiescent(self._loop.time()):
-            one.hush()
-        elif one not in self._waiting and self.powered:
+        if one not in self._waiting and self.powered:
             self._queue(one)
 
     def _queue(self, one: Instance) -> None:
