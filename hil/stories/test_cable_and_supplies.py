@@ -122,6 +122,33 @@ def test_a_street_without_mains_saves_nothing(emulated: Path, bus_supply: str) -
     live(story, emulated, begins="2025-12-15 22:00", site=Site(bus_supply=bus_supply))
 
 
+def test_a_street_that_was_dark_together_with_its_gateway_saves_nothing(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:17:03")
+        bench.street.mains(False)
+        bench.street.gateway_power(False)
+        await bench.crash_agent()
+        await bench.until("23:40:02")
+        bench.street.mains(True)
+        bench.street.gateway_power(True)
+        await bench.wait_s(25.0)
+        await bench.start_agent()
+        await bench.until("00:16")
+        await bench.delivered()
+        # Each gear says that it lost its mains, and no register counted: that is no dimming.
+        for name in bench.names:
+            dark = [
+                one
+                for one in bench.store.intervals(name)
+                if local("2025-12-15 22:30") <= one.start < local("2025-12-15 23:30")
+            ]
+            assert len(dark) == 4
+            assert sum(quarter.baseline_wh for quarter in dark) == pytest.approx(0.0, abs=0.6)
+
+    live(story, emulated, begins="2025-12-15 22:00")
+
+
 def test_mains_lost_and_back_together_with_the_gateway(emulated: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
