@@ -2,6 +2,9 @@
 
 CATALOGUE = {
     "atx_hat": "drivers.dali.atx_hat:AtxHat",
+    "luba": "drivers.dali.luba:Luba",
+    "sci2": "drivers.dali.sci2:Sci2",
+    "sci2_2": "drivers.dali.sci2:Sci2Newer",
 }
 
 

@@ -31,9 +31,19 @@ class Transport(Protocol):
         """Closes the port at once, whatever it has still to send."""
 
 
-OpenPort = Callable[[int, Callable[[bytes], None], Callable[[str], None]], Awaitable[Transport]]
-"""Opens the port at a baud rate, 8N1. Gives each piece that arrives to the first callable; tells the second, once and
-with the reason, that the port is lost. Raises PortUnavailable."""
+class OpenPort(Protocol):
+    """How a driver opens its port, as often as it needs to."""
+
+    def __call__(
+        self,
+        baud: int,
+        received: Callable[[bytes], None],
+        lost: Callable[[str], None],
+        lines: tuple[bool, bool] | None = None,
+    ) -> Awaitable[Transport]:
+        """Opens the port, 8N1, with RTS and DTR asserted or not where `lines` says so. Gives each piece that arrives
+        to `received`; tells `lost`, once and with the reason, that the port is lost. Raises PortUnavailable."""
+
 
 Foreign = Callable[[int, ForwardFrame], None]
 """Hears (channel, frame) of each forward frame that another master has sent."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import Board
 from hil.devices.dali_hat import DaliHat
+from hil.devices.luba import Luba
+from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import Traffic
-from hil.devices.street import Lamp, Street
+from hil.devices.street import Interface, Lamp, Street
 
-PRODUCTS = {
+PRODUCTS: dict[str, Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface]] = {
     "atx_hat": DaliHat,
+    "luba": Luba,
+    "sci2": Sci2,
+    "sci2_2": Sci2Newer,
 }
 """The emulation behind each interface's short name."""
 

@@ -12,6 +12,7 @@ import serial_asyncio_fast
 
 from agent.interfaces import Clock
 from drivers.errors import PortUnavailable
+from drivers.interfaces import OpenPort
 
 _PATTERNS = ("ttyAMA*", "ttyS[0-9]*", "ttyUSB*", "ttyACM*", "serial[0-9]*")
 
@@ -60,14 +61,21 @@ class SerialPort(asyncio.Protocol):
             self._transport.abort()
 
 
-def port_opener(
-    path: str, clock: Clock
-) -> Callable[[int, Callable[[bytes], None], Callable[[str], None]], asyncio.Future[SerialPort]]:
+def port_opener(path: str, clock: Clock) -> OpenPort:
     """How a driver opens this port, as often as it needs to."""
 
-    async def open_port(baud: int, received: Callable[[bytes], None], lost: Callable[[str], None]) -> SerialPort:
+    async def open_port(
+        baud: int,
+        received: Callable[[bytes], None],
+        lost: Callable[[str], None],
+        lines: tuple[bool, bool] | None = None,
+    ) -> SerialPort:
+        device = serial.Serial(None, baud, timeout=0, write_timeout=0, exclusive=True)
+        device.port = path
+        if lines is not None:
+            device.rts, device.dtr = lines  # set as the port opens; a pseudo-terminal, which has none, is left alone
         try:
-            device = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+            device.open()
         except (serial.SerialException, OSError) as error:
             raise PortUnavailable(_why(path, error)) from error
         port = SerialPort(path, clock, received, lost)
@@ -75,7 +83,7 @@ def port_opener(
         await port.opened
         return port
 
-    return open_port  # type: ignore[return-value]  # a coroutine function's result is awaitable, which is all they need
+    return open_port
 
 
 def ports_that_exist() -> list[str]:

@@ -22,6 +22,7 @@ from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
 from hil.bench.table import Row, percentile
 from hil.devices.street import Lamp, Street
+from hil.emulated_board import PRODUCTS
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, memory_banks, sequences
 from protocols.dali.frames import Reply
@@ -67,7 +68,8 @@ def _on_a_street(name: str, story: Callable[[_Bench], Awaitable[T]]) -> T:
     async def whole(clock: VirtualClock) -> T:
         with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as folder:
             port = Path(folder) / "dali"
-            street = Street([Lamp(number, 25.0) for number in range(GEAR)], link=port, traffic=clock, seed=1)
+            lamps = [Lamp(number, 25.0) for number in range(GEAR)]
+            street = Street(lamps, link=port, traffic=clock, seed=1, product=PRODUCTS[name])
             driver = catalogue.load(name)(port_opener(str(port), clock), clock, lambda *_told: None, (1,), None)
             running = asyncio.create_task(driver.run())
             bus = DaliBus(driver, 1, clock)

@@ -13,6 +13,8 @@ from agent.hardware.serial_port import port_opener
 from drivers import catalogue
 from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
+from hil.devices.luba import Luba
+from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import SerialPort
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
@@ -34,8 +36,32 @@ def _atx_hat(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
     return Street(lamps, traffic=clock, link=link)
 
 
+def _luba(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
+    return Street(lamps, traffic=clock, link=link, product=Luba)
+
+
+def _sci2(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
+    return Street(lamps, traffic=clock, link=link, product=Sci2)
+
+
+def _sci2_newer(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
+    return Street(lamps, traffic=clock, link=link, product=Sci2Newer)
+
+
+LUBA_CHATTER = (
+    bytes.fromhex("59310600000090019036"),  # a 16-bit frame received
+    bytes.fromhex("593105000000887fc3"),  # an answer received, of a time long ago
+    bytes.fromhex("593107000000000907a098"),  # a frame sent that nobody here has handed over
+    bytes.fromhex("593104000000bf8a"),  # bits that break the timing
+)
+SCI2_CHATTER = (bytes.fromhex("630001fe9c"), bytes.fromhex("6401020364"), bytes.fromhex("6000000060"), b"\x00\xff")
+
+
 BENCHES = {
     "atx_hat": Product(_atx_hat, (b"H01FE\n", b"L010203\n", b"D21\n", b"P1610000\n")),
+    "luba": Product(_luba, LUBA_CHATTER),
+    "sci2": Product(_sci2, SCI2_CHATTER),
+    "sci2_2": Product(_sci2_newer, SCI2_CHATTER),
 }
 
 

@@ -1,0 +1,157 @@
+"""How a host talks to the DALI SCI2 RS232 interface (Lunatone, Tridonic 24166096): five bytes each way, 38400 8N1.
+
+`control high mid low check` out, `status high mid low check` back; the check is the exclusive or of the first four.
+The interface takes its supply from the RTS and DTR lines, holds one command at a time, and numbers nothing.
+"""
+
+from collections import namedtuple
+
+from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
+from protocols.errors import ValueOutOfRange
+
+BAUD = 38400
+LINES = (True, False)
+"""RTS asserted, DTR not: the two feed the interface."""
+CHARACTER_S = 10 / BAUD
+"""One character on the wire: start bit, 8 data bits, stop bit."""
+SIZE = 5
+MESSAGE_S = SIZE * CHARACTER_S
+
+NO_ANSWER_AFTER_S = 0.01
+"""The interface says NO this long after the forward frame, which is before the backward frame's window ends."""
+
+STOP_CONDITION_S = 0.00245
+"""What every frame ends with, and what the interface must have seen before it can report the frame."""
+
+MONITOR = 0x80
+IDENTIFY = 0x40
+SEND_TWICE = 0x10
+SEND_8, SEND_16, SEND_24 = 2, 3, 8
+
+STATUS_ID = 0x60
+OK, NO, BACKWARD_8, FRAME_16, FRAME_24, DSI, ERROR, FRAME_24_NEWER = 0, 1, 2, 3, 4, 5, 7, 8
+
+
+class Fault:
+    """The low byte of an error."""
+
+    CHECK = 1
+    BUS_SHORT = 2
+    RECEIVE = 3
+    UNKNOWN_COMMAND = 4
+    COLLISION = 5
+
+
+class Layout(namedtuple("Layout", "flags_twice sends_24_bits left_aligned tells_collision")):
+    """What a model's messages look like: whether send-twice is a flag (or the host's task), whether it sends 24-bit
+    frames, where the bytes of a shorter frame lie, and whether it tells a frame that collided from a broken answer."""
+
+
+DATASHEET = Layout(False, False, False, False)
+NEWER = Layout(True, True, True, True)
+
+QUERY_IDENTITY = bytes([MONITOR | IDENTIFY | SEND_8, 0, 0, 0, MONITOR | IDENTIFY | SEND_8])
+"""Answered by OK without bus traffic."""
+
+
+class Message(namedtuple("Message", "kind content")):
+    """One message from the interface; `content` depends on the kind."""
+
+    REPLY = "reply"  # content: Reply
+    NOT_SENT = "not sent"  # the frame collided with another master's, or the command came broken: send it again
+    FOREIGN = "foreign"  # content: ForwardFrame of another master
+    NO_VOLTAGE = "no voltage"
+    IDENTITY = "identity"
+    NOT_UNDERSTOOD = "not understood"  # this model has no such command
+
+
+def encode(transmission: Transmission, layout: Layout = DATASHEET) -> bytes:
+    """The message that sends this frame, once or (where the model can) twice, and waits for the answer."""
+    frame = transmission.frame
+    if frame.bits == 16:
+        mode, padding = SEND_16, b"\x00"
+    elif frame.bits == 24 and layout.sends_24_bits:
+        mode, padding = SEND_24, b""
+    else:
+        raise ValueOutOfRange("this DALI SCI2 model cannot send %d bits" % frame.bits)
+    control = MONITOR | mode
+    if transmission.twice and layout.flags_twice:
+        control |= SEND_TWICE
+    content = frame.to_bytes()
+    content = content + padding if layout.left_aligned else padding + content
+    return _checked(bytes([control]) + content)
+
+
+class MessageReader:
+    """Bytes in, messages out. There is no start mark: what is no message of the interface's is passed over byte by
+    byte, so that a lost byte costs one message; `noise_bytes` counts them."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self.noise_bytes = 0
+
+    def drop_rest(self) -> None:
+        """What has begun and not ended is no message: a byte of it was lost, and must not spoil the next one."""
+        self.noise_bytes += len(self._pending)
+        self._pending = b""
+
+    def feed(self, content: bytes) -> "list[Message]":
+        """The messages that these bytes complete."""
+        self._pending += content
+        messages = []
+        while self._pending:
+            if _can_begin(self._pending):
+                if len(self._pending) < SIZE:
+                    break
+                message = _parse(self._pending[:SIZE])
+                if message is not None:
+                    messages.append(message)
+                    self._pending = self._pending[SIZE:]
+                    continue
+            self._pending = self._pending[1:]
+            self.noise_bytes += 1
+        return messages
+
+
+def _can_begin(pending: bytes) -> bool:
+    """Whether a message may begin with these bytes: what it does not use of its three is 0."""
+    if pending[0] & 0xF0 != STATUS_ID or pending[0] & 0x0F not in _USED:
+        return False
+    unused = 3 - _USED[pending[0] & 0x0F]
+    return not any(pending[1 : 1 + unused])
+
+
+_USED = {OK: 0, NO: 0, BACKWARD_8: 1, FRAME_16: 2, FRAME_24: 3, FRAME_24_NEWER: 3, DSI: 3, ERROR: 1}
+"""How many of the three bytes each status uses, the last ones."""
+
+_FAULTS = {
+    Fault.CHECK: Message(Message.NOT_SENT, None),
+    Fault.UNKNOWN_COMMAND: Message(Message.NOT_UNDERSTOOD, None),
+    Fault.BUS_SHORT: Message(Message.NO_VOLTAGE, None),
+    Fault.RECEIVE: Message(Message.REPLY, COLLISION),
+    Fault.COLLISION: Message(Message.NOT_SENT, None),
+}
+
+
+def _parse(raw: bytes) -> "Message | None":
+    if _checked(raw[:4]) != raw:
+        return None
+    status = raw[0] & 0x0F
+    if status == OK:
+        return Message(Message.IDENTITY, None)
+    if status == NO:
+        return Message(Message.REPLY, NO_ANSWER)
+    if status == BACKWARD_8:
+        return Message(Message.REPLY, answered(raw[3]))
+    if status == FRAME_16:
+        return Message(Message.FOREIGN, ForwardFrame(16, raw[2] << 8 | raw[3]))
+    if status in (FRAME_24, FRAME_24_NEWER):
+        return Message(Message.FOREIGN, ForwardFrame(24, raw[1] << 16 | raw[2] << 8 | raw[3]))
+    return _FAULTS.get(raw[3]) if status == ERROR else None
+
+
+def _checked(content: bytes) -> bytes:
+    check = 0
+    for byte in content:
+        check ^= byte
+    return content + bytes([check])
