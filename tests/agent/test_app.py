@@ -12,7 +12,7 @@ from agent.journal import JournalError
 from agent.journal_file import JournalFile
 from drivers.dali.atx_hat import REOPEN_AFTER_S
 from tests.agent.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
-from tests.agent.lamp_bus import FULL, OFF, ONE_PERCENT
+from tests.agent.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -181,5 +181,18 @@ def test_a_part_that_fails_leaves_the_lamps_lit(tmp_path: Path, monkeypatch: pyt
             here.street.mains(True)
             await here.clock.sleep(20.0)
             assert here.levels() == [FULL] * 3
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_clean_stop_commits_what_the_parts_know(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(65.0)
+            agent.metering.level("L02", HALF, 0.0)
+        async with here.agent() as agent:
+            state = agent.journal.state("ledger:L02")
+            assert isinstance(state, dict)
+            assert state["levels"][-1][2] == HALF
 
     at_a_gateway(story, tmp_path)

@@ -111,3 +111,9 @@ def test_every_plan_does_what_is_due_and_no_harm(
 def test_whoever_agrees_needs_one_frame(wanted: dict[int, Wish]) -> None:
     agreed = dict.fromkeys(wanted, Wish(254, 0.0))
     assert len(plan(agreed, set(agreed))) == 1
+
+
+def test_a_scene_serves_only_luminaires_of_one_fade() -> None:
+    wanted = {0: Wish(229, 0.0), 1: Wish(254, 8.0)}
+    frames = plan(wanted, {0, 1}, StoredInGear(scenes={7: {0: 229, 1: 254}}))
+    assert [frame.address for frame in frames] == [addresses.short(0), addresses.short(1)]

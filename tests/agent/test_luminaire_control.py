@@ -579,3 +579,16 @@ def test_groups_that_the_gear_have_stored_spare_frames() -> None:
         assert bus.level_frames() == [(0x80 | 9 << 1, HALF)]
 
     on_the_bus(story, lamps=4)
+
+
+def test_a_group_that_silent_gear_may_be_in_is_not_used() -> None:
+    async def story(bus: LampBus) -> None:
+        for gear in bus.street.gear:
+            gear.variables.groups = 1 << 9
+        bus.street.no_answer(3)
+        await bus.cycles(6)
+        bus.want(50.0, 0.0, "L0", "L1", "L2")
+        await bus.cycles()
+        assert bus.levels() == [HALF, HALF, HALF, OFF]
+
+    on_the_bus(story, lamps=4)
