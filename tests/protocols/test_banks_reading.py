@@ -353,7 +353,7 @@ def test_endless_interruptions_end_in_an_error() -> None:
         for _ in range(1000):
             conversation.throw(Interrupted("a foreign DTR"))
 
-    with pytest.raises(Interrupted, match="another master keeps"):
+    with pytest.raises(Interrupted, match="other frames keep coming"):
         interrupt()
 
 
