@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent.hardware import serial_port
-from agent.hardware.serial_port import SerialPort, port_opener
+from agent.hardware.serial_port import port_opener
 from drivers.errors import PortUnavailable
+from drivers.interfaces import Transport
 from hil.devices.serial_port import SerialPort as Device
 from hil.virtual_time import VirtualClock, run_virtual
 
@@ -34,7 +35,7 @@ class Line:
     def _echo(self, content: bytes) -> None:
         self.device.write(content.upper())
 
-    async def open(self) -> SerialPort:
+    async def open(self) -> Transport:
         return await port_opener(self.path, self.clock)(BAUD, self.heard.append, self.lost.append)
 
 

@@ -1,0 +1,313 @@
+"""Luminaire control in trouble: mains, gear, lamps, addresses and buses that fail, and what is reported of it, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.luminaire_control import CYCLE_S, FAIL_SAFE_CHECKS_A_CYCLE, STATUS_EVERY_S
+from hil.devices.gear_configuration import CONFIGURATION
+from hil.devices.gear_variables import MASK, GearProfile
+from tests.agent.lamp_bus import (
+    BROADCAST_LEVEL,
+    FULL,
+    HALF,
+    NIGHT,
+    OFF,
+    ONE_PERCENT,
+    QUERY_POWER_FAILURE,
+    QUERY_STATUS,
+    SEVENTY,
+    LampBus,
+    on_the_bus,
+)
+
+SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL = 0x2C, 0x2D
+
+
+@pytest.mark.parametrize(
+    ("frame", "corrections"),
+    [(0x0200 | ONE_PERCENT, [(2, HALF)]), (0xFE00 | OFF, [(BROADCAST_LEVEL, HALF)])],
+    ids=["one lamp", "all"],
+)
+def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
+    frame: int, corrections: list[tuple[int, int]]
+) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        for _ in range(2):
+            bus.street.bus.other_controller(frame)
+            await bus.clock.sleep(0.1)
+            assert bus.levels()[1] == frame & 0xFF
+            bus.forget_frames()
+            await bus.control.cycle()
+            assert bus.levels() == [HALF] * 3
+            assert bus.level_frames() == corrections
+        assert bus.told() == [("foreignMaster", "street", True)]
+
+    on_the_bus(story)
+
+
+def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the_same_cycle() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.forget_frames()
+        await bus.control.cycle()
+        assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
+        await bus.clock.sleep(5.0)
+        bus.street.mains(False, 1)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(2.0)
+        assert bus.levels() == [HALF, FULL, HALF]
+        bus.forget_frames()
+        await bus.control.cycle()
+        assert bus.levels() == [HALF] * 3
+        assert bus.level_frames() == [(2, HALF)]
+        assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
+        assert bus.told() == [("supplyLoss", "L1", True)]
+        # Told without a fade: it must not stay dark, or bright, for a minute.
+        assert bus.observed.levels[-1] == ("L1", HALF, 0.0)
+        bus.forget_frames()
+        await bus.cycles(3)
+        assert bus.level_frames() == []
+
+    on_the_bus(story)
+
+
+def test_mains_of_the_whole_street_is_answered_by_one_broadcast() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.mains(False)
+        await bus.clock.sleep(3.0)
+        bus.street.mains(True)
+        await bus.clock.sleep(2.0)
+        bus.forget_frames()
+        await bus.control.cycle()
+        assert bus.levels() == [HALF] * 3
+        assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
+        assert sorted(bus.told()) == [("supplyLoss", f"L{number}", True) for number in range(3)]
+
+    on_the_bus(story)
+
+
+def test_unknown_gear_that_lost_its_mains_does_not_cost_a_sweep_each_cycle() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0, 0.0)
+        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        await bus.cycles(3)
+        bus.street.mains(False, 3)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 3)
+        await bus.clock.sleep(1.0)
+        bus.forget_frames()
+        await bus.cycles()
+        assert sorted(bus.queries(QUERY_STATUS))[:3] == [1, 3, 5]
+        bus.forget_frames()
+        await bus.cycles(20)
+        assert bus.queries(QUERY_POWER_FAILURE) == []
+        assert len(bus.queries(QUERY_STATUS)) <= 3
+        # Known gear is still found, if later: by its own status poll or by the broadcast.
+        bus.street.mains(False, 0)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 0)
+        await bus.cycles(int(STATUS_EVERY_S / CYCLE_S) + 1)
+        assert bus.levels()[:3] == [HALF, SEVENTY, HALF]
+        assert bus.told() == [("supplyLoss", "L0", True)]
+
+    on_the_bus(story, unknown_lamps=1)
+
+
+def test_fail_safe_levels_are_set_and_read_back() -> None:
+    async def story(bus: LampBus) -> None:
+        for gear in bus.street.gear:
+            gear.variables.power_on_level = 0
+            gear.variables.system_failure_level = MASK
+        bus.want(50.0)
+        await bus.cycles()
+        for gear in bus.street.gear:
+            assert (gear.variables.power_on_level, gear.variables.system_failure_level) == (SEVENTY, SEVENTY)
+        assert bus.told() == []
+        # They are looked at again only after trouble.
+        bus.street.gear[0].variables.power_on_level = 0
+        await bus.cycles(3)
+        assert bus.street.gear[0].variables.power_on_level == 0
+        bus.control.tell_again()
+        await bus.cycles()
+        assert bus.street.gear[0].variables.power_on_level == SEVENTY
+
+    on_the_bus(story, safe_level=SEVENTY)
+
+
+def test_fail_safe_levels_that_are_right_are_not_written() -> None:
+    async def story(bus: LampBus) -> None:
+        await bus.cycles()
+        opcodes = {value & 0xFF for value in bus.sent() if value & 0x100 and value >> 8 != 0xA3}
+        assert not opcodes & {SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL}
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("opcode", [SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL])
+def test_gear_that_refuses_a_fail_safe_level_is_reported_until_it_takes_it(
+    opcode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = CONFIGURATION[opcode]
+
+    async def story(bus: LampBus) -> None:
+        bus.street.gear[2].variables.power_on_level = 0
+        bus.street.gear[2].variables.system_failure_level = 0
+        monkeypatch.setitem(CONFIGURATION, opcode, lambda gear, now: None)
+        await bus.cycles(3)
+        assert bus.told() == [("failSafeWrong", "L2", True)]
+        assert "it may be dark after a power cut" in bus.texts()[0]
+        monkeypatch.setitem(CONFIGURATION, opcode, takes)
+        await bus.cycles()
+        assert bus.told() == [("failSafeWrong", "L2", True), ("failSafeWrong", "L2", False)]
+        assert bus.street.gear[2].variables.power_on_level == FULL
+        assert bus.street.gear[2].variables.system_failure_level == FULL
+
+    on_the_bus(story)
+
+
+def test_a_full_bus_takes_its_fail_safe_levels_in_turn() -> None:
+    async def story(bus: LampBus) -> None:
+        for gear in bus.street.gear:
+            gear.variables.power_on_level = 0
+        for done in (FAIL_SAFE_CHECKS_A_CYCLE, 2 * FAIL_SAFE_CHECKS_A_CYCLE, 20):
+            await bus.cycles()
+            assert [gear.variables.power_on_level for gear in bus.street.gear] == [FULL] * done + [0] * (20 - done)
+
+    on_the_bus(story, lamps=20)
+
+
+def test_gear_that_is_gone_is_reported_once_and_told_its_level_when_it_is_back() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        assert bus.observed.availability[-1][2]
+        bus.street.gear_dead(1)
+        await bus.cycles(3 * int(STATUS_EVERY_S / CYCLE_S))
+        assert bus.told() == [("controlGearCommFailure", "L1", True)]
+        assert "short address 1 on street" in bus.texts()[0]
+        (name, since, available) = bus.observed.availability[-1]
+        assert (name, available) == ("L1", False)
+        assert since is not None
+        assert since <= NIGHT + 3 * CYCLE_S  # it was last heard before it died
+        bus.street.gear_dead(1, False)
+        await bus.cycles(int(STATUS_EVERY_S / CYCLE_S) + 2)
+        assert bus.levels() == [HALF] * 3
+        assert bus.told("controlGearCommFailure") == [
+            ("controlGearCommFailure", "L1", True),
+            ("controlGearCommFailure", "L1", False),
+        ]
+        assert bus.observed.availability[-1][::2] == ("L1", True)
+
+    on_the_bus(story)
+
+
+def test_one_lost_answer_is_no_failure() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(2)
+        bus.street.no_answer(0)
+        bus.forget_frames()
+        asked = 0
+
+        def after_two(*_frame: object) -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                bus.street.no_answer(0, False)
+
+        gear = bus.street.gear[0]
+        receive = gear.receive
+
+        def counting(address: int, opcode: int, sequence: int, now: float) -> int | None:
+            answer = receive(address, opcode, sequence, now)
+            if opcode == QUERY_STATUS and address == 0x01:
+                after_two()
+            return answer
+
+        gear.receive = counting  # type: ignore[method-assign]
+        await bus.control.poll_status(bus.lamps[0])
+        assert bus.told() == []
+        assert bus.lamps[0].answers
+
+    on_the_bus(story)
+
+
+def test_a_lamp_failure_begins_and_ends_once() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        well_at = bus.lamps[2].last_well_at
+        bus.street.lamp_failed(2)
+        await bus.cycles(3 * int(STATUS_EVERY_S / CYCLE_S))
+        assert bus.told() == [("lampFailure", "L2", True)]
+        assert bus.observed.availability[-1] == ("L2", well_at, False)
+        bus.want(70.0)
+        await bus.cycles(4)
+        assert bus.told() == [("lampFailure", "L2", True)]
+        bus.street.lamp_failed(2, False)
+        await bus.cycles(2 * int(STATUS_EVERY_S / CYCLE_S))
+        assert bus.told() == [("lampFailure", "L2", True), ("lampFailure", "L2", False)]
+        assert bus.observed.availability[-1][::2] == ("L2", True)
+
+    on_the_bus(story)
+
+
+def test_gear_that_shows_no_level_because_its_lamp_failed_is_no_dimming_failure() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.street.lamp_failed(0)
+        bus.want(50.0)
+        await bus.cycles(8)
+        bus.want(70.0)
+        await bus.cycles(8)
+        assert bus.told() == [("lampFailure", "L0", True)]
+
+    on_the_bus(story, profile=GearProfile(failed_lamp_reads_mask=True))
+
+
+def test_two_gear_at_one_short_address() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(5)
+        assert bus.told("addressConflict") == [("addressConflict", "L1", True)]
+        assert any("several gear answer to short address 1 on street" in text for text in bus.texts())
+        assert bus.levels() == [HALF] * 3  # lit all the same
+
+    on_the_bus(story, lamps=2, addresses=[0, 1, 1])
+
+
+def test_a_bus_that_cannot_be_used_is_reported_until_it_can() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        for _ in range(2):
+            bus.street.transmit_collisions(4)  # another master, each time the frame is tried
+            await bus.cycles()
+            assert bus.told() == [("busUnusable", "street", True)]
+        assert bus.levels() == [OFF] * 3
+        await bus.cycles()
+        assert bus.told() == [("busUnusable", "street", True), ("busUnusable", "street", False)]
+        assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("trouble", ["cable", "bus power"])
+def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles()
+        if trouble == "cable":
+            bus.street.unplug()
+        else:
+            bus.street.bus_power(False)
+        await bus.clock.sleep(0.1)
+        await bus.cycles(2)
+        assert bus.told() == []
+
+    on_the_bus(story)
