@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from hil.devices.dali_gear import Gear
 
 INITIALISE_S = 15 * 60.0
-RANDOMISE_S = 0.1
-"""A new random address is there at most this long after RANDOMISE."""
 YES = 0xFF
 
 
@@ -53,7 +51,7 @@ class Commissioning:
 
     def randomise(self, now: float) -> None:
         if self._taking_part(now) and not self._gear.profile.ignores_randomise:
-            self._new_random = (now + RANDOMISE_S * 0.9, self._gear.rng.randrange(0xFFFFFF))
+            self._new_random = (now + self._gear.profile.randomise_s, self._gear.rng.randrange(0xFFFFFF))
 
     def random_address(self, now: float) -> int:
         if self._new_random is not None and now >= self._new_random[0]:

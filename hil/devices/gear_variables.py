@@ -87,5 +87,7 @@ class GearProfile:
     """Whether a command to another gear, too, ends the write-enabled state."""
     failed_lamp_reads_mask: bool = False
     """Whether QUERY ACTUAL LEVEL answers MASK while the lamp has failed; otherwise the level is kept."""
+    randomise_s: float = 0.09
+    """From RANDOMISE to the new random address; more than 0.1 breaks the standard."""
     ignores_randomise: bool = False
     """Seen in the field: a gear whose random address never changes."""

@@ -1,0 +1,360 @@
+"""Finding control gear and giving each its short address: IEC 62386-102 clauses 9.14 and 11.7 (special commands).
+
+`commission` is an Inquiry (see inquiries.py) that also yields Pauses. It keeps the addresses that gear has. It may end
+at any frame, and be run again: an address is given only where no other gear has it.
+"""
+
+from collections import namedtuple
+
+from protocols.dali import addresses, gear_commands
+from protocols.dali.commissioning_errors import (
+    AddressNotTaken,
+    AnswersContradict,
+    GearVanished,
+    NonsenseAddress,
+    SameRandomAddress,
+    TooManyGear,
+)
+from protocols.dali.frames import COLLISION, NO_ANSWER, Reply
+from protocols.dali.random_search import BYTE_SHIFTS, NOWHERE, TOP, RandomSearch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Any  # noqa: TID251 - only type checkers come here
+
+    from protocols.dali.addresses import Address
+    from protocols.dali.commissioning_errors import CommissioningFailed
+    from protocols.dali.inquiries import Conversation
+    from protocols.dali.short_addresses import AddressPlan
+
+    News = "Found | CommissioningFailed"
+    Tell = Callable[[float, "Found | CommissioningFailed"], None]
+    CommissioningInquiry = Generator["Conversation[Any] | Pause", Any, "Outcome"]
+
+ALL = 0x00
+WITHOUT_ADDRESS = 0xFF
+"""Whom INITIALISE is for; one address: `only(address)`."""
+
+MASK = 0xFF
+YES = 0xFF
+
+RANDOMISED_AFTER_S = 0.1
+"""The new random addresses are there this long after RANDOMISE."""
+PROGRAM_TRIES = 2
+MOST_RANDOMISATIONS = 3
+"""Gear that still share a random address after so many draws do not obey RANDOMISE."""
+MOST_CONTRADICTIONS = 8
+MOST_QUESTIONS = 120
+"""A gear is found after some 20 questions; this many are asked only where the answers make no sense."""
+
+_SEARCHADDR = {16: "SEARCHADDRH", 8: "SEARCHADDRM", 0: "SEARCHADDRL"}
+
+
+class Pause(namedtuple("Pause", "seconds")):
+    """Nothing is sent for so long; others may use the bus."""
+
+
+class Found(namedtuple("Found", "random_address before short_address")):
+    """A gear that was found: the short address that it had (None: none), and the one that it has now (None: it could
+    not be given one)."""
+
+
+class Heard(namedtuple("Heard", "random_address answer")):
+    """A gear that has been told apart: its random address and its reply to QUERY SHORT ADDRESS."""
+
+
+class Outcome(namedtuple("Outcome", "found troubles")):
+    """The gear in the order in which they were found, and what is wrong with some (CommissioningFailed, each)."""
+
+
+def only(address: int) -> int:
+    """INITIALISE for the gear with this short address."""
+    return address << 1 | 1
+
+
+def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None) -> "CommissioningInquiry":
+    """Finds the gear that INITIALISE(`whom`) reaches and gives addresses by the plan; returns an Outcome.
+
+    One gear alone takes 20 frames. For `whom` other than ALL the plan must know all addresses in use, as gear that is
+    not initialised does not answer for its own. `tell(share, news)` hears of each gear and each trouble, with the
+    share of the search that is done. Raises TooManyGear and AnswersContradict, having ended the gear's
+    initialisation.
+    """
+    if whom != ALL and not plan.taken_is_complete:
+        raise ValueError("gear that takes no part cannot say which addresses are taken: make the plan complete")
+    work = _Commissioning(plan, tell)
+    yield work.begin(whom)
+    yield Pause(RANDOMISED_AFTER_S)
+    alone = yield work.one_alone(_reached(whom))
+    try:
+        while not alone and not work.search.is_over:
+            heard = yield work.next_gear()
+            if heard is not None:
+                drawn_again = yield work.settle(heard)
+                if drawn_again:
+                    yield Pause(RANDOMISED_AFTER_S)
+                    work.search.start_over()
+    except (TooManyGear, AnswersContradict) as failure:
+        yield work.end()
+        raise failure
+    if not alone:
+        yield work.end()
+    return Outcome(tuple(work.found), tuple(work.troubles))
+
+
+def _reached(whom: int) -> "Address":
+    if whom == ALL:
+        return addresses.BROADCAST
+    return addresses.UNADDRESSED if whom == WITHOUT_ADDRESS else addresses.short(whom >> 1)
+
+
+class _Commissioning:
+    """The conversations of one run, and what they have found."""
+
+    def __init__(self, plan: "AddressPlan", tell: "Tell | None") -> None:
+        self.search = RandomSearch()
+        self.found: "list[Found]" = []
+        self.troubles: "list[CommissioningFailed]" = []
+        self._plan = plan
+        self._tell = tell
+        self._randomisations = 0
+        self._seems_alone = False
+
+    def begin(self, whom: int) -> "Conversation[None]":
+        yield gear_commands.special("INITIALISE", whom)
+        yield gear_commands.special("RANDOMISE")
+
+    def end(self) -> "Conversation[None]":
+        yield gear_commands.special("TERMINATE")
+
+    def one_alone(self, reached: "Address") -> "Conversation[bool]":
+        """The short way: a gear that answers alone says its random address itself. Whether it was all.
+
+        Two gear can answer as one, so the last COMPARE decides.
+        """
+        address = 0
+        for byte in "HML":
+            reply = yield gear_commands.command(reached, "QUERY RANDOM ADDRESS (%s)" % byte)
+            if reply.kind != Reply.VALUE:
+                if reply == COLLISION:
+                    self.search.learn(TOP, COLLISION)
+                return False
+            address = address << 8 | reply.value
+        here = yield from self._compare(address)
+        if not here.is_yes:
+            return False
+        answer = yield from self._query(address)
+        if answer.kind != Reply.VALUE:
+            return False
+        self._seems_alone = True
+        drawn_again = yield from self.settle(Heard(address, answer))
+        self._seems_alone = False
+        if drawn_again:
+            return False
+        others = yield from self._compare(TOP)
+        if others.is_yes:
+            self.search.start_over()
+            self.search.learn(TOP, others)
+            return False
+        yield gear_commands.special("TERMINATE")
+        return True
+
+    def next_gear(self) -> "Conversation[Heard | None]":
+        """Searches until it has the lowest random address; None where there is none, or the search went astray."""
+        search = self.search
+        for _ in range(MOST_QUESTIONS):
+            if search.contradictions > MOST_CONTRADICTIONS:
+                break
+            if search.is_over:
+                return None
+            if not search.is_narrow:
+                yield from self._ask(search.question())
+                continue
+            for address in search.candidates:
+                reply = yield from self._query(address)
+                if reply.is_yes:
+                    return Heard(address, reply)
+                search.silent(address)
+            mute = yield from self._doubt()
+            if mute is not None:
+                return Heard(mute, NO_ANSWER)
+        raise AnswersContradict(
+            "the answers of the gear on this bus contradict each other near random address %06X: disconnect every other"
+            " controller, check the bus for a bad contact, and run this again" % (search.bound,),
+            search.bound,
+        )
+
+    def _doubt(self) -> "Conversation[int | None]":
+        """Nothing is where something must be. Asks again what that rests on; the address of a gear that answers COMPARE
+        and nothing else, or None."""
+        search = self.search
+        bound, was_proven, misled = search.bound, search.is_proven, search.misled
+        search.current = NOWHERE
+        here = yield from self._ask(bound)
+        if not here.is_yes:
+            if was_proven:
+                self._trouble(
+                    GearVanished(
+                        "a gear with random address %06X or one less answered and then no more: check its connection"
+                        " and its mains, and run this again" % bound,
+                        bound,
+                    )
+                )
+            return None
+        if misled:
+            return None
+        if search.empty_to > NOWHERE:
+            below = yield from self._ask(search.empty_to)
+            if below.is_yes:
+                return None
+        for address in range(search.empty_to + 1, bound):
+            here = yield from self._ask(address)
+            if here.is_yes:
+                return address
+        return bound
+
+    def settle(self, heard: Heard) -> "Conversation[bool]":
+        """Keeps or gives the short address of this gear; whether new random addresses were drawn instead."""
+        address, answer = heard
+        yield from self._point_to(address)
+        if answer == COLLISION:
+            drawn_again = yield from self._shared(address)
+            return drawn_again
+        before = self._had(address, answer)
+        if before is not None and self._plan.keeps(before):
+            now: "int | None" = before
+            yield gear_commands.special("VERIFY SHORT ADDRESS", only(before))
+        else:
+            wanted = yield from self._free_address(address)
+            verified = yield from self._program(address, wanted)
+            if verified == COLLISION:
+                # Two gear took it, with the same random address: neither may keep it.
+                yield gear_commands.special("PROGRAM SHORT ADDRESS", MASK)
+                drawn_again = yield from self._shared(address)
+                return drawn_again
+            now = wanted if verified.is_yes else None
+        yield from self._withdraw(address)
+        self._tell_of(Found(address, before, now))
+        return False
+
+    def _had(self, address: int, answer: Reply) -> int | None:
+        if answer.kind == Reply.NO_ANSWER or answer.value == MASK:
+            return None
+        before: int = answer.value >> 1
+        if answer.value & 0x81 == 1:
+            return before
+        self._trouble(
+            NonsenseAddress(
+                "the gear with random address %06X says that its short address is 0x%02X, which is none: it is given a"
+                " new one; replace the gear if this comes again" % (address, answer.value),
+                address,
+            )
+        )
+        return None
+
+    def _free_address(self, address: int) -> "Conversation[int]":
+        """The address for this gear; one that nobody has."""
+        while True:
+            wanted = self._plan.next_free()
+            if wanted is None:
+                raise TooManyGear(
+                    "no short address is left for the gear with random address %06X: a bus takes 64, put the others on"
+                    " another bus" % address,
+                    address,
+                )
+            if self._plan.taken_is_complete or self._seems_alone:
+                return wanted
+            reply = yield gear_commands.special("VERIFY SHORT ADDRESS", only(wanted))
+            if not reply.is_yes:
+                return wanted
+            self._plan.take(wanted)
+
+    def _program(self, address: int, wanted: int) -> "Conversation[Reply]":
+        """PROGRAM and VERIFY; the reply that decides: is_yes, or COLLISION, or NO_ANSWER where it was not taken."""
+        self._plan.give(wanted)
+        for _ in range(PROGRAM_TRIES):
+            yield gear_commands.special("PROGRAM SHORT ADDRESS", only(wanted))
+            verified: Reply = yield gear_commands.special("VERIFY SHORT ADDRESS", only(wanted))
+            if verified == COLLISION or verified.value == YES:
+                return verified
+            # Some gear keeps the address and ignores VERIFY.
+            now: Reply = yield gear_commands.special("QUERY SHORT ADDRESS")
+            if now.value == only(wanted):
+                return now
+            self.search.current = NOWHERE
+            here = yield from self._compare(address)
+            if not here.is_yes:
+                self._trouble(
+                    GearVanished(
+                        "the gear with random address %06X vanished while it was given short address %d: check its"
+                        " connection and its mains, and run this again" % (address, wanted),
+                        address,
+                        wanted,
+                    )
+                )
+                return NO_ANSWER
+        self._trouble(
+            AddressNotTaken(
+                "the gear with random address %06X does not keep short address %d: switch its mains off and on and run"
+                " this again, and replace it if it goes on" % (address, wanted),
+                address,
+                wanted,
+            )
+        )
+        return NO_ANSWER
+
+    def _shared(self, address: int) -> "Conversation[bool]":
+        """Several gear have this random address: they draw new ones. Whether they did: not for ever."""
+        if self._randomisations < MOST_RANDOMISATIONS:
+            self._randomisations += 1
+            yield gear_commands.special("RANDOMISE")
+            return True
+        self._trouble(
+            SameRandomAddress(
+                "several gear keep the random address %06X, or one there answers with broken frames: connect them one"
+                " by one and run this again for each" % address,
+                address,
+            )
+        )
+        yield from self._withdraw(address)
+        return False
+
+    def _withdraw(self, address: int) -> "Conversation[None]":
+        yield gear_commands.special("WITHDRAW")
+        self.search.found(address)
+
+    def _ask(self, address: int) -> "Conversation[Reply]":
+        reply = yield from self._compare(address)
+        self.search.learn(address, reply)
+        return reply
+
+    def _compare(self, address: int) -> "Conversation[Reply]":
+        yield from self._point_to(address)
+        reply: Reply = yield gear_commands.special("COMPARE")
+        return reply
+
+    def _query(self, address: int) -> "Conversation[Reply]":
+        yield from self._point_to(address)
+        reply: Reply = yield gear_commands.special("QUERY SHORT ADDRESS")
+        return reply
+
+    def _point_to(self, address: int) -> "Conversation[None]":
+        """Sends the bytes of the search address that change."""
+        for shift in BYTE_SHIFTS:
+            byte = address >> shift & 0xFF
+            if self.search.current == NOWHERE or self.search.current >> shift & 0xFF != byte:
+                yield gear_commands.special(_SEARCHADDR[shift], byte)
+        self.search.current = address
+
+    def _trouble(self, failure: "CommissioningFailed") -> None:
+        self.troubles.append(failure)
+        self._news(failure)
+
+    def _tell_of(self, found: Found) -> None:
+        self.found.append(found)
+        self._news(found)
+
+    def _news(self, news: "Found | CommissioningFailed") -> None:
+        if self._tell is not None:
+            self._tell((self.search.empty_to + 1) / (TOP + 1), news)

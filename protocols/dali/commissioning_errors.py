@@ -1,0 +1,47 @@
+"""What can go wrong while gear is found and addressed: IEC 62386-102 clause 11.7.
+
+ConversationFailed
+ +- CommissioningFailed         the root of these: which gear, as far as it is known
+     +- GearVanished            it answered, and then no more
+     +- NonsenseAddress         it says that it has a short address that does not exist
+     +- AddressNotTaken         it does not keep the short address that it was given
+     +- SameRandomAddress       several gear keep one random address, so that they cannot be told apart
+     +- TooManyGear             no short address is left for it
+     +- AnswersContradict       the answers of the bus contradict each other: the search is given up
+"""
+
+from protocols.errors import ConversationFailed
+
+
+class CommissioningFailed(ConversationFailed):
+    """What is wrong with the gear at `random_address` (None: not known), and what to do; `short_address` is the one
+    that it has or was to have (None: none)."""
+
+    def __init__(self, text: str, random_address: int | None = None, short_address: int | None = None) -> None:
+        super().__init__(text)
+        self.random_address = random_address
+        self.short_address = short_address
+
+
+class GearVanished(CommissioningFailed):
+    """A gear answered, and then no more."""
+
+
+class NonsenseAddress(CommissioningFailed):
+    """A gear says that it has a short address that does not exist."""
+
+
+class AddressNotTaken(CommissioningFailed):
+    """A gear does not keep the short address that it was given."""
+
+
+class SameRandomAddress(CommissioningFailed):
+    """Several gear keep one random address, so that they cannot be told apart."""
+
+
+class TooManyGear(CommissioningFailed):
+    """No short address is left for a gear: more than 64 are on this bus."""
+
+
+class AnswersContradict(CommissioningFailed):
+    """The answers of the bus contradict each other: the search is given up."""
