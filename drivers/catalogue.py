@@ -5,6 +5,7 @@ CATALOGUE = {
     "luba": "drivers.dali.luba:Luba",
     "sci2": "drivers.dali.sci2:Sci2",
     "sci2_2": "drivers.dali.sci2:Sci2Newer",
+    "sevenlab": "drivers.dali.sevenlab:SevenLab",
 }
 
 

@@ -11,6 +11,7 @@ from hil.devices.dali_hat import DaliHat
 from hil.devices.luba import Luba
 from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import Traffic
+from hil.devices.sevenlab import SevenLab
 from hil.devices.street import Interface, Lamp, Street
 
 PRODUCTS: dict[str, Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface]] = {
@@ -18,6 +19,7 @@ PRODUCTS: dict[str, Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]
     "luba": Luba,
     "sci2": Sci2,
     "sci2_2": Sci2Newer,
+    "sevenlab": SevenLab,
 }
 """The emulation behind each interface's short name."""
 

@@ -16,6 +16,7 @@ from drivers.interfaces import DaliInterface
 from hil.devices.luba import Luba
 from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import SerialPort
+from hil.devices.sevenlab import SevenLab
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 
@@ -48,20 +49,31 @@ def _sci2_newer(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Stree
     return Street(lamps, traffic=clock, link=link, product=Sci2Newer)
 
 
+def _sevenlab(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
+    return Street(lamps, traffic=clock, link=link, product=SevenLab)
+
+
 LUBA_CHATTER = (
     bytes.fromhex("59310600000090019036"),  # a 16-bit frame received
     bytes.fromhex("593105000000887fc3"),  # an answer received, of a time long ago
-    bytes.fromhex("593107000000000907a098"),  # a frame sent that nobody here has handed over
+    bytes.fromhex("593107000000100907a088"),  # a frame sent that nobody here has handed over
     bytes.fromhex("593104000000bf8a"),  # bits that break the timing
 )
 SCI2_CHATTER = (bytes.fromhex("630001fe9c"), bytes.fromhex("6401020364"), bytes.fromhex("6000000060"), b"\x00\xff")
-
+SEVENLAB_CHATTER = (
+    b"{0000012c:10 000001fe}\r\n",  # another master's frame
+    b"{0000012c:08 0000007f}\r\n",  # an answer of long ago
+    b"{0000012c>10 0000a900}\r\n",  # a frame sent that nobody here has handed over
+    b"{0000012c:83 0004e203}\r\n",  # bits that break the timing
+    b"{0000012c:90 00000000}\r\n",
+)
 
 BENCHES = {
     "atx_hat": Product(_atx_hat, (b"H01FE\n", b"L010203\n", b"D21\n", b"P1610000\n")),
     "luba": Product(_luba, LUBA_CHATTER),
     "sci2": Product(_sci2, SCI2_CHATTER),
     "sci2_2": Product(_sci2_newer, SCI2_CHATTER),
+    "sevenlab": Product(_sevenlab, SEVENLAB_CHATTER),
 }
 
 

@@ -1,0 +1,155 @@
+"""How a host talks to SevenLab's open DALI USB interface: ASCII, 500000 8N1, from its commands.md and messages.md.
+
+What it says are records in braces, each with the millisecond (of the interface's own clock) at which the frame began:
+`{0000012c>10 0000ff90}` is a frame of our own, seen on the bus; `:` in place of `>` marks what others have sent.
+"""
+
+from collections import namedtuple
+
+from protocols.dali.frames import ForwardFrame, Transmission
+from protocols.errors import ValueOutOfRange
+
+BAUD = 500_000
+CHARACTER_S = 10 / BAUD
+"""One character on the wire: start bit, 8 data bits, stop bit."""
+
+STOP_CONDITION_S = 0.00245
+"""What every frame ends with, and what the interface must have seen before it reports the frame."""
+
+LAST_ANSWER_BEGIN_S = 0.0134
+"""The interface takes an answer that begins up to here after the query (IEC 62386-101 table 20)."""
+
+TIMEOUT_AFTER_S = STOP_CONDITION_S + LAST_ANSWER_BEGIN_S
+"""When it says that nothing has answered, from the query's last edge."""
+
+RECORD_LENGTH = 22
+"""From brace to brace; every number in it has all its digits, so that a lost one shows."""
+
+LONGEST_LINE = 60
+"""More than any record or line of text has. What is longer is noise."""
+
+QUERY_INFORMATION = b"?"
+"""The command that is answered with lines of text; it takes no line end, and overtakes frames that wait."""
+
+_COMMAND_ERRORS = (0xA0, 0xA1, 0xA2, 0xA3, 0xA4)
+QUEUE_FULL = 0xA2
+
+
+class Report(namedtuple("Report", "kind at_ms own content")):
+    """What the interface says. `at_ms` is its clock, 32 bits; `own` tells our frames from others'; `content` depends on
+    the kind."""
+
+    FRAME = "frame"  # content: ForwardFrame
+    BACKWARD = "backward"  # content: the byte
+    TIMEOUT = "timeout"  # nothing has answered the query
+    BAD_TIMING = "bad timing"  # content: microseconds; a bit that is none: several have spoken at once
+    COLLISION = "collision"  # content: the code; another master's frame met ours
+    EARLY = "early"  # a frame began before the bus had settled
+    IDLE = "idle"
+    FAILURE = "failure"  # the bus is low
+    RECOVERED = "recovered"
+    REFUSED = "refused"  # content: the code; the command was not carried out
+    VERSION = "version"  # content: the firmware's version as text
+    HEADING = "heading"  # the line of text before the version
+    NOISE = "noise"  # content: the bytes; nothing that the interface is known to say
+
+
+_CODES = {
+    0x81: Report.TIMEOUT,
+    0x82: Report.BAD_TIMING,
+    0x83: Report.BAD_TIMING,
+    0x84: Report.COLLISION,
+    0x85: Report.COLLISION,
+    0x86: Report.COLLISION,
+    0x87: Report.EARLY,
+    0x90: Report.IDLE,
+    0x91: Report.FAILURE,
+    0x92: Report.RECOVERED,
+}
+_WITHOUT_DATA = (Report.TIMEOUT, Report.FAILURE)
+
+
+def encode(transmission: Transmission, priority: int) -> bytes:
+    """The command that sends this, settled for its priority (1-5). A query is one that is always reported on."""
+    frame = transmission.frame
+    if not 1 <= priority <= 5:
+        raise ValueOutOfRange("a priority is 1 to 5, not %r" % (priority,))
+    if not 1 <= frame.bits <= 32 or not 0 <= frame.value < 1 << frame.bits:
+        raise ValueOutOfRange("the SevenLab interface cannot send %d in %d bits" % (frame.value, frame.bits))
+    if transmission.twice and transmission.answer:
+        raise ValueOutOfRange("a frame that goes out twice has no answer of its own")
+    letter = "Q" if transmission.answer else "S"
+    sign = "+" if transmission.twice else " "
+    return ("%s%d %X%s%X\r" % (letter, priority, frame.bits, sign, frame.value)).encode()
+
+
+class ReportReader:
+    """Bytes in, reports out; noise is a report too, so that nothing is lost in silence."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, content: bytes) -> "list[Report]":
+        """The reports that these bytes complete."""
+        reports = []
+        for place in range(len(content)):
+            byte = content[place : place + 1]
+            whole = b""
+            if byte == b"{" or byte == b"\n":
+                whole, self._pending = self._pending, (byte if byte == b"{" else b"")
+            elif byte == b"}":
+                whole, self._pending = self._pending + byte, b""
+            elif len(self._pending) <= LONGEST_LINE:
+                self._pending += byte
+            if whole.strip():
+                reports.append(_parse(whole))
+        return reports
+
+    def drop_rest(self) -> bool:
+        """What has begun and not ended is no report any more. Whether there was anything."""
+        began = bool(self._pending.strip())
+        self._pending = b""
+        return began
+
+
+def _parse(raw: bytes) -> Report:
+    if raw[:1] == b"{" and raw[-1:] == b"}":
+        return _record(raw) or _noise(raw)
+    text = raw.strip()
+    if text[:8] == b"Version " and all(byte in b"0123456789." for byte in text[8:]):
+        return Report(Report.VERSION, 0, False, text[8:].decode())
+    if text[:18] == b"DALI USB interface":
+        return Report(Report.HEADING, 0, False, None)
+    return _noise(raw)
+
+
+def _noise(raw: bytes) -> Report:
+    return Report(Report.NOISE, 0, False, raw)
+
+
+def _record(raw: bytes) -> Report | None:
+    at, mark, length, space, content = raw[1:9], raw[9:10], raw[10:12], raw[12:13], raw[13:-1]
+    if len(raw) != RECORD_LENGTH or mark not in (b":", b">") or space != b" " or not _is_hex(at + length + content):
+        return None
+    return _meaning(int(at, 16), mark == b">", int(length, 16), int(content, 16))
+
+
+def _meaning(at_ms: int, own: bool, length: int, value: int) -> Report | None:
+    """What a record says, or None where it contradicts itself: a digit of it was changed under way."""
+    if length in (16, 24):
+        return Report(Report.FRAME, at_ms, own, ForwardFrame(length, value)) if value >> length == 0 else None
+    if length == 8:
+        return Report(Report.BACKWARD, at_ms, own, value) if value <= 0xFF else None
+    if length in _COMMAND_ERRORS:
+        return Report(Report.REFUSED, at_ms, own, length) if value == 0 and not own else None
+    kind = _CODES.get(length)
+    if kind is None or (kind in _WITHOUT_DATA and value):
+        return None
+    if kind == Report.BAD_TIMING:
+        # The microseconds stand above the number of the bit; there are always some.
+        return Report(kind, at_ms, own, value >> 8) if value >> 8 else None
+    return Report(kind, at_ms, own, length)
+
+
+def _is_hex(digits: bytes) -> bool:
+    return all(byte in b"0123456789ABCDEFabcdef" for byte in digits)
