@@ -88,7 +88,7 @@ def check_values() -> int:
     for number, name, content, scale, state, decimal in VALUES:
         field = next(bank for bank in memory_banks.BANKS if bank.number == number).field(name)
         raw = [int(content[n : n + 2], 16) for n in range(0, len(content), 2)]
-        at: "dict[int, int | None]" = {}
+        at: dict[int, int | None] = {}
         at.update(placed(field.offset, raw))
         if field.scale_offset is not None:
             at[field.scale_offset] = scale
