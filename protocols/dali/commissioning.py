@@ -189,7 +189,7 @@ class _Commissioning:
         """Nothing is where something must be. Asks again what that rests on; the address of a gear that answers COMPARE
         and nothing else, or None."""
         search = self.search
-        bound, was_proven, misled = search.bound, search.is_proven, search.misled
+        bound, was_proven = search.bound, search.is_proven
         search.current = NOWHERE
         here = yield from self._ask(bound)
         if not here.is_yes:
@@ -202,10 +202,8 @@ class _Commissioning:
                     )
                 )
             return None
-        if misled:
-            return None
-        if search.empty_to > NOWHERE:
-            below = yield from self._ask(search.empty_to)
+        if search.assumed_to > NOWHERE:
+            below = yield from self._ask(search.assumed_to)
             if below.is_yes:
                 return None
         for address in range(search.empty_to + 1, bound):

@@ -66,9 +66,9 @@ class RandomSearch:
         return self.kind != OPEN and not self._concluded
 
     @property
-    def misled(self) -> bool:
-        """Whether what was concluded from a clean YES is still to be asked."""
-        return self._assumed_to > self.empty_to
+    def assumed_to(self) -> int:
+        """Up to here no gear is left: proven up to `empty_to`, and beyond it the conclusion from a clean YES."""
+        return self._assumed_to
 
     @property
     def candidates(self) -> "list[int]":
@@ -119,7 +119,8 @@ class RandomSearch:
                 self.believe_clean = False
             self._set(asked, MANY)
         elif reply.kind == Reply.VALUE and self.believe_clean:
-            self._set(asked, ONE, rest=self._bound if self.kind == MANY else self._rest)
+            clean_to = self._clean_to if self.kind == ONE else asked
+            self._set(asked, ONE, rest=self._bound if self.kind == MANY else self._rest, clean_to=clean_to)
         else:
             self._set(asked, SOME)
 
@@ -129,13 +130,13 @@ class RandomSearch:
 
     def found(self, address: int) -> None:
         """The lowest gear had this random address, and has withdrawn."""
-        kind, bound, rest = self.kind, self._bound, self._rest
+        kind, bound, rest, clean_to = self.kind, self._bound, self._rest, self._clean_to
         self._found += 1
         self.empty_to = self._assumed_to = address
         self._know_nothing()
         if kind == ONE:
-            self._assumed_to = max(address, bound)
-            if rest is not None and rest > bound:
+            self._assumed_to = clean_to
+            if rest is not None:
                 self._set(rest, SOME, concluded=True)
         elif kind == MANY and bound > address:
             self._set(bound, SOME, concluded=True)
@@ -160,11 +161,13 @@ class RandomSearch:
     def _know_nothing(self) -> None:
         self._set(TOP, OPEN)
 
-    def _set(self, bound: int, kind: str, rest: int | None = None, concluded: bool = False) -> None:
+    def _set(
+        self, bound: int, kind: str, rest: int | None = None, clean_to: int = NOWHERE, concluded: bool = False
+    ) -> None:
         self._bound = bound
         self.kind = kind
-        self._rest = rest
-        """More gear is between `bound` and here, where the kind is ONE."""
+        self._clean_to = clean_to  # where the kind is ONE: the highest address that a single gear answered at,
+        self._rest = rest  # and one at which several did (None: not known of)
         self._concluded = concluded
         self._silent = set()
 
