@@ -226,7 +226,9 @@ def test_gear_that_a_broadcast_does_not_reach_is_latched_by_itself() -> None:
     table.converse(bank_access.latch_all(202))
     assert lock_byte(table, 202) == memory_banks.RELEASE
     before = table.lone.gear.energy_wh_true(table.lone.now)
+    table.frames.clear()
     found = read(table, BANK_202, BROADCAST_LATCH).value("active energy").amount
+    assert [frame.frame.value for frame in table.frames if frame.frame.value >> 8 == 0xC7] == [0xC7AA, 0xC7FF]
     assert found is not None
     assert before < found < table.lone.gear.energy_wh_true(table.lone.now)
     assert lock_byte(table, 202) == memory_banks.RELEASE
