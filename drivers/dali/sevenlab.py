@@ -156,7 +156,8 @@ class SevenLab(Link):
                 await self._let_pass(sending)
         finally:
             self._sending = None
-        self._in_doubt = False
+        # Refused for a full queue: what is in it goes out first.
+        self._in_doubt = sending.refused is not None
         return sending
 
     async def _let_pass(self, sending: _Sending) -> None:

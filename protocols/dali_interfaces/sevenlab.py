@@ -32,7 +32,6 @@ QUERY_INFORMATION = b"?"
 """The command that is answered with lines of text; it takes no line end, and overtakes frames that wait."""
 
 _COMMAND_ERRORS = (0xA0, 0xA1, 0xA2, 0xA3, 0xA4)
-QUEUE_FULL = 0xA2
 
 
 class Report(namedtuple("Report", "kind at_ms own content")):
