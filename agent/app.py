@@ -17,6 +17,7 @@ from agent.almanac import ZoneAlmanac
 from agent.config import board as boards
 from agent.dimming import Dimming
 from agent.events import EventLog
+from agent.gear_health import GearHealth
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
 from agent.journal import Journal, JournalError
@@ -58,7 +59,7 @@ class Agent:
         self._controls = self._make_controls(program)
         self.metering = self._make_metering()
         for control in self._controls.values():
-            control.dimming.observer = self.metering
+            control.dimming.observer = control.health.observer = self.metering
         self.reporter = self._make_reporter(board_hash)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,6 +111,7 @@ class Agent:
                     dali[bus.channel],
                     lamps,
                     Dimming(dali[bus.channel], lamps, targets.now, self._clock, bus.stagger_s),
+                    GearHealth(bus.name, dali[bus.channel], self._clock, self.events),
                     levels.level_of(board.safe_percent),
                     self._clock,
                     self.events,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from agent.frame_plan import LevelFrame, StoredInGear, Wish, plan
+from agent.gear_health import LuminaireObserver
 from agent.interfaces import Clock
 from agent.luminaire import LuminaireState
 from agent.targets import Wanted
@@ -18,14 +18,6 @@ from protocols.dali.frames import Reply
 VERIFY_AFTER_FADE_S = 1.0
 GROUP_QUERIES = ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15")
 SCENES = 16
-
-
-class LuminaireObserver(Protocol):
-    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger)."""
-
-    def level(self, name: str, level: int, fade_s: float) -> None: ...
-
-    def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None: ...
 
 
 class Dimming:

@@ -41,6 +41,7 @@ class LuminaireState:
     commanded: int | None = None
     verify_at: float | None = None
     mismatches: int = 0
+    collisions: int = 0
     fade_code: int | None = None
     groups: frozenset[int] | None = None
     scenes: tuple[int, ...] | None = None

@@ -100,6 +100,12 @@ class Metering:
             entry.ledger.available(self._clock.wall() if since is None else since, available, power_w)
             self._recorder.changed()
 
+    def outage(self, name: str, since: float | None) -> None:
+        """The lamp was without mains from then (None: the last reading) until now: dark, which is no saving."""
+        if self._clock.valid():
+            self._metered[name].ledger.outage(since, self._clock.wall())
+            self._recorder.changed()
+
     async def run(self) -> None:
         """A sweep as soon as a bus is there, then one at the beginning of each quarter, for ever, bus beside bus."""
         by_bus: dict[str, list[Metered]] = {}
@@ -136,16 +142,15 @@ class Metering:
                     entry.ledger.available(self._clock.wall(), False)
         for entry in entries:
             try:
-                await entry.control.poll_status(entry.luminaire)
-                await self._read(entry)
+                await entry.control.health.poll_status(entry.luminaire)
+                if entry.luminaire.answers:
+                    await self._read(entry, await entry.control.read_level(entry.luminaire))
             except DriverError as error:
                 log.debug("readings of %s: %s", entry.control.name, error)
                 return
 
-    async def _read(self, entry: Metered) -> None:
+    async def _read(self, entry: Metered, level: int | None) -> None:
         name = entry.luminaire.name
-        if not entry.luminaire.answers:
-            return
         reading = await self._read_register(entry)
         if reading is None:
             return
@@ -161,7 +166,7 @@ class Metering:
                 "at": reading.at,
                 "energy_wh": reading.energy_wh,
                 "resolution_wh": reading.resolution_wh,
-                "level": entry.luminaire.commanded,
+                "level": level,
                 "status": entry.luminaire.status,
             },
         )
@@ -171,7 +176,7 @@ class Metering:
         exponent = self._exponents.get(luminaire.name)
         if exponent is None:
             offset = memory_banks.ACTIVE_ENERGY.scale_offset
-            found = await entry.control.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
+            found = await entry.control.health.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
             if not isinstance(found, int):
                 why = str(found) if isinstance(found, ConversationFailed) else "its scale byte is not valid"
                 text = f"{luminaire.name} has no energy register that can be read ({why}): its figures are modelled"
@@ -181,7 +186,7 @@ class Metering:
             exponent = self._exponents[luminaire.name] = found
         resolution_wh = 10.0**exponent
         most_counts = math.ceil(MOST_POWER_W * READING_TAKES_S / 3600.0 / resolution_wh)
-        register = await entry.control.converse(luminaire, sequences.read_energy(luminaire.address, most_counts))
+        register = await entry.control.health.converse(luminaire, sequences.read_energy(luminaire.address, most_counts))
         if isinstance(register, ConversationFailed) or register.count is None:
             return None
         # The counted value is exact; rounding keeps what 0.1 cannot say out of the record.

@@ -120,6 +120,16 @@ class LuminaireLedger:
         start = self._begin(at)
         self._history.add_availability(max(at, float(start)), available, power_w)
 
+    def outage(self, since: float | None, until: float) -> None:
+        """The lamp has been without mains in between: it could not burn, and drew nothing. `since` is the last proof
+        that it had mains; None: the last good reading."""
+        begun = self._begin(until)
+        if since is None:
+            since = self._register.at if self._register is not None else float(begun)
+        if since < until:
+            self._history.add_availability(max(since, float(begun)), False, 0.0)
+            self._history.add_availability(until, True, None)
+
     def is_plausible(self, at: float, energy_wh: float, resolution_wh: float) -> bool:
         """Whether the register may stand there by now. If not, read it once more before `reading` is to believe it.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.dimming import Dimming
 from agent.events import EventLog
+from agent.gear_health import GearHealth
 from agent.hardware.serial_port import port_opener
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import CYCLE_S, LuminaireControl
@@ -40,12 +41,16 @@ class Observed:
     def __init__(self) -> None:
         self.levels: list[tuple[str, int, float]] = []
         self.availability: list[tuple[str, float | None, bool]] = []
+        self.outages: list[tuple[str, float | None]] = []
 
     def level(self, name: str, level: int, fade_s: float) -> None:
         self.levels.append((name, level, fade_s))
 
     def available(self, name: str, since: float | None, *, available: bool, without_mains: bool = False) -> None:
         self.availability.append((name, since, available))
+
+    def outage(self, name: str, since: float | None) -> None:
+        self.outages.append((name, since))
 
 
 class LampBus:
@@ -66,8 +71,11 @@ class LampBus:
         self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
         self.dali = DaliBus(self.interface, 1, clock)
         dimming = Dimming(self.dali, self.lamps, lambda: self.wanted, clock, stagger_s)
-        dimming.observer = self.observed
-        self.control = LuminaireControl("street", self.dali, self.lamps, dimming, safe_level, clock, self.events)
+        health = GearHealth("street", self.dali, clock, self.events)
+        dimming.observer = health.observer = self.observed
+        self.control = LuminaireControl(
+            "street", self.dali, self.lamps, dimming, health, safe_level, clock, self.events
+        )
 
     def _foreign(self, channel: int, frame: ForwardFrame) -> None:
         self.dali.note_foreign(frame)

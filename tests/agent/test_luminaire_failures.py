@@ -232,7 +232,7 @@ def test_one_lost_answer_is_no_failure() -> None:
             return answer
 
         gear.receive = counting  # type: ignore[method-assign]
-        await bus.control.poll_status(bus.lamps[0])
+        await bus.control.health.poll_status(bus.lamps[0])
         assert bus.told() == []
         assert bus.lamps[0].answers
 

@@ -1,0 +1,134 @@
+"""Whether each gear answers and its lamp can burn: the questions to gear, and what is concluded from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol, TypeVar
+
+from agent.events import EventLog
+from agent.interfaces import Clock
+from agent.luminaire import SILENT_AFTER, LuminaireState, StatusBit
+from drivers.dali import bus as priorities
+from drivers.dali.bus import DaliBus
+from protocols.dali import sequences
+from protocols.dali.frames import Reply, Transmission
+from protocols.errors import ConversationFailed
+
+T = TypeVar("T")
+
+COLLISIONS_TO_REPORT = 2
+"""In a row: a single one may be a disturbed answer."""
+
+
+class LuminaireObserver(Protocol):
+    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger)."""
+
+    def level(self, name: str, level: int, fade_s: float) -> None: ...
+
+    def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None: ...
+
+    def outage(self, name: str, since: float | None) -> None: ...
+
+
+class GearHealth:
+    """The account of one bus. `observer` hears when a luminaire's availability changes."""
+
+    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.observer: LuminaireObserver | None = None
+        self._bus_name = bus_name
+        self._bus = bus
+        self._clock = clock
+        self._events = events
+
+    async def poll_status(self, luminaire: LuminaireState) -> None:
+        """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
+        luminaire.status_asked_at = self._clock.monotonic()
+        reply = await self.ask(luminaire, "QUERY STATUS")
+        if reply.kind == Reply.VALUE and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
+            # A bit that flipped on the serial line must not raise an alarm, nor end one.
+            confirmed = await self.ask(luminaire, "QUERY STATUS")
+            if confirmed != reply:
+                return
+        if reply.kind == Reply.VALUE:
+            self._note_status(luminaire, reply.value)
+
+    async def converse(
+        self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
+    ) -> T | ConversationFailed:
+        """Runs a telemetry conversation with one gear; a failed one is returned. Raises DriverError."""
+        try:
+            result = await self._bus.run(conversation, priorities.TELEMETRY)
+        except ConversationFailed as failure:
+            return failure
+        self._answered(luminaire)
+        return result
+
+    async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
+        """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers
+        kept."""
+        reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
+        tries = 1
+        while reply.kind == Reply.NO_ANSWER and luminaire.answers and tries < SILENT_AFTER:
+            tries += 1
+            reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
+        if reply.kind == Reply.VALUE:
+            self._answered(luminaire)
+            luminaire.collisions = 0
+            self._events.end("addressConflict", luminaire.name, f"one gear answers as {luminaire.name} again")
+        elif reply.kind == Reply.COLLISION:
+            luminaire.collisions += 1
+            if luminaire.collisions >= COLLISIONS_TO_REPORT:
+                where = f"short address {luminaire.short_address} on {self._bus_name}"
+                self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
+        else:
+            self._is_gone(luminaire)
+        return reply
+
+    def _answered(self, luminaire: LuminaireState) -> None:
+        luminaire.last_answer_at = self._clock.wall()
+        if not luminaire.answers:
+            luminaire.answers = True
+            self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
+            luminaire.forget_what_it_shows()
+            self._tell_availability(luminaire, luminaire.last_answer_at)
+
+    def _is_gone(self, luminaire: LuminaireState) -> None:
+        if luminaire.answers:
+            luminaire.answers = False
+            where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+            self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
+            self._tell_availability(luminaire, luminaire.last_answer_at)
+
+    def _note_status(self, luminaire: LuminaireState, status: int) -> None:
+        could_burn, previous, was_well_at = luminaire.can_burn, luminaire.status, luminaire.last_well_at
+        luminaire.status = status
+        luminaire.lamp_failed = bool(status & StatusBit.LAMP_FAILURE)
+        for bit, event, what in (
+            (StatusBit.LAMP_FAILURE, "lampFailure", "a lamp failure: replace its light source"),
+            (StatusBit.GEAR_FAILURE, "controlGearFailure", "a control gear failure: replace its driver"),
+        ):
+            if status & bit:
+                self._events.begin(event, luminaire.name, f"{luminaire.name} reports {what}")
+            else:
+                self._events.end(event, luminaire.name, f"{luminaire.name} no longer reports {what}")
+        if luminaire.can_burn:
+            luminaire.last_well_at = self._clock.wall()
+        if previous is None or could_burn != luminaire.can_burn:
+            self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
+        if status & StatusBit.POWER_CYCLE_SEEN:
+            self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
+            luminaire.forget_what_it_shows()
+            if could_burn and self.observer:
+                self.observer.outage(luminaire.name, was_well_at)
+
+    def without_mains(self, luminaire: LuminaireState) -> None:
+        """The luminaire is known to have no mains: it cannot burn until it answers again."""
+        if luminaire.answers:
+            luminaire.answers = False
+            self._tell_availability(luminaire, luminaire.last_answer_at, without_mains=True)
+
+    def _tell_availability(
+        self, luminaire: LuminaireState, since: float | None, *, without_mains: bool = False
+    ) -> None:
+        if self.observer:
+            self.observer.available(luminaire.name, since, available=luminaire.can_burn, without_mains=without_mains)
