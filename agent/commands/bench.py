@@ -11,7 +11,7 @@ from types import ModuleType
 
 from agent.interfaces import Clock
 
-GROUPS = ("night",)
+GROUPS = ("night", "dali")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from protocols.dali.commissioning_errors import (
     SameRandomAddress,
     TooManyGear,
 )
-from protocols.dali.frames import COLLISION, NO_ANSWER, Reply
+from protocols.dali.frames import COLLISION, NO_ANSWER, Pause, Reply
 from protocols.dali.random_search import BYTE_SHIFTS, NOWHERE, TOP, RandomSearch
 
 TYPE_CHECKING = False
@@ -49,10 +49,6 @@ MOST_QUESTIONS = 120
 """A gear is found after some 20 questions; this many are asked only where the answers make no sense."""
 
 _SEARCHADDR = {16: "SEARCHADDRH", 8: "SEARCHADDRM", 0: "SEARCHADDRL"}
-
-
-class Pause(namedtuple("Pause", "seconds")):
-    """Nothing is sent for so long; others may use the bus."""
 
 
 class Found(namedtuple("Found", "random_address before short_address")):
@@ -190,7 +186,7 @@ class _Commissioning:
         and nothing else, or None."""
         search = self.search
         bound, was_proven = search.bound, search.is_proven
-        search.current = NOWHERE
+        search.current = NOWHERE  # perhaps a gear has missed a frame: all three bytes are sent again
         here = yield from self._ask(bound)
         if not here.is_yes:
             if was_proven:

@@ -48,6 +48,10 @@ def bonded(transmission: Transmission, bond: int) -> Transmission:
     return Transmission(transmission.frame, transmission.twice, transmission.answer, bond)
 
 
+class Pause(namedtuple("Pause", "seconds")):
+    """What an inquiry yields where gear needs time: nothing of it is sent for so long; others may use the bus."""
+
+
 class Reply(namedtuple("Reply", "kind value")):
     """What came back in the answer's window: exactly one of VALUE (with `value` 0-255), NO_ANSWER, COLLISION.
 

@@ -156,7 +156,6 @@ class RandomSearch:
 
     def _contradicted(self) -> None:
         self.contradictions += 1
-        self.current = NOWHERE  # perhaps a gear has missed a frame: all three bytes are sent again
 
     def _know_nothing(self) -> None:
         self._set(TOP, OPEN)

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from hil.devices.dali_gear import Gear
 from hil.devices.gear_variables import MASK, GearProfile
 from hil.devices.power_curve import PowerCurve
-from protocols.dali.commissioning import Pause
-from protocols.dali.frames import COLLISION, NO_ANSWER, Reply, Transmission, answered
+from protocols.dali.frames import COLLISION, NO_ANSWER, Pause, Reply, Transmission, answered
 from protocols.errors import ConversationFailed
 
 T = TypeVar("T")

@@ -429,3 +429,12 @@ def test_a_hint_that_has_misled_is_not_taken_again() -> None:
     bus = table(*[None] * 16, clean=True)
     commissioned(bus)
     assert len(bus.frames) < 920
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_that_looks_like_several_answers_misleads_once(seed: int) -> None:
+    bus = table(*[None] * 16, seed=seed)
+    bus.reply_of = lambda frame, reply: COLLISION if frame == COMPARE and reply.is_yes else reply
+    assert not commissioned(bus).troubles
+    assert sorted(bus.addresses()) == list(range(16))  # type: ignore[type-var]
+    assert len(bus.frames) < 900

@@ -1,0 +1,19 @@
+"""`lichtmast bench dali`: commissioning beside python-dali, and the bus scheduler on each interface."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from hil.bench import commissioning, scheduling
+from hil.bench.table import Row
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commissioning.add_arguments(parser)
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[Row]:
+    """The figures, one by one as they are known."""
+    yield from commissioning.rows(arguments)
+    yield from scheduling.rows()
