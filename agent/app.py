@@ -24,6 +24,7 @@ from agent.journal import Journal, JournalError
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
+from agent.monitor import SOCKET, Monitor
 from agent.recorder import Recorder
 from agent.savings.ledger import LuminaireLedger, StateUnreadable
 from agent.savings.power_model import PowerModel
@@ -55,6 +56,7 @@ class Agent:
         self.journal = journal
         self.recorder = Recorder(journal)
         self.events = EventLog(self.recorder.append, clock.wall)
+        self.monitor = Monitor(clock.wall)
         self._interfaces: dict[str, DaliInterface] = {}
         self._controls = self._make_controls(program)
         self.metering = self._make_metering()
@@ -106,6 +108,7 @@ class Agent:
                     continue
                 share = bus.telemetry_percent / 100
                 dali[bus.channel] = DaliBus(interface, bus.channel, self._clock, share)
+                dali[bus.channel].observer = self.monitor.observer(bus.name)
                 controls[bus.name] = LuminaireControl(
                     bus.name,
                     dali[bus.channel],
@@ -217,9 +220,11 @@ async def running(
     try:
         agent = Agent(board, program, journal, clock, board_hash)
         agent.start()
+        await agent.monitor.open(state / SOCKET)
         try:
             yield agent
         finally:
+            agent.monitor.close()
             await agent.stop()
     finally:
         await journal.close()

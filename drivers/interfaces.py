@@ -48,6 +48,9 @@ class OpenPort(Protocol):
 Foreign = Callable[[int, ForwardFrame], None]
 """Hears (channel, frame) of each forward frame that another master has sent."""
 
+Observer = Callable[[Transmission, Reply | None], None]
+"""Hears each frame of a bus as it has passed, with what came back; None: another master has sent it."""
+
 Listener = Callable[[str, int, str], None]
 """Hears (condition, channel, sentence); the conditions are drivers.dali.conditions'. Channel 0: the whole interface."""
 

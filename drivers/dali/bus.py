@@ -7,6 +7,7 @@ command must not wait for a whole reading: `send` passes between two frames of a
 
 import asyncio
 
+from drivers.dali.settling import WITHIN_TRANSACTION
 from drivers.errors import DriverError
 from protocols.dali import gear_commands
 from protocols.dali.frames import Transmission
@@ -16,11 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from drivers.interfaces import Clock, DaliInterface, T
+    from drivers.interfaces import Clock, DaliInterface, Observer, T
     from protocols.dali.frames import ForwardFrame, Reply
 
 
-WITHIN_TRANSACTION = 1
 LEVELS = 2
 CONFIGURATION = 3
 TELEMETRY = 4
@@ -59,6 +59,7 @@ class DaliBus:
         self._taken = False
         self._dtr_changed = False
         self.frames_sent = 0
+        self.observer: "Observer | None" = None
 
     async def wait_usable(self) -> None:
         """Returns once the interface answers and the bus has voltage."""
@@ -100,6 +101,8 @@ class DaliBus:
         meaning = gear_commands.meaning(frame)
         if meaning is not None and meaning.name in gear_commands.CHANGE_DTRS:
             self._dtr_changed = True
+        if self.observer is not None:
+            self.observer(Transmission(frame, False, False, Transmission.LOOSE), None)
 
     async def _converse(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
         relies_on_dtr = False
@@ -151,6 +154,8 @@ class DaliBus:
         assert transmission is not None
         reply = await self._interface.transmit(self._channel, transmission, priority)
         self.frames_sent += 2 if transmission.twice else 1
+        if self.observer is not None:
+            self.observer(transmission, reply)
         return reply
 
     async def _wait_for_share(self) -> None:

@@ -1,0 +1,139 @@
+"""The bus monitor's source: each frame of the agent's buses as a JSON line, on a Unix socket in the state folder.
+
+Whoever may read the agent's state may listen (the socket is the agent's user's alone). A reader that is too slow is
+dropped, for the lamps wait for nobody; while nobody reads, a frame costs one look at an empty set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from drivers.interfaces import Observer
+from protocols.dali import naming
+from protocols.dali.frames import Reply, Transmission
+
+log = logging.getLogger("lichtmast")
+
+SOCKET = "monitor.sock"
+BACKLOG_BYTES = 256 * 1024
+"""About a minute of a full bus. A reader that is further behind than this is dropped."""
+
+Row = dict[str, object]
+
+
+def row(at: float, bus: str, namer: naming.Namer, transmission: Transmission, reply: Reply | None) -> Row:
+    """One frame as monitors show it; `reply` None: another master's. `answer` is None where nobody was asked."""
+    frame = transmission.frame
+    named = namer.name(frame)
+    answer = reply if transmission.answer else None
+    return {
+        "at": round(at, 3),
+        "bus": bus,
+        "by": "another master" if reply is None else "us",
+        "bits": frame.bits,
+        "frame": frame.to_bytes().hex(),
+        "twice": transmission.twice,
+        "address": named.address,
+        "command": named.command,
+        "number": named.number,
+        "answer": answer and answer.kind,
+        "value": answer and answer.value,
+        "meaning": answer and naming.reply_text(named.command, answer),
+    }
+
+
+class _Reader(asyncio.Protocol):
+    """One who listens. What it says is nothing to us."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.set_write_buffer_limits(high=BACKLOG_BYTES)
+        self._transport = transport
+        self._monitor.join(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._monitor.leave(self)
+
+    def pause_writing(self) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        self._monitor.leave(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def tell(self, line: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(line)
+
+
+class Monitor:
+    """The socket and its readers. `wall` is the clock's."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._readers: set[_Reader] = set()
+        self._namers: dict[str, naming.Namer] = {}
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+
+    async def open(self, path: Path) -> None:
+        """Listens at this path. Where that cannot be, the log says so, and the agent goes on without."""
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            os.fchmod(listening.fileno(), 0o600)  # before bind: so the path never lets others in, not for a moment
+            path.unlink(missing_ok=True)  # of an agent that was killed
+            listening.bind(str(path))
+            path.chmod(0o600)
+            self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Reader(self), sock=listening)
+        except OSError as error:
+            listening.close()
+            log.warning("frames cannot be watched: the socket %s cannot be made: %s", path, error)
+            return
+        self._path = path
+
+    def close(self) -> None:
+        """Ends the socket and whoever reads."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for reader in list(self._readers):
+            reader.drop()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._path = None
+
+    def observer(self, bus: str) -> Observer:
+        """What a bus of this name tells its frames to."""
+
+        def observe(transmission: Transmission, reply: Reply | None) -> None:
+            if self._readers:
+                self._tell(bus, transmission, reply)
+
+        return observe
+
+    def join(self, reader: _Reader) -> None:
+        """One more reader. Names that hang on the frame before begin anew: nobody has looked at it."""
+        self._namers.clear()
+        self._readers.add(reader)
+
+    def leave(self, reader: _Reader) -> None:
+        self._readers.discard(reader)
+
+    def _tell(self, bus: str, transmission: Transmission, reply: Reply | None) -> None:
+        namer = self._namers.setdefault(bus, naming.Namer())
+        line = json.dumps(row(self._wall(), bus, namer, transmission, reply)).encode() + b"\n"
+        for reader in list(self._readers):
+            reader.tell(line)
