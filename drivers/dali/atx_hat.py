@@ -9,9 +9,9 @@ nothing can be owed any more and puts a fence: it asks for the version and drops
 import asyncio
 
 from drivers.dali import conditions
-from drivers.dali.settling import SETTLE_S
+from drivers.dali.settling import SETTLE_S, WITHIN_TRANSACTION
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
-from protocols.dali import gear_commands
+from protocols.dali import device_commands, gear_commands
 from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, Reply
 from protocols.dali_interfaces import atx_hat as wire
 from protocols.dali_interfaces.atx_hat import BusStatus, Line
@@ -36,7 +36,7 @@ REOPEN_AFTER_S = 1.0
 SENDS = 4
 """Tries in all for a frame that collides with another master's."""
 
-_COMPARE = gear_commands.special("COMPARE").frame
+_COMPARES = (gear_commands.special("COMPARE").frame, device_commands.special("COMPARE").frame)
 _POWERED = (BusStatus.POWERED, BusStatus.UNKNOWN)
 
 
@@ -112,18 +112,23 @@ class AtxHat:
                     raise _unpowered(channel)
                 if self._in_doubt:
                     await self._fence()
-                await self._settle(channel, SETTLE_S[priority] - len(command) * wire.CHARACTER_S)
-                frame_s = len(command) * wire.CHARACTER_S + transmission.frame.duration_s
-                self._frame_ends = self._clock.monotonic() + frame_s
-                line = await self._exchange(channel, command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
-                if line.kind == Line.REPLY and transmission.twice and self._says_second is not False:
+                line = await self._send(channel, command, transmission, priority)
+                if line.kind == Line.REPLY and wire.lines_for(transmission) == 2:
+                    line = await self._send(channel, command, transmission, WITHIN_TRANSACTION)
+                elif line.kind == Line.REPLY and transmission.twice and self._says_second is not False:
                     line = await self._second(line)
                 if line.kind == Line.REPLY:
                     reply: Reply = line.content
-                    if transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame != _COMPARE:
+                    if transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame not in _COMPARES:
                         self._quiet_until[channel] = self._clock.monotonic() + QUIET_AFTER_NO_S
                     return reply
             raise BusBusy("another master on DALI bus %d collides with every frame: there must be only one" % channel)
+
+    async def _send(self, channel: int, command: bytes, transmission: "Transmission", priority: int) -> Line:
+        await self._settle(channel, SETTLE_S[priority] - len(command) * wire.CHARACTER_S)
+        frame_s = len(command) * wire.CHARACTER_S + transmission.frame.duration_s
+        self._frame_ends = self._clock.monotonic() + frame_s
+        return await self._exchange(channel, command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
 
     async def _connect(self) -> None:
         self._disturbed.clear()

@@ -49,18 +49,22 @@ class BusStatus:
 
 
 def encode(channel: int, transmission: Transmission) -> bytes:
-    """The command line that sends this on bus 1-4."""
+    """The command line that sends this on bus 1-4. The HAT sends 16 bits twice by itself; a line of 24 bits goes to it
+    twice (`lines_for`)."""
     frame = transmission.frame
     if frame.bits == 16:
         letter = b"t" if transmission.twice else b"h"
-    elif frame.bits == 24 and not transmission.twice:
+    elif frame.bits == 24:
         letter = b"l"
     else:
-        raise ValueOutOfRange(
-            "the ATX HAT cannot send %d bits%s" % (frame.bits, " twice" if transmission.twice else "")
-        )
+        raise ValueOutOfRange("the ATX HAT cannot send %d bits" % frame.bits)
     digits: str = frame.to_bytes().hex().upper()
     return prefix(channel) + letter + digits.encode() + b"\n"
+
+
+def lines_for(transmission: Transmission) -> int:
+    """How often the command line goes to the HAT."""
+    return 2 if transmission.twice and transmission.frame.bits == 24 else 1
 
 
 def query_status(channel: int) -> bytes:

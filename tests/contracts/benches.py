@@ -13,6 +13,8 @@ from agent.hardware.serial_port import port_opener
 from drivers import catalogue
 from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
+from hil.devices.control_device import ControlDevice
+from hil.devices.device_instances import OccupancySensor
 from hil.devices.luba import Luba
 from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import SerialPort
@@ -33,24 +35,29 @@ class Product(NamedTuple):
     chatter: tuple[bytes, ...]
 
 
+def _devices() -> list[ControlDevice]:
+    """A movement sensor at device short address 5; it says nothing unasked, for nobody passes."""
+    return [ControlDevice([OccupancySensor()], short_address=5)]
+
+
 def _atx_hat(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
-    return Street(lamps, traffic=clock, link=link)
+    return Street(lamps, traffic=clock, link=link, devices=_devices())
 
 
 def _luba(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
-    return Street(lamps, traffic=clock, link=link, product=Luba)
+    return Street(lamps, traffic=clock, link=link, devices=_devices(), product=Luba)
 
 
 def _sci2(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
-    return Street(lamps, traffic=clock, link=link, product=Sci2)
+    return Street(lamps, traffic=clock, link=link, devices=_devices(), product=Sci2)
 
 
 def _sci2_newer(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
-    return Street(lamps, traffic=clock, link=link, product=Sci2Newer)
+    return Street(lamps, traffic=clock, link=link, devices=_devices(), product=Sci2Newer)
 
 
 def _sevenlab(lamps: Sequence[Lamp], clock: VirtualClock, link: Path) -> Street:
-    return Street(lamps, traffic=clock, link=link, product=SevenLab)
+    return Street(lamps, traffic=clock, link=link, devices=_devices(), product=SevenLab)
 
 
 LUBA_CHATTER = (

@@ -15,11 +15,14 @@ import pytest
 
 from drivers.catalogue import CATALOGUE
 from drivers.dali import conditions
+from drivers.dali.bus import CONFIGURATION, TELEMETRY
 from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
-from drivers.dali.bus import TELEMETRY
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
-from protocols.dali import addresses, gear_commands, sequences
+from protocols.dali import addresses, device_addresses, device_sequences, gear_commands, sequences
 from protocols.dali.frames import Reply
+from protocols.dali.occupancy import COMMANDS as OCCUPANCY
+from protocols.dali.occupancy import HOLD_TIMER
+from protocols.errors import ValueOutOfRange
 from tests.contracts.benches import BENCHES, LEVELS, Bench, on_bench
 
 DALI_INTERFACES = sorted(name for name, place in CATALOGUE.items() if place.startswith("drivers.dali."))
@@ -427,3 +430,21 @@ def _all_well(bench: Bench) -> None:
     bench.street.transmit_collisions(0)
     bench.port.lose(0)
     bench.port.split(0)
+
+
+def test_a_control_device_is_set_and_asked_in_24_bits(product: str) -> None:
+    async def story(bench: Bench) -> None:
+        device, sensor = device_addresses.short(5), device_addresses.instance(0)
+        for hold_s in (30.0, 120.0):  # the setting goes out twice; the device reads it back to us
+            setting = device_sequences.write_setting(device, sensor, HOLD_TIMER, hold_s, OCCUPANCY)
+            try:
+                await bench.bus.run(setting, CONFIGURATION)
+            except ValueOutOfRange as refusal:
+                assert "24 bits" in str(refusal)  # an old product that has no such frames says so
+                return
+            read = device_sequences.read_setting(device, sensor, HOLD_TIMER, OCCUPANCY)
+            assert await bench.bus.run(read, TELEMETRY) == hold_s
+        await all_right(bench)
+        assert bench.street.statistics.settling_violations == 0
+
+    on_bench(product, story)
