@@ -437,11 +437,11 @@ def test_a_control_device_is_set_and_asked_in_24_bits(product: str) -> None:
         device, sensor = device_addresses.short(5), device_addresses.instance(0)
         for hold_s in (30.0, 120.0):  # the setting goes out twice; the device reads it back to us
             setting = device_sequences.write_setting(device, sensor, HOLD_TIMER, hold_s, OCCUPANCY)
-            try:
-                await bench.bus.run(setting, CONFIGURATION)
-            except ValueOutOfRange as refusal:
-                assert "24 bits" in str(refusal)  # an old product that has no such frames says so
+            if product == "sci2":  # the old layout has no such frames, and says so
+                with pytest.raises(ValueOutOfRange, match="24 bits"):
+                    await bench.bus.run(setting, CONFIGURATION)
                 return
+            await bench.bus.run(setting, CONFIGURATION)
             read = device_sequences.read_setting(device, sensor, HOLD_TIMER, OCCUPANCY)
             assert await bench.bus.run(read, TELEMETRY) == hold_s
         await all_right(bench)
