@@ -124,6 +124,8 @@ def read_energy(address: "Address", most_counts: int) -> "Generator[Transmission
     if most_counts >= LATCH_FROM_COUNTS:
         yield from latch(address, memory_banks.ACTIVE_ENERGY_BANK)
         content = yield from _energy_bytes(address)
+        # A bank that stays latched would go on giving this value to whoever reads it without latching.
+        yield from write_bank(address, memory_banks.ACTIVE_ENERGY_BANK, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
         return EnergyRegister(*memory_banks.number(content))
     content = yield from _energy_bytes(address)
     if content[-1] <= most_counts:

@@ -47,7 +47,11 @@ def test_no_reading_of_a_fast_register_is_torn(start: int, rate: int) -> None:
 def test_a_register_that_is_too_fine_is_latched_and_read_once() -> None:
     gear = GearOnPaper(lambda reads: 0xFFFF + 40 * reads)
     assert gear.talk(sequences.read_energy(LAMP, 240)) == EnergyRegister(0xFFFF, None)
-    assert gear.frames == [0xC3CA, 0xA302, 0x0381, 0xC9AA, 0xC3CA, 0xA305] + [0x03C5] * 6
+    assert gear.frames == [
+        *[0xC3CA, 0xA302, 0x0381, 0xC9AA],  # latched
+        *[0xC3CA, 0xA305] + [0x03C5] * 6,  # read
+        *[0xC3CA, 0xA302, 0x0381, 0xC9FF],  # released: a forgotten latch would give this value for ever
+    ]
     assert gear.reads == 6
 
 
