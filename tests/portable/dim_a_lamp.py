@@ -104,4 +104,5 @@ async def dim_and_read(bus: DaliBus, lamp: addresses.Address, level: int) -> Non
     print("energy", energy.count)
 
 
-asyncio.run(dim(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+if __name__ == "__main__":
+    asyncio.run(dim(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,88 @@
+"""What is on a bus: which short addresses answer, which of them several gear have, and whether any gear has none.
+
+IEC 62386-102 clauses 11.5 and 11.7. Each function is an Inquiry (see inquiries.py); none changes an address.
+"""
+
+from collections import namedtuple
+
+from protocols.dali import addresses, gear_commands
+from protocols.dali.commissioning import ALL, RANDOMISED_AFTER_S
+from protocols.dali.frames import COLLISION, Pause, Reply
+from protocols.dali.short_addresses import SHORT_ADDRESSES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any  # noqa: TID251 - only type checkers come here
+
+    from protocols.dali.inquiries import Conversation
+
+IN_A_PIECE = 8
+"""Addresses asked in one piece, so that others need not wait long for the bus."""
+RANDOM_ADDRESS_BYTES = ("QUERY RANDOM ADDRESS (H)", "QUERY RANDOM ADDRESS (M)", "QUERY RANDOM ADDRESS (L)")
+
+
+class Survey(namedtuple("Survey", "present several any_without")):
+    """The short addresses that answer, those of them where several gear were heard at once, and whether any gear has no
+    short address. Gear whose answers fall on each other is heard as one: `shared` tells."""
+
+
+def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversation[Any], Any, Survey]":
+    """Asks all 64 short addresses and those without; 65 frames. `tell` hears the share that is done."""
+    present: "list[int]" = []
+    several: "list[int]" = []
+    for first in range(0, SHORT_ADDRESSES, IN_A_PIECE):
+        replies = yield _present(range(first, first + IN_A_PIECE))
+        for number, reply in enumerate(replies, first):
+            if reply.is_yes:
+                present.append(number)
+            if reply == COLLISION:
+                several.append(number)
+        if tell is not None:
+            tell((first + IN_A_PIECE) / SHORT_ADDRESSES)
+    without = yield _any_without()
+    return Survey(tuple(present), tuple(several), without)
+
+
+def shared(numbers: "Iterable[int]") -> "Generator[Conversation[Any] | Pause, Any, tuple[int, ...]]":
+    """Which of these short addresses several gear have: all gear draws a random address, and says it when asked. Two
+    that have one short address hardly ever draw the same."""
+    yield _draw()
+    yield Pause(RANDOMISED_AFTER_S)
+    found = []
+    for number in numbers:
+        by_several = yield _several_random_addresses(number)
+        if by_several:
+            found.append(number)
+    yield _end()
+    return tuple(found)
+
+
+def _present(numbers: "Iterable[int]") -> "Conversation[list[Reply]]":
+    replies = []
+    for number in numbers:
+        reply = yield gear_commands.command(addresses.short(number), "QUERY CONTROL GEAR PRESENT")
+        replies.append(reply)
+    return replies
+
+
+def _any_without() -> "Conversation[bool]":
+    reply = yield gear_commands.command(addresses.BROADCAST, "QUERY MISSING SHORT ADDRESS")
+    return reply.is_yes
+
+
+def _draw() -> "Conversation[None]":
+    yield gear_commands.special("INITIALISE", ALL)
+    yield gear_commands.special("RANDOMISE")
+
+
+def _end() -> "Conversation[None]":
+    yield gear_commands.special("TERMINATE")
+
+
+def _several_random_addresses(number: int) -> "Conversation[bool]":
+    for name in RANDOM_ADDRESS_BYTES:
+        reply: Reply = yield gear_commands.command(addresses.short(number), name)
+        if reply == COLLISION:
+            return True
+    return False
