@@ -115,7 +115,7 @@ class Bench:
             await asyncio.sleep(0)
         self._crashes += 1
         left = self._folder / f"state-after-crash-{self._crashes}"
-        shutil.copytree(self.state, left)
+        shutil.copytree(self.state, left, ignore=shutil.ignore_patterns("*.sock"))  # a socket dies with its process
         await self.gateway_line.down()
         self._agent.cancel()
         await asyncio.gather(self._agent, return_exceptions=True)
