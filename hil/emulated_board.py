@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import Board
+from hil.devices.control_device import ControlDevice
 from hil.devices.dali_hat import DaliHat
+from hil.devices.device_instances import LightSensor, OccupancySensor
 from hil.devices.luba import Luba
 from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import Traffic
@@ -23,37 +26,75 @@ PRODUCTS: dict[str, Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]
 }
 """The emulation behind each interface's short name."""
 
+NEW_GEAR_W = 25.0
+"""What gear draws that no board describes."""
+
+
+Lamps = dict[str, dict[str, Lamp]]
+"""Bus by bus, the luminaires by name, in the order of their numbers in the street."""
+
+
+def lamps_of(board: Board, *, gear: int | None = None, unaddressed: bool = False) -> Lamps:
+    """The board's luminaires; or as many new `gear` on each bus, named by their bus: street-01, street-02 ...
+
+    New gear has no short address yet, and with `unaddressed` the board's has none either.
+    """
+    if gear is not None:
+        new = Lamp(None, NEW_GEAR_W)
+        return {bus.name: {f"{bus.name}-{number:02d}": new for number in range(1, gear + 1)} for bus in board.buses}
+    return {
+        bus.name: {
+            one.name: Lamp(
+                None if unaddressed else one.short_address, one.power_w, one.standby_w, min_power_w=one.min_power_w
+            )
+            for one in board.luminaires
+            if one.bus == bus.name
+        }
+        for bus in board.buses
+    }
+
 
 class EmulatedBoard:
     """The streets of one board by bus name. Made inside a running event loop, whose time they keep.
 
     `links` is the folder of the symlinks, one a port, named as the port's last part; None makes each link where the
-    board says that its port is.
+    board says that its port is. `lamps` are other luminaires than the board's, as `lamps_of` makes them; each bus has
+    so many `devices` too: sensors of presence and light, at the short addresses of control devices from 0 on.
     """
 
     def __init__(
-        self, board: Board, *, links: Path | None = None, seed: int = 0, traffic: Traffic | None = None
+        self,
+        board: Board,
+        *,
+        links: Path | None = None,
+        seed: int = 0,
+        traffic: Traffic | None = None,
+        lamps: Lamps | None = None,
+        devices: int = 0,
     ) -> None:
         self.streets: dict[str, Street] = {}
+        self.ports: dict[str, Street] = {}
+        """By bus: the street that has the port, where several share one."""
         self.links: dict[str, Path] = {}
         self._places: dict[str, tuple[Street, int]] = {}
         by_port: dict[str, Street] = {}
         for bus in sorted(board.buses, key=lambda bus: (bus.port, bus.channel)):
             first = by_port.get(bus.port)
             link = self.links[bus.port] = Path(bus.port) if links is None else links / Path(bus.port).name
-            lamps = [lamp for lamp in board.luminaires if lamp.bus == bus.name]
+            here = (lamps or lamps_of(board))[bus.name]
             street = Street(
-                [Lamp(lamp.short_address, lamp.power_w, lamp.standby_w, lamp.min_power_w) for lamp in lamps],
+                list(here.values()),
                 seed=seed,
                 bus_supply=board.bus_supply,  # type: ignore[arg-type]  # checked by load_board
                 link=None if first else link,
                 traffic=traffic,
                 product=PRODUCTS[bus.interface],
                 hat=first.interface if first else None,
+                devices=[_sensor(bus.name, seed, number) for number in range(devices)],
             )
-            by_port.setdefault(bus.port, street)
+            self.ports[bus.name] = by_port.setdefault(bus.port, street)
             self.streets[bus.name] = street
-            self._places.update({lamp.name: (street, number) for number, lamp in enumerate(lamps)})
+            self._places.update({name: (street, number) for number, name in enumerate(here)})
 
     def place(self, luminaire: str) -> tuple[Street, int]:
         """The street of this luminaire, and its number there: what a story's faults and truths are asked by."""
@@ -71,6 +112,12 @@ class EmulatedBoard:
         for street in self.streets.values():
             if street.port is not None:
                 street.close()
+
+
+def _sensor(bus: str, seed: int, number: int) -> ControlDevice:
+    instances = (OccupancySensor(), LightSensor())
+    own_seed = random.Random(f"{seed}/{bus}/{number}").getrandbits(32)
+    return ControlDevice(instances, short_address=number, seed=own_seed)
 
 
 def _report(street: Street, began_wall: float) -> dict[str, object]:

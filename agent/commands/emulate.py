@@ -6,36 +6,81 @@ import argparse
 import asyncio
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import load_board
 from agent.interfaces import Clock
 
+MOST = 64
+"""Control gear, and control devices, on one bus (IEC 62386-101)."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="the board file whose devices are emulated")
     parser.add_argument("--links", type=Path, required=True, metavar="DIR", help="the folder of the ports: a link each")
+    parser.add_argument(
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="what goes wrong, and when: a fault script (TOML, see hil/README.md)",
+    )
+    gear = parser.add_mutually_exclusive_group()
+    gear.add_argument(
+        "--gear",
+        type=_count(1),
+        metavar="N",
+        help="so many new gear on each bus, without addresses, in place of the board's",
+    )
+    gear.add_argument("--unaddressed", action="store_true", help="the board's gear has no short addresses yet")
+    parser.add_argument(
+        "--devices",
+        type=_count(0),
+        default=0,
+        metavar="N",
+        help="so many sensors of presence and light on each bus too, at control device addresses 0 to N-1",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the emulated lamps; default 1")
     parser.add_argument("--report", type=Path, metavar="FILE", help="at the end, write what the devices saw, as JSON")
 
 
-async def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    from hil.emulated_board import EmulatedBoard
+def _count(least: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or len(text) > 3 or not least <= int(text) <= MOST:
+            raise argparse.ArgumentTypeError(f"write a whole number from {least} to {MOST}: a bus carries no more")
+        return int(text)
 
+    return count
+
+
+async def run(arguments: argparse.Namespace, clock: Clock) -> int:
+    from hil.emulated_board import EmulatedBoard, lamps_of
+    from hil.fault_script import FaultRun, load_fault_script
+
+    board = load_board(arguments.board)
+    lamps = lamps_of(board, gear=arguments.gear, unaddressed=arguments.unaddressed)
+    script = load_fault_script(arguments.faults, lamps, arguments.devices) if arguments.faults else []
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     arguments.links.mkdir(parents=True, exist_ok=True)
-    emulated = EmulatedBoard(load_board(arguments.board), links=arguments.links, seed=arguments.seed)
+    emulated = EmulatedBoard(board, links=arguments.links, seed=arguments.seed, lamps=lamps, devices=arguments.devices)
     began = clock.wall()
+    faults = FaultRun(script, emulated, _say)
     try:
         for port, link in emulated.links.items():
-            print(f"{port} is emulated at {link}", flush=True)
-        print("Ctrl-C ends it", flush=True)
+            _say(f"{port} is emulated at {link}")
+        _say("Ctrl-C ends it")
+        faults.start()
         await stop.wait()
         if arguments.report:
             arguments.report.write_text(json.dumps(emulated.report(began), indent=2), encoding="utf-8")
     finally:
+        faults.stop()
         emulated.close()
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

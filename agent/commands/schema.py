@@ -8,13 +8,22 @@ import json
 from agent.config.schema import KINDS, json_schema
 from agent.interfaces import Clock
 
+FAULTS = "faults"
+"""The fault scripts of `lichtmast emulate`, whose table lies with the emulation."""
+
 SUMMARY = "print the JSON Schema of a kind of file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=sorted(KINDS), help="the kind of file")
+    parser.add_argument("kind", choices=sorted([*KINDS, FAULTS]), help="the kind of file")
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    print(json.dumps(json_schema(arguments.kind), indent=2))
+    if arguments.kind == FAULTS:
+        from hil.fault_table import fault_schema
+
+        schema = fault_schema()
+    else:
+        schema = json_schema(arguments.kind)
+    print(json.dumps(schema, indent=2))
     return 0

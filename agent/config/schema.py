@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.config import board_tables, program
-from agent.config.tables import REQUIRED, Key, Table, Type
+from agent.config.tables import REQUIRED, SPAN_PATTERN, Key, Table, Type
 
 KINDS: dict[str, tuple[Table, ...]] = {"board": board_tables.TABLES, "program": program.TABLES}
 
@@ -19,20 +19,24 @@ MARK_PATTERN = f"^({_CLOCK}|(sunset|sunrise)([+-]({_OFFSET}))?)$"
 
 def json_schema(kind: str) -> dict[str, object]:
     """The JSON Schema of this kind of file, a key of KINDS."""
-    tables = KINDS[kind]
+    return schema_of(f"Lichtmast {kind}", KINDS[kind])
+
+
+def markdown(kind: str) -> str:
+    """The keys of this kind of file as Markdown tables, for the docs."""
+    return "\n".join(table_markdown(table) for table in KINDS[kind])
+
+
+def schema_of(title: str, tables: Sequence[Table]) -> dict[str, object]:
+    """The JSON Schema of any file that has these tables."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"Lichtmast {kind}",
+        "title": title,
         "type": "object",
         "properties": {table.name: _table_schema(table) for table in tables},
         "required": [table.name for table in tables if table.required],
         "additionalProperties": False,
     }
-
-
-def markdown(kind: str) -> str:
-    """The keys of this kind of file as Markdown tables, for the docs."""
-    return "\n".join(_table_markdown(table) for table in KINDS[kind])
 
 
 def _table_schema(table: Table) -> dict[str, object]:
@@ -48,7 +52,8 @@ def _table_schema(table: Table) -> dict[str, object]:
 
 
 def _key_schema(key: Key) -> dict[str, object]:
-    schema: dict[str, object] = {"description": key.meaning, "type": _JSON_TYPES[key.type]}
+    kinds: str | list[str] = ["number", "string"] if key.type is Type.SPAN else _JSON_TYPES[key.type]
+    schema: dict[str, object] = {"description": key.meaning, "type": kinds}
     limits = {"minimum": key.low, "maximum": key.high}
     schema.update({name: limit for name, limit in limits.items() if limit is not None})
     if key.choices:
@@ -57,12 +62,15 @@ def _key_schema(key: Key) -> dict[str, object]:
         schema["pattern"] = f"^({key.pattern})$"
     if key.type is Type.MARK:
         schema["pattern"] = MARK_PATTERN
+    if key.type is Type.SPAN:
+        schema["pattern"] = f"^{SPAN_PATTERN}$"
     if key.default is not REQUIRED and key.default is not None:
         schema["default"] = key.default
     return schema
 
 
-def _table_markdown(table: Table) -> str:
+def table_markdown(table: Table) -> str:
+    """The keys of one table as a Markdown table."""
     lines = [f"`{table.header}`: {table.meaning}.", "", "| key | value | default | meaning |", "|---|---|---|---|"]
     lines.extend(
         f"| `{key.name}` | {key.wanted()} | {_default_markdown(key)} | {key.meaning} |" for key in _in_order(table.keys)

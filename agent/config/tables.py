@@ -22,6 +22,11 @@ class Type(Enum):
     NUMBER = "a number"
     WHOLE = "a whole number"
     MARK = 'a time such as "22:00", or "sunset" or "sunrise" with an offset such as "+00:20"'
+    SPAN = 'seconds, or a text "minutes:seconds" or "hours:minutes:seconds",'
+
+
+SPAN_PATTERN = r"(?:([0-9]{1,4}):)?([0-5]?[0-9]):([0-5][0-9](?:\.[0-9]{1,3})?)"
+"""What a SPAN may be as a text. As a number it is seconds, and seconds are what the program gets."""
 
 
 class _Required(Enum):
@@ -173,6 +178,11 @@ def _checked(key: Key, value: object) -> tuple[object, str]:
         if (key.choices and value not in key.choices) or not re.fullmatch(key.pattern or r"[^\x00-\x1f]+", value):
             return None, wrong
         return value, ""
+    if key.type is Type.SPAN and isinstance(value, str):
+        found = re.fullmatch(SPAN_PATTERN, value)
+        if not found:
+            return None, wrong
+        value = int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
     # In Python a boolean is an integer; in TOML it is not.
     if isinstance(value, bool) or not isinstance(value, int if key.type is Type.WHOLE else (int, float)):
         return None, wrong
