@@ -77,7 +77,7 @@ class _Line:
             self._begin()
             return
         content = entry.value.to_bytes(entry.bits // 8, "big")
-        self.luba.event(outcome.ended + STOP_S, self.number, 0, bytes([entry.number]) + content)
+        self.luba.event(outcome.ended + STOP_S, self.number, entry.bits, bytes([entry.number]) + content)
         if outcome.result is Result.ANSWER:
             self.received(8, outcome.value, outcome.free, outcome)
         elif outcome.result is Result.GARBLED:
