@@ -6,19 +6,16 @@ frame can have ended, or from another bus, is no answer to it; and whenever a li
 nothing can be owed any more and puts a fence: it asks for the version and drops all lines that come before that.
 """
 
-import asyncio
-
-from drivers.dali import conditions
+from drivers.dali.link import COMPARES, Link, unpowered
 from drivers.dali.settling import SETTLE_S, WITHIN_TRANSACTION
-from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
-from protocols.dali import device_commands, gear_commands
+from drivers.errors import BusBusy, InterfaceSilent
 from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, Reply
 from protocols.dali_interfaces import atx_hat as wire
 from protocols.dali_interfaces.atx_hat import BusStatus, Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.interfaces import Clock, Foreign, Listener, OpenPort, Transport
+    from drivers.interfaces import Clock, Foreign, Listener, OpenPort
     from protocols.dali.frames import Transmission
 
 ANSWER_TIMEOUT_S = 0.1
@@ -32,20 +29,18 @@ driver that sent its next query earlier would take that answer for the next gear
 LINE_WITHIN_S = 0.05
 """The pieces of a line come closer together than this, whatever USB and the host make of them."""
 FENCE_TIMEOUT_S = 0.5
-REOPEN_AFTER_S = 1.0
 SENDS = 4
 """Tries in all for a frame that collides with another master's."""
 
-_COMPARES = (gear_commands.special("COMPARE").frame, device_commands.special("COMPARE").frame)
 _POWERED = (BusStatus.POWERED, BusStatus.UNKNOWN)
 
 
-class AtxHat:
-    """One HAT with its 1-4 buses.
+class AtxHat(Link):
+    """One HAT with its 1-4 buses; the promises are drivers.interfaces.DaliInterface's."""
 
-    `listener(condition, channel, sentence)` hears of ports and buses that are lost and back. `run` must be running for
-    anything to work; it ends only when it is cancelled, and then closes the port.
-    """
+    PRODUCT = "ATX DALI HAT"
+    IF_SILENT = "check its wiring and that the serial console is off"
+    BAUD = wire.BAUD
 
     def __init__(
         self,
@@ -55,49 +50,19 @@ class AtxHat:
         channels: "tuple[int, ...]" = (1,),
         foreign: "Foreign | None" = None,
     ) -> None:
-        self._open_port = open_port
-        self._clock = clock
-        self._listener = listener
-        self._channels = channels
-        self._foreign = foreign
-        self._transport: "Transport | None" = None
+        super().__init__(open_port, clock, listener, channels, foreign)
         self._reader = wire.LineReader()
-        self._unpowered: "set[int]" = set()
-        self._usable = {channel: asyncio.Event() for channel in channels}
-        self._one_at_a_time = asyncio.Lock()
-        self._disturbed = asyncio.Event()
-        self._arrived = asyncio.Event()
         self._awaited: "tuple[str, ...]" = ()
         self._awaited_channel = 1
         self._line: "Line | None" = None
         self._in_doubt = False
-        self._written_at = 0.0
         self._received_at = 0.0
         self._frame_ends = 0.0
         self._last_edge = [0.0] * 5
         self._quiet_until = [0.0] * 5
-        self._trouble = ""
-        self._told_lost = False
         self._says_second: "bool | None" = None
         self.late_answers = 0
         self.noise_lines = 0
-
-    async def run(self) -> None:
-        """Opens the port, watches it, and opens it again whenever it is lost, for ever."""
-        try:
-            while True:
-                try:
-                    await self._connect()
-                    await self._watch()
-                except DriverError as error:
-                    self._disconnect(str(error))
-                await self._clock.sleep(REOPEN_AFTER_S)
-        finally:
-            self._close()
-
-    async def wait_usable(self, channel: int) -> None:
-        """Returns once the interface answers and this bus has voltage."""
-        await self._usable[channel].wait()
 
     async def wait_settled(self, channel: int, priority: int) -> None:
         """The HAT takes no priority: the host waits, less the time that a command takes on the wire."""
@@ -108,8 +73,7 @@ class AtxHat:
         command = wire.encode(channel, transmission)
         async with self._one_at_a_time:
             for _ in range(SENDS):
-                if self._transport is not None and channel in self._unpowered:
-                    raise _unpowered(channel)
+                self._refuse_unpowered(channel)
                 if self._in_doubt:
                     await self._fence()
                 line = await self._send(channel, command, transmission, priority)
@@ -119,7 +83,7 @@ class AtxHat:
                     line = await self._second(line)
                 if line.kind == Line.REPLY:
                     reply: Reply = line.content
-                    if transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame not in _COMPARES:
+                    if transmission.answer and reply.kind == Reply.NO_ANSWER and transmission.frame not in COMPARES:
                         self._quiet_until[channel] = self._clock.monotonic() + QUIET_AFTER_NO_S
                     return reply
             raise BusBusy("another master on DALI bus %d collides with every frame: there must be only one" % channel)
@@ -130,73 +94,41 @@ class AtxHat:
         self._frame_ends = self._clock.monotonic() + frame_s
         return await self._exchange(channel, command, (Line.REPLY, Line.NOT_SENT), ANSWER_TIMEOUT_S)
 
-    async def _connect(self) -> None:
-        self._disturbed.clear()
+    async def _greet(self) -> None:
         self._reader = wire.LineReader()
         self._says_second = None
-        self._transport = await self._open_port(wire.BAUD, self._received, self._lost)
-        async with self._one_at_a_time:
+        await self._fence()
+
+    async def _ask_power(self, channel: int) -> None:
+        if self._in_doubt:
             await self._fence()
-            for channel in self._channels:
-                await self._ask_status(channel)
-        self._trouble = ""
-        self._told_lost = False
-        for channel in self._channels:
-            if channel not in self._unpowered:
-                self._usable[channel].set()
-        self._listener(conditions.CONNECTED, 0, "the DALI interface answers")
-
-    async def _watch(self) -> None:
-        """Returns never; raises when the port is lost. Asks a bus without voltage every second whether it is back."""
-        while True:
-            while self._unpowered or self._transport is None:
-                if self._transport is None:
-                    raise PortUnavailable(self._trouble)
-                await self._clock.sleep(REOPEN_AFTER_S)
-                async with self._one_at_a_time:
-                    for channel in list(self._unpowered):
-                        await self._ask_status(channel)
-            await self._disturbed.wait()
-            self._disturbed.clear()
-
-    async def _ask_status(self, channel: int) -> None:
         await self._exchange(channel, wire.query_status(channel), (Line.BUS_STATUS,), FENCE_TIMEOUT_S)
 
     async def _fence(self) -> None:
         """After this, no line that was still under way can be taken for an answer."""
         # Commands that the HAT answers by itself may overtake one that is still on the bus.
         await self._clock.sleep(self._written_at + ANSWER_TIMEOUT_S - self._clock.monotonic())
+        await self._or_lose(self._ask_version)
+
+    async def _ask_version(self) -> None:
         self._reader.drop_rest()
-        try:
-            await self._exchange(1, wire.QUERY_VERSION, (Line.VERSION,), FENCE_TIMEOUT_S)
-        except InterfaceSilent:
-            self._lost("the ATX DALI HAT does not answer: check its wiring and that the serial console is off")
-            raise
-        self._in_doubt = False
+        await self._exchange(1, wire.QUERY_VERSION, (Line.VERSION,), FENCE_TIMEOUT_S)
 
     async def _exchange(self, channel: int, command: bytes, awaited: "tuple[str, ...]", timeout_s: float) -> Line:
-        if self._transport is None:
-            raise PortUnavailable(self._trouble or "the DALI interface is not connected")
         self._listen(channel, awaited)
-        self._written_at = self._clock.monotonic()
         try:
-            self._transport.write(command)
-            await self._clock.wait_for(self._arrived.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            raise InterfaceSilent("the ATX DALI HAT did not answer %r" % command.decode().strip())
+            self._write(command)
+            await self._until(lambda: not self._awaited, timeout_s)
         finally:
             self._awaited = ()
         if self._line is None:
-            if self._transport is None:
-                raise PortUnavailable(self._trouble)
-            raise _unpowered(channel)
+            raise unpowered(channel)
         self._in_doubt = False
         return self._line
 
     def _listen(self, channel: int, awaited: "tuple[str, ...]") -> None:
         """From now on the next line of these kinds is awaited; until it is here, one may be owed."""
         self._line = None
-        self._arrived.clear()
         self._awaited = awaited
         self._awaited_channel = channel
         self._in_doubt = True
@@ -211,8 +143,8 @@ class AtxHat:
         """The line for the second frame of a pair, where the firmware has one; else the one for both."""
         self._listen(first.channel, (Line.REPLY, Line.NOT_SENT))
         try:
-            await self._clock.wait_for(self._arrived.wait(), SECOND_N_WITHIN_S)
-        except asyncio.TimeoutError:
+            await self._until(lambda: not self._awaited, SECOND_N_WITHIN_S)
+        except InterfaceSilent:
             pass
         finally:
             self._awaited = ()
@@ -239,9 +171,9 @@ class AtxHat:
             if self._is_awaited(line, now):
                 self._line = line
                 self._awaited = ()
-                self._arrived.set()
             elif line.kind == Line.REPLY:
                 self.late_answers += 1
+        self._arrived.set()
 
     def _is_awaited(self, line: Line, now: float) -> bool:
         if line.kind not in self._awaited or line.channel != self._awaited_channel:
@@ -254,47 +186,10 @@ class AtxHat:
         return bool(now >= earliest)
 
     def _note_status(self, channel: int, status: int) -> None:
-        if channel not in self._usable:
-            return
-        if status in _POWERED:
-            if channel in self._unpowered:
-                self._unpowered.discard(channel)
-                self._usable[channel].set()
-                self._listener(conditions.POWERED, channel, "DALI bus %d has voltage again" % channel)
-        elif channel not in self._unpowered:
-            self._unpowered.add(channel)
-            self._usable[channel].clear()
-            self._listener(conditions.UNPOWERED, channel, "DALI bus %d has no voltage, or is shorted" % channel)
-            self._disturbed.set()
-            if Line.REPLY in self._awaited and channel == self._awaited_channel:
-                self._awaited = ()
-                self._arrived.set()
-
-    def _lost(self, reason: str) -> None:
-        """The port is gone: whoever waits for a line is told at once."""
-        self._trouble = reason
-        self._close()
-        self._arrived.set()
-        self._disturbed.set()
-
-    def _close(self) -> None:
-        for usable in self._usable.values():
-            usable.clear()
-        transport = self._transport
-        self._transport = None
-        if transport is not None:
-            transport.close()
-
-    def _disconnect(self, reason: str) -> None:
-        self._close()
-        self._trouble = reason
-        if not self._told_lost:
-            self._told_lost = True
-            self._listener(conditions.LOST, 0, reason)
-
-
-def _unpowered(channel: int) -> BusUnpowered:
-    return BusUnpowered("DALI bus %d has no voltage: check its supply and its wiring" % channel)
+        powered = status in _POWERED
+        if not powered and channel == self._awaited_channel and Line.REPLY in self._awaited:
+            self._awaited = ()  # the frame's own line does not come any more
+        self._note_power(channel, powered)
 
 
 def _age_of_last_edge(line: Line) -> float:

@@ -7,6 +7,7 @@ import asyncio
 
 from drivers.dali import conditions
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
+from protocols.dali import device_commands, gear_commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from drivers.interfaces import Clock, Foreign, Listener, OpenPort, T, Transport
 
+COMPARES = (gear_commands.special("COMPARE").frame, device_commands.special("COMPARE").frame)
+"""No answer to these means no: it is as usual as an answer, and no reason to wait for a late one."""
 REOPEN_AFTER_S = 1.0
 """A lost port is tried, and a bus without voltage asked, this often."""
 
@@ -26,6 +29,7 @@ class Link:
     """
 
     PRODUCT = "DALI interface"
+    IF_SILENT = "check its cable and its supply"
     BAUD = 0
     LINES: "tuple[bool, bool] | None" = None
     """RTS and DTR, asserted or not, where the product needs them."""
@@ -103,7 +107,7 @@ class Link:
             try:
                 await self._clock.wait_for(self._arrived.wait(), max(0.0, until - self._clock.monotonic()))
             except asyncio.TimeoutError:
-                raise InterfaceSilent("the %s did not answer: check its cable and its supply" % self.PRODUCT)
+                raise InterfaceSilent("the %s does not answer: %s" % (self.PRODUCT, self.IF_SILENT))
 
     async def _or_lose(self, attempt: "Callable[[], Awaitable[T]]") -> "T":
         """What the attempt brings. One answer may be broken on the line; when the second one is missing too, the port

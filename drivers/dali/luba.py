@@ -6,9 +6,8 @@ frame's window after that event's. That there was none is proved, not guessed: a
 the window (by its own tick) comes after all that it had to say before.
 """
 
-from drivers.dali.link import Link, unpowered
+from drivers.dali.link import COMPARES, Link, unpowered
 from drivers.errors import BusBusy, DriverError, InterfaceSilent
-from protocols.dali import gear_commands
 from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, COLLISION, NO_ANSWER, Reply, answered
 from protocols.dali_interfaces import luba as wire
 from protocols.dali_interfaces.luba import Accepted, Descriptor, Received, Refusal, Refused, Sent, Settings, Status
@@ -38,8 +37,6 @@ QUIET_AFTER_SENT_S = 0.065
 query earlier would take that answer for the next gear's."""
 GIVEN_UP_AFTER_S = 0.1
 """A frame that its caller gave up is on the bus by now, where other masters let it."""
-
-_COMPARE = gear_commands.special("COMPARE").frame
 
 
 class _Sending:
@@ -121,7 +118,7 @@ class Luba(Link):
             await self._prove_silence(sending)
         if sending.reply is not None:
             return sending.reply
-        if transmission.frame != _COMPARE:
+        if transmission.frame not in COMPARES:
             self._quiet_until = self._sent_at + QUIET_AFTER_SENT_S
         return NO_ANSWER
 

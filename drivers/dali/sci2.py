@@ -5,7 +5,7 @@ is ever under way; what comes before its frame can have ended is no answer to it
 driver waits until nothing can be owed any more, asks the interface to identify itself, and drops all that comes before.
 """
 
-from drivers.dali.link import Link, unpowered
+from drivers.dali.link import COMPARES, Link, unpowered
 from drivers.dali.settling import SETTLE_S
 from drivers.errors import BusBusy, InterfaceSilent
 from protocols.dali import gear_commands
@@ -31,7 +31,6 @@ SENDS = 4
 """Tries in all for a frame that collides with another master's."""
 ASK_SETTLE_S = SETTLE_S[5]
 
-_COMPARE = gear_commands.special("COMPARE").frame
 _PING = gear_commands.special("PING")
 """Moves no gear: a bus without voltage is known only by a frame that cannot go out."""
 
@@ -117,7 +116,7 @@ class Sci2(Link):
         try:
             await self._until(lambda: self._message is not None, WINDOW_AFTER_NO_S)
         except InterfaceSilent:
-            if transmission.frame != _COMPARE:
+            if transmission.frame not in COMPARES:
                 self._quiet_until = edge + QUIET_AFTER_FRAME_S
             self._in_doubt = False
             return no

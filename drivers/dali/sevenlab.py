@@ -6,10 +6,10 @@ over the line. What a missing report means is asked, not guessed: the interface 
 it had to say before; where it then has not reported even a frame that nobody must answer, the bus has no voltage.
 """
 
-from drivers.dali.link import Link, unpowered
+from drivers.dali.link import COMPARES, Link, unpowered
 from drivers.dali.settling import SETTLE_S
 from drivers.errors import BusBusy, InterfaceSilent
-from protocols.dali import device_commands, gear_commands
+from protocols.dali import gear_commands
 from protocols.dali.frames import ANSWER_FROM_S, COLLISION, NO_ANSWER, Reply, answered
 from protocols.dali_interfaces import sevenlab as wire
 from protocols.dali_interfaces.sevenlab import Report
@@ -38,7 +38,6 @@ TICK_MS = 1.0
 SENDS = 4
 """Tries in all for a frame that collides with another master's, or of which the interface did not get the command."""
 
-_COMPARES = (gear_commands.special("COMPARE").frame, device_commands.special("COMPARE").frame)
 _PING = gear_commands.special("PING")
 """A frame that no gear acts on or answers: it shows only whether the bus carries frames."""
 
@@ -135,7 +134,7 @@ class SevenLab(Link):
 
     def _reply(self, sending: _Sending) -> "Reply":
         reply = sending.reply or NO_ANSWER
-        if sending.answer and reply.kind == Reply.NO_ANSWER and sending.frame not in _COMPARES:
+        if sending.answer and reply.kind == Reply.NO_ANSWER and sending.frame not in COMPARES:
             self._quiet_until = self._clock.monotonic() + QUIET_AFTER_NO_S
         return reply
 
