@@ -1,25 +1,61 @@
-"""A control program as a value: when the lamp burns, and at which level from when (names as in TALQ 2.7.1)."""
+"""A control program as a value: when the lamp burns, at which level from when, and what sensors do to it (names as in
+TALQ 2.7.1)."""
 
 from collections import namedtuple
 
-DAY_S = 86400
-NOON_S = 43200
+from agent.schedule.marks import (
+    DAY_S,
+    MIDPOINT,
+    NOON_S,
+    SUN_ABOVE,
+    SUN_BELOW,
+    SUNRISE,
+    SUNSET,
+    TIME,
+    Mark,
+    MarkError,
+    mark_text,
+    parse_mark,
+    seconds_after_noon,
+)
+from agent.schedule.value import Value
 
-# The kinds of a mark.
-TIME = "time"
-SUNSET = "sunset"
-SUNRISE = "sunrise"
+__all__ = (
+    "DAY_S",
+    "MIDPOINT",
+    "NOON_S",
+    "OPERATIONS",
+    "SUNRISE",
+    "SUNSET",
+    "SUN_ABOVE",
+    "SUN_BELOW",
+    "TIME",
+    "Dynamic",
+    "Mark",
+    "MarkError",
+    "Photocell",
+    "Program",
+    "Step",
+    "mark_text",
+    "parse_mark",
+    "seconds_after_noon",
+)
 
+# What a dynamic control does to the level: x becomes ...
+SET = "set"  # percent
+MAX = "max"  # the larger of x and percent
+MIN = "min"  # the smaller of x and percent
+ADD = "add"  # x + percent
+SUB = "sub"  # x - percent
+MUL = "mul"  # x * percent / 100
+OPERATIONS = (SET, MAX, MIN, ADD, SUB, MUL)
 
-class Mark(namedtuple("Mark", ("kind", "offset_s"))):
-    """A moment of each night.
-
-    kind "time": `offset_s` is the local clock's second of the day, 0..86399. kinds "sunset" and "sunrise": `offset_s`
-    is added to that event (negative: earlier), -43200..43200.
-    """
-
-    kind: str
-    offset_s: int
+# The kinds of a reading that a dynamic control may name as its source, beside a sensor's own name.
+PRESENCE = "presence"
+TRAFFIC = "traffic"
+LUX = "lux"
+# A sensor that itself says dark or light.
+PHOTOCELL = "photocell"
 
 
 class Step(namedtuple("Step", ("at", "percent", "fade_s"))):
@@ -30,65 +66,136 @@ class Step(namedtuple("Step", ("at", "percent", "fade_s"))):
     fade_s: float
 
 
-class Program(namedtuple("Program", ("name", "on", "off", "steps", "fade_s"))):
+class Photocell(Value):
+    """The active period by a photocell: dark below `on_lux`, light from `off_lux` (>= on_lux) on.
+
+    With a window (`before_s` + `after_s` > 0) it decides only that near to the program's `on` and `off`: a signal
+    before the window switches at its start, one inside at the signal, none at its end. Without, it decides all day.
+    `source`: "photocell" (any photocell or lux sensor) or a sensor's name.
+    """
+
+    FIELDS = ("source", "on_lux", "off_lux", "before_s", "after_s")
+
+    def __init__(self, source: str, on_lux: float, off_lux: float, before_s: float = 0, after_s: float = 0) -> None:
+        self.source = source
+        self.on_lux = on_lux
+        self.off_lux = off_lux
+        self.before_s = before_s
+        self.after_s = after_s
+        # Under which this photocell's state is kept.
+        self.key = "%s:%g:%g" % (source, on_lux, off_lux)
+
+    @property
+    def windowed(self) -> bool:
+        """Whether the sun has the last word."""
+        return self.before_s + self.after_s > 0
+
+
+class Dynamic(Value):
+    """A dynamic control: while its source is active, and `hold_s` longer, the level is changed by the operation.
+
+    Active is a presence; a traffic count above `above`; a lux reading below `below` (None: that side does not count).
+    `ramp_up_s` and `ramp_down_s` are the fades to the changed level and back.
+    """
+
+    FIELDS = ("source", "operation", "percent", "hold_s", "ramp_up_s", "ramp_down_s", "above", "below")
+
+    def __init__(
+        self,
+        source: str,
+        operation: str,
+        percent: float,
+        hold_s: float,
+        ramp_up_s: float = 0,
+        ramp_down_s: float = 0,
+        above: "float | None" = None,
+        below: "float | None" = None,
+    ) -> None:
+        self.source = source
+        self.operation = operation
+        self.percent = percent
+        self.hold_s = hold_s
+        self.ramp_up_s = ramp_up_s
+        self.ramp_down_s = ramp_down_s
+        self.above = above
+        self.below = below
+        key = source
+        if above is not None:
+            key += ">%g" % above
+        if below is not None:
+            key += "<%g" % below
+        # Under which this control's condition is kept: controls of one condition share it.
+        self.key = key
+
+    def applied(self, percent: float) -> float:
+        """What this control, active, makes of a level; within 0..100."""
+        operation = self.operation
+        if operation == MAX:
+            return max(percent, self.percent)
+        if operation == MIN:
+            return min(percent, self.percent)
+        if operation == ADD:
+            return min(100.0, percent + self.percent)
+        if operation == SUB:
+            return max(0.0, percent - self.percent)
+        if operation == MUL:
+            return min(100.0, percent * self.percent / 100.0)
+        return self.percent
+
+    def holds(self, value: float) -> bool:
+        """Whether a reading of this value meets the condition."""
+        if self.above is None and self.below is None:
+            return value > 0
+        if self.above is not None and not value > self.above:
+            return False
+        return self.below is None or value < self.below
+
+
+class Program(Value):
     """Lit from `on` to `off` at the level of the latest step; dark otherwise.
 
     Before the night's first step the last one of the night holds (a fixed time holds until the next and wraps round
-    the day, which runs from noon to noon). `fade_s`: the fade of switching on and off.
+    the day, which runs from noon to noon). `fade_s`: the fade of switching on and off. `dark`: the operator knows that
+    it leaves the street dark at times. `min_burning_s`: once on, a lamp burns that long. `trim_on_s`, `trim_off_s`: it
+    is switched on that much later, off that much earlier. `dynamics`: the first has the last word.
     """
 
-    name: str
-    on: "Mark"
-    off: "Mark"
-    steps: "tuple[Step, ...]"
-    fade_s: float
+    FIELDS = (
+        "name",
+        "on",
+        "off",
+        "steps",
+        "fade_s",
+        "photocell",
+        "dynamics",
+        "dark",
+        "min_burning_s",
+        "trim_on_s",
+        "trim_off_s",
+    )
 
-
-class MarkError(ValueError):
-    """The text is no mark; the message says what to write instead."""
-
-
-def parse_mark(text: str) -> "Mark":
-    """The mark that "22:00", "sunset", "sunset+00:20" or "sunrise-01:30" writes. Raises MarkError."""
-    for kind in (SUNSET, SUNRISE):
-        if text == kind:
-            return Mark(kind, 0)
-        if text.startswith(kind):
-            sign = text[len(kind)]
-            seconds = _clock_seconds(text[len(kind) + 1 :])
-            if sign not in "+-" or seconds is None or seconds > NOON_S:
-                raise MarkError('write "%s", or "%s+HH:MM" or "%s-HH:MM" with at most 12:00' % (kind, kind, kind))
-            return Mark(kind, seconds if sign == "+" else -seconds)
-    seconds = _clock_seconds(text)
-    if seconds is None:
-        raise MarkError('write a time from "00:00" to "23:59", or "sunset" or "sunrise" with "+HH:MM" or "-HH:MM"')
-    return Mark(TIME, seconds)
-
-
-def mark_text(mark: "Mark") -> str:
-    """The mark as parse_mark reads it, in whole minutes."""
-    minutes = abs(mark.offset_s) // 60
-    clock = "%02d:%02d" % (minutes // 60, minutes % 60)
-    if mark.kind == TIME:
-        return clock
-    if minutes == 0:
-        return mark.kind
-    return mark.kind + ("-" if mark.offset_s < 0 else "+") + clock
-
-
-def seconds_after_noon(mark: "Mark") -> int:
-    """Where a mark of the kind "time" lies in the day that runs from noon to noon: 0..86399."""
-    return (mark.offset_s - NOON_S) % DAY_S
-
-
-def _clock_seconds(text: str) -> "int | None":
-    """The second of the day that "HH:MM" names; None for anything else."""
-    if len(text) != 5 or text[2] != ":":
-        return None
-    for place in (0, 1, 3, 4):
-        if text[place] not in "0123456789":
-            return None
-    hours, minutes = int(text[:2]), int(text[3:])
-    if hours > 23 or minutes > 59:
-        return None
-    return hours * 3600 + minutes * 60
+    def __init__(
+        self,
+        name: str,
+        on: "Mark",
+        off: "Mark",
+        steps: "tuple[Step, ...]",
+        fade_s: float,
+        photocell: "Photocell | None" = None,
+        dynamics: "tuple[Dynamic, ...]" = (),
+        dark: bool = False,
+        min_burning_s: float = 0,
+        trim_on_s: float = 0,
+        trim_off_s: float = 0,
+    ) -> None:
+        self.name = name
+        self.on = on
+        self.off = off
+        self.steps = steps
+        self.fade_s = fade_s
+        self.photocell = photocell
+        self.dynamics = dynamics
+        self.dark = dark
+        self.min_burning_s = min_burning_s
+        self.trim_on_s = trim_on_s
+        self.trim_off_s = trim_off_s

@@ -84,7 +84,10 @@ fade_s = 100
 at = "20:00"
 precent = 40
 """
-    mark = 'write a time from "00:00" to "23:59", or "sunset" or "sunrise" with "+HH:MM" or "-HH:MM"'
+    mark = (
+        'write a time from "00:00" to "23:59"; or "sunset", "sunrise", "dusk", "dawn", "midpoint" or "sun below -3"'
+        ' with "+HH:MM" or "-HH:MM"'
+    )
     assert problems(text) == [
         f'p.toml:3: on = "24:00": {mark}',
         f'p.toml:5: at = "25:00": {mark}',

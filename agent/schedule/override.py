@@ -1,0 +1,110 @@
+"""Overrides: a level, or the program again, for some luminaires and for a while (TALQ 2.7.1; LwM2M 3416/53)."""
+
+from agent.schedule.value import Value
+
+# How long an override lasts that does not say it.
+DEFAULT_S = 7200
+
+
+class Override(Value):
+    """From `start` (Unix) until `expires` the level is `percent` (0..100); None: the program goes on (resume).
+
+    `luminaires` and `groups` name whom it is for; both empty: all of the gateway's. A new one replaces the old: of
+    those that have begun, the one with the latest start counts, and of equal ones the one that came last.
+    """
+
+    FIELDS = ("percent", "start", "expires", "luminaires", "groups", "fade_s")
+
+    def __init__(
+        self,
+        percent: "float | None",
+        start: float,
+        expires: "float | None" = None,
+        luminaires: "tuple[str, ...]" = (),
+        groups: "tuple[str, ...]" = (),
+        fade_s: float = 0,
+    ) -> None:
+        self.percent = percent
+        self.start = start
+        self.expires = start + DEFAULT_S if expires is None else expires
+        self.luminaires = luminaires
+        self.groups = groups
+        self.fade_s = fade_s
+
+    def covers(self, luminaire: str, groups: "tuple[str, ...]") -> bool:
+        """Whether it is for this luminaire, which belongs to these groups."""
+        if not self.luminaires and not self.groups:
+            return True
+        return luminaire in self.luminaires or any([group in self.groups for group in groups])
+
+    def as_json(self) -> "dict[str, object]":
+        """What from_json reads, of JSON's own types."""
+        return {
+            "percent": self.percent,
+            "start": self.start,
+            "expires": self.expires,
+            "luminaires": list(self.luminaires),
+            "groups": list(self.groups),
+            "fade_s": self.fade_s,
+        }
+
+
+def from_json(found: object) -> "Override":
+    """The override that as_json wrote. Raises ValueError, with a sentence, where it is none."""
+    if not isinstance(found, dict):
+        raise ValueError("an override is a JSON object")
+    percent = found.get("percent")
+    if percent is not None:
+        percent = _number(found, "percent", 0, 100)
+    start = _number(found, "start", 0, 1e11)
+    expires = start + DEFAULT_S if found.get("expires") is None else _number(found, "expires", 0, 1e11)
+    fade_s = _number(found, "fade_s", 0, 90) if "fade_s" in found else 0.0
+    return Override(percent, start, expires, _names(found, "luminaires"), _names(found, "groups"), fade_s)
+
+
+def in_force(
+    overrides: "tuple[Override, ...]", luminaire: str, groups: "tuple[str, ...]", unix: float, longest_s: float
+) -> "tuple[Override | None, float]":
+    """The override that sets this luminaire's level now, else None; and when the latest one ended (-inf: never).
+
+    None lasts longer than `longest_s`, whatever it says.
+    """
+    latest = None
+    for each in overrides:
+        if each.start <= unix and each.covers(luminaire, groups) and (latest is None or each.start >= latest.start):
+            latest = each
+    if latest is None:
+        return None, NEVER
+    ends = min(latest.expires, latest.start + longest_s)
+    if latest.percent is None:
+        return None, latest.start
+    return (latest, NEVER) if unix < ends else (None, ends)
+
+
+def kept(overrides: "tuple[Override, ...]", unix: float) -> "tuple[Override, ...]":
+    """Those that may still count: the expired ones are left out, but for the latest, which may hold back an older."""
+    running = [each for each in overrides if each.expires > unix]
+    latest_start = max([each.start for each in overrides if each.start <= unix] + [NEVER])
+    return tuple([each for each in overrides if each in running or each.start == latest_start])
+
+
+NEVER = float("-inf")
+
+
+def _number(found: "dict[str, object]", name: str, low: float, high: float) -> float:
+    value = found.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError("an override's %s is a number from %g to %g" % (name, low, high))
+    return float(value)
+
+
+def _names(found: "dict[str, object]", name: str) -> "tuple[str, ...]":
+    names = found.get(name, [])
+    if not isinstance(names, list):
+        raise ValueError("an override's %s are a list of names" % name)
+    checked = []
+    for each in names:
+        if not isinstance(each, str):
+            raise ValueError("an override's %s are a list of names" % name)
+        checked.append(each)
+    return tuple(checked)

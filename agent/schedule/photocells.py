@@ -1,0 +1,130 @@
+"""The active period of a program by its photocell, alone or within a window around the program's on and off.
+
+A photocell's state is what observe() has seen (agent/schedule/inputs.py); whatever it does not know counts as dark, so
+that the lamp burns. Where a photocell says nothing for an hour, the marks of the program hold.
+"""
+
+from agent.schedule.evaluate import ProgramNight
+from agent.schedule.inputs import BACKWARD_S, BELIEVED_S, CellState, InputState
+
+# Conditions.
+CONTRADICTS = "photocellContradictsSun"
+SILENT = "photocellSilent"
+
+# How far a photocell may be from the sun, and for how long.
+_TOLERANCE_S = 3600.0
+# No photocell says the same for so long where there are days and nights: it is broken, whatever the clock.
+_LONGEST_LIGHT_S = 72000.0
+
+
+def believed(cell: "CellState | None", unix: float) -> bool:
+    """Whether this state may decide: it was seen within the last hour."""
+    return cell is not None and unix - BELIEVED_S < cell.seen <= unix + BACKWARD_S
+
+
+def says_light(cell: "CellState | None", unix: float) -> bool:
+    """Whether, with a clock that only counts, a photocell can be believed that it is light."""
+    if cell is None or not believed(cell, unix) or cell.dark:
+        return False
+    return -BACKWARD_S <= unix - cell.since < _LONGEST_LIGHT_S
+
+
+def active(
+    marks: "ProgramNight", up_since: float, inputs: "InputState", unix: float
+) -> "tuple[bool, float, tuple[str, ...]]":
+    """Whether the active period of a program with a photocell runs, since about when, and conditions.
+
+    `up_since`: when the sun rose before this day's noon.
+    """
+    photocell = marks.program.photocell
+    assert photocell is not None
+    cell = inputs.cells.get(photocell.key)
+    if cell is None or not believed(cell, unix):
+        # The state may be lost, and the photocell about to speak; or it is silent for good.
+        waits = unix < inputs.begun + BELIEVED_S
+        conditions = () if waits else (SILENT,)
+        if not waits:
+            lit, since = _by_marks(marks, unix)
+            return lit, since, conditions
+        if photocell.windowed:
+            lit, since = _windowed(marks, None, unix)
+            return lit, since, conditions
+        return True, inputs.begun, conditions
+    contradicts, deep = _contradiction(marks, up_since, cell, unix)
+    conditions = (CONTRADICTS,) if contradicts else ()
+    if photocell.windowed:
+        lit, since = _windowed(marks, cell, unix)
+        return lit, since, conditions
+    if cell.dark:
+        return unix >= cell.since + marks.program.trim_on_s or contradicts or deep, cell.since, conditions
+    if contradicts or deep:
+        return True, cell.since, conditions
+    burned_from = cell.since if cell.other_since is None else cell.other_since
+    return unix < burned_from + marks.program.min_burning_s, cell.since, conditions
+
+
+def _contradiction(marks: "ProgramNight", up_since: float, cell: "CellState", unix: float) -> "tuple[bool, bool]":
+    """Whether cell and sun have disagreed for more than an hour; and whether it is deep night: the sun has been down
+    for more than an hour, and stays so for another."""
+    day = marks.day
+    sun = day.horizon
+    if sun.white:
+        down, turned, deep = False, day.start, False
+    else:
+        sunset = day.start if sun.sunset is None else sun.sunset
+        sunrise = day.end if sun.sunrise is None else sun.sunrise
+        down = sunset <= unix < sunrise
+        turned = sunset if down else sunrise if unix >= sunrise else up_since
+        deep = sunset + _TOLERANCE_S < unix < sunrise - _TOLERANCE_S
+    if sun.sunset is None and sun.sunrise is None and not sun.white:
+        deep = True
+    agrees = cell.dark == down
+    return not agrees and unix - max(cell.since, turned) > _TOLERANCE_S, deep
+
+
+def _by_marks(marks: "ProgramNight", unix: float) -> "tuple[bool, float]":
+    since = marks.day.start
+    for begin, finish in marks.periods:
+        if begin <= unix < finish:
+            return True, begin
+        if finish <= unix:
+            since = finish
+    return False, since
+
+
+def _windowed(marks: "ProgramNight", cell: "CellState | None", unix: float) -> "tuple[bool, float]":
+    """By the sun, and near to its switchings by the photocell; None: one that is not known, so lit in doubt."""
+    photocell = marks.program.photocell
+    assert photocell is not None
+    since = marks.day.start
+    for begin, finish in marks.periods:
+        middle = (begin + finish) / 2.0
+        # At the day's own noon nothing is switched.
+        opens, closes = begin, finish
+        if begin > marks.day.start:
+            opens, begin = begin - photocell.before_s, min(middle, begin + photocell.after_s)
+        if finish < marks.day.end:
+            finish, closes = max(middle, finish - photocell.before_s), finish + photocell.after_s
+        if begin <= unix < finish:
+            return True, begin if cell is None or cell.since > begin else max(opens, cell.since)
+        if opens <= unix < begin and _dark_since(cell, opens):
+            return True, opens if cell is None else max(opens, cell.since)
+        if finish <= unix < closes and not _light_since(cell, finish):
+            return True, begin
+        if closes <= unix:
+            since = closes
+        elif finish <= unix and cell is not None:
+            since = max(finish, cell.since)
+    return False, since
+
+
+def _dark_since(cell: "CellState | None", opens: float) -> bool:
+    """Whether it was, or may have been, dark at some time since the window opened: then the lamp is on, and stays."""
+    return cell is None or cell.dark or cell.since > opens
+
+
+def _light_since(cell: "CellState | None", opens: float) -> bool:
+    """Whether it is known to have been light at some time since the window opened: then the lamp is off for good."""
+    if cell is None:
+        return False
+    return not cell.dark or (cell.other_since is not None and cell.since > opens)

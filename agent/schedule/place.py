@@ -1,0 +1,144 @@
+"""A place on earth with its civil time and its sun, and the days from noon to noon that it was asked about."""
+
+from agent.schedule.civil import date_of_day
+from agent.schedule.marks import CIVIL_DEG, DAY_S, MIDPOINT, NOON_S, TIME, Mark, seconds_after_noon
+from agent.schedule.sun import HORIZON_DEG, SunNight, night_around
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from agent.interfaces import Almanac
+
+
+class Day:
+    """One local day from noon (`start`) to noon (`end`), Unix times, with the sun's night in it."""
+
+    def __init__(self, place: "Place", number: int, start: float, end: float) -> None:
+        self.number = number
+        self.start = start
+        self.end = end
+        self._place = place
+        self._suns = []  # type: list[tuple[float, SunNight]]
+
+    @property
+    def horizon(self) -> "SunNight":
+        """When the sun's upper limb passes the horizon."""
+        return self.passing(HORIZON_DEG)
+
+    def passing(self, angle_deg: float) -> "SunNight":
+        """When the sun's centre passes this angle, in degrees above the horizon."""
+        for known, night in self._suns:
+            if known == angle_deg:
+                return night
+        place = self._place
+        found = night_around(place.latitude, place.longitude, (self.start + self.end) / 2.0, angle_deg)
+        self._suns.append((angle_deg, found))
+        return found
+
+    def night(self) -> "tuple[float, float]":
+        """From when until when, within this day, it is night for the installer's floor: the sun below -6 degrees."""
+        civil = self.passing(CIVIL_DEG)
+        if civil.white:
+            return self.end, self.end
+        begin = self.start if civil.sunset is None else max(self.start, civil.sunset)
+        end = self.end if civil.sunrise is None else min(self.end, civil.sunrise)
+        return begin, end
+
+
+class Place:
+    """A place and what it remembers: days, and whatever is worked out for them. Memory only saves time: answers are
+    the same with it and without it."""
+
+    # Days that are kept: an evaluation touches four.
+    _KEPT_DAYS = 16
+    # Nights of programs and calendars that are kept: a street has a few of each.
+    _KEPT_NIGHTS = 64
+
+    def __init__(self, almanac: "Almanac", latitude: float, longitude: float) -> None:
+        """Latitude -90..90 north, longitude -180..180 east, in degrees."""
+        self.almanac = almanac
+        self.latitude = latitude
+        self.longitude = longitude
+        self._days = []  # type: list[Day]
+        self._kept = {}  # type: dict[object, object]
+        self._order = []  # type: list[object]
+
+    def recall(self, key: object) -> "object | None":
+        """What was kept under this key, if it still is."""
+        return self._kept.get(key)
+
+    def keep(self, key: object, found: object) -> None:
+        """Keeps what was worked out; the oldest goes when there is too much."""
+        if len(self._order) >= self._KEPT_NIGHTS:
+            del self._kept[self._order.pop(0)]
+        self._order.append(key)
+        self._kept[key] = found
+
+    def day_at(self, unix: float) -> "Day":
+        """The day from noon to noon that holds this instant."""
+        for day in self._days:
+            if day.start <= unix < day.end:
+                return day
+        local = unix + self.almanac.utc_offset_s(unix)
+        return self.day(int((local - NOON_S) // DAY_S))
+
+    def day(self, number: int) -> "Day":
+        """The day whose noon lies in day `number` since 1970-01-01, by the local calendar."""
+        for day in self._days:
+            if day.number == number:
+                return day
+        day = Day(self, number, self.clock_time(number, NOON_S), self.clock_time(number + 1, NOON_S))
+        if len(self._days) >= self._KEPT_DAYS:
+            del self._days[0]
+        self._days.append(day)
+        return day
+
+    def clock_time(self, number: int, second_of_day: int) -> float:
+        """The instant at which local clocks show this second of the day with this number."""
+        year, month, day = date_of_day(number)
+        return self.almanac.local_to_unix(year, month, day, second_of_day)
+
+    def instant(
+        self, mark: "Mark", day: "Day", when_missing: float, shift_missing: bool, noon_is_end: bool = False
+    ) -> float:
+        """When a mark comes in this day. A sun event that does not happen counts as `when_missing`, offset or not."""
+        if mark.kind == TIME:
+            after_noon = seconds_after_noon(mark)
+            if after_noon == 0:
+                return day.end if noon_is_end else day.start
+            return self.clock_time(day.number if mark.offset_s > NOON_S else day.number + 1, mark.offset_s)
+        passing = passing_of(mark, day)
+        if mark.kind == MIDPOINT:
+            # Where one of them is missing, the sun's lowest point is the middle.
+            if passing.sunset is None or passing.sunrise is None:
+                return passing.midnight + mark.offset_s
+            return (passing.sunset + passing.sunrise) / 2.0 + mark.offset_s
+        event = passing.sunset if mark.evening else passing.sunrise
+        if event is not None:
+            return event + mark.offset_s
+        return when_missing + mark.offset_s if shift_missing else when_missing
+
+
+def passing_of(mark: "Mark", day: "Day") -> "SunNight":
+    """The sun's night that a mark by the sun belongs to: its own angle's, else the horizon's."""
+    return day.horizon if mark.angle_deg is None else day.passing(mark.angle_deg)
+
+
+class Cache:
+    """The places that were asked about last. It only saves time: answers are the same with it and without it."""
+
+    _KEPT = 4
+
+    def __init__(self) -> None:
+        self._places = []  # type: list[Place]
+
+    def place(self, almanac: "Almanac", latitude: float, longitude: float) -> "Place":
+        """This place, with what is remembered of it."""
+        for place in self._places:
+            if place.almanac is almanac and place.latitude == latitude and place.longitude == longitude:
+                return place
+        place = Place(almanac, latitude, longitude)
+        if len(self._places) >= self._KEPT:
+            del self._places[0]
+        self._places.append(place)
+        return place
