@@ -10,7 +10,7 @@ import pytest
 
 from agent.journal import JournalError
 from agent.journal_file import JournalFile
-from drivers.dali.atx_hat import REOPEN_AFTER_S
+from drivers.dali.link import REOPEN_AFTER_S
 from tests.agent.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
 from tests.agent.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
 
