@@ -8,7 +8,6 @@ driver waits until nothing can be owed any more, asks the interface to identify 
 from drivers.dali.link import COMPARES, Link, unpowered
 from drivers.dali.settling import SETTLE_S
 from drivers.errors import BusBusy, InterfaceSilent
-from protocols.dali import gear_commands
 from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, COLLISION, NO_ANSWER, Reply
 from protocols.dali_interfaces import sci2 as wire
 from protocols.dali_interfaces.sci2 import Message
@@ -30,9 +29,6 @@ PAIR_S = 0.095
 SENDS = 4
 """Tries in all for a frame that collides with another master's."""
 ASK_SETTLE_S = SETTLE_S[5]
-
-_PING = gear_commands.special("PING")
-"""Moves no gear: a bus without voltage is known only by a frame that cannot go out."""
 
 
 class Sci2(Link):
@@ -137,8 +133,9 @@ class Sci2(Link):
         if self._in_doubt:
             await self._fence()
         await self._settle(ASK_SETTLE_S)
-        self._frame_ends = self._clock.monotonic() + wire.MESSAGE_S + _PING.frame.duration_s
-        message = await self._exchange(wire.encode(_PING, self.LAYOUT), _OUTCOMES, ANSWER_TIMEOUT_S)
+        # A bus without voltage is known only by a frame that cannot go out.
+        self._frame_ends = self._clock.monotonic() + wire.MESSAGE_S + wire.PROBE_S
+        message = await self._exchange(wire.PROBE, _OUTCOMES, ANSWER_TIMEOUT_S)
         self._note_power(channel, message.kind != Message.NO_VOLTAGE)
 
     async def _fence(self) -> None:

@@ -6,7 +6,7 @@ The interface takes its supply from the RTS and DTR lines, holds one command at 
 
 from collections import namedtuple
 
-from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
+from protocols.dali.frames import BIT_S, COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
 from protocols.errors import ValueOutOfRange
 
 BAUD = 38400
@@ -52,6 +52,11 @@ NEWER = Layout(True, True, True, True)
 
 QUERY_IDENTITY = bytes([MONITOR | IDENTIFY | SEND_8, 0, 0, 0, MONITOR | IDENTIFY | SEND_8])
 """Answered by OK without bus traffic."""
+
+PROBE = bytes([MONITOR | SEND_16, 0xAD, 0xAD, 0x00, MONITOR | SEND_16])
+"""A 16-bit frame that moves no gear in either layout: PING, or PING with a second byte that nobody knows. In the wrong
+layout any other frame is one to somebody else."""
+PROBE_S = 17 * BIT_S
 
 
 class Message(namedtuple("Message", "kind content")):

@@ -22,6 +22,7 @@ ENCODED = (
     (sci2.encode(RESET, sci2.NEWER), "93032000b0"),
     (sci2.encode(FRAME_24, sci2.NEWER), "880102fe75"),
     (sci2.QUERY_IDENTITY, "c2000000c2"),
+    (sci2.PROBE, "83adad0083"),
 )
 
 REPLY, FOREIGN = Message.REPLY, Message.FOREIGN
@@ -71,14 +72,13 @@ def check() -> int:
     return count + run(drive)
 
 
-PING = gear_commands.special("PING")
 QUERY = sci2.encode(ACTUAL_LEVEL)
 NO = bytes.fromhex("6100000061")
 FRAME_END = 0.0155
 """From the write on: five characters and a 16-bit frame."""
 SCRIPT = (
     (sci2.QUERY_IDENTITY, ((0.003, bytes.fromhex("6000000060")),)),
-    (sci2.encode(PING), ((FRAME_END + 0.0113, NO),)),
+    (sci2.PROBE, ((FRAME_END + 0.0113, NO),)),
     (QUERY, ((FRAME_END + 0.018, bytes.fromhex("620000fe9c")),)),
     # Several answers.
     (QUERY, ((FRAME_END + 0.018, bytes.fromhex("6700000364")),)),

@@ -1,0 +1,129 @@
+"""What is the LUBA interfaces' own: numbers, ticks, a buffer, a supply. What all keep stands in tests/contracts/."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
+from drivers.dali.luba import Luba as Driver
+from drivers.errors import BusBusy, DriverError
+from hil.devices.luba import Luba
+from protocols.dali import addresses, gear_commands, sequences
+from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply
+from tests.contracts.benches import LEVELS as SHOWN
+from tests.contracts.benches import Bench, on_bench
+
+
+def device(bench: Bench) -> Luba:
+    assert isinstance(bench.street.interface, Luba)
+    return bench.street.interface
+
+
+async def ask(bus: DaliBus, gear: int) -> Reply:
+    return await bus.run(sequences.query(addresses.short(gear), "QUERY ACTUAL LEVEL"), TELEMETRY)
+
+
+@pytest.mark.parametrize("refused", [1, 3, 19])
+def test_a_full_buffer_is_waited_for(refused: int) -> None:
+    async def story(bench: Bench) -> None:
+        device(bench).refuse_next = refused
+        assert await ask(bench.bus, 1) == Reply(Reply.VALUE, SHOWN[1])
+        assert device(bench).refuse_next == 0
+
+    on_bench("luba", story)
+
+
+def test_a_buffer_that_stays_full_is_busy() -> None:
+    async def story(bench: Bench) -> None:
+        device(bench).refuse_next = 1000
+        with pytest.raises(BusBusy, match="no room"):
+            await ask(bench.bus, 1)
+        device(bench).refuse_next = 0
+        assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
+
+    on_bench("luba", story)
+
+
+@pytest.mark.parametrize(("has_supply", "switch"), [(True, 0x80), (False, 0)])
+def test_a_supply_that_can_be_switched_is_on(has_supply: bool, switch: int) -> None:
+    async def story(bench: Bench) -> None:
+        device(bench).has_supply = has_supply
+        bench.street.unplug()
+        await bench.clock.sleep(2)
+        bench.street.plug()
+        await bench.clock.sleep(3)
+        assert device(bench).settings == bytes([0, 0x12, switch])
+
+    on_bench("luba", story)
+
+
+def test_frames_keep_the_time_of_their_priority() -> None:
+    async def story(bench: Bench) -> None:
+        for priority, settled_s in ((1, 0.0135), (2, 0.0149), (3, 0.0163), (4, 0.0179), (5, 0.0195)):
+            frame = gear_commands.level(addresses.short(1), 100)
+            await bench.interface.transmit(1, frame, 1)
+            await bench.interface.transmit(1, frame, priority)
+            before, after = list(bench.street.bus.trace)[-2:]
+            assert after.time - before.time == pytest.approx(settled_s + 17 / 1200, abs=1e-4)
+
+    on_bench("luba", story)
+
+
+def test_a_pair_that_collisions_hold_up_begins_again() -> None:
+    async def story(bench: Bench) -> None:
+        pair = gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3)
+        bench.street.gear[2].variables.scenes[3] = 77
+        bench.later(0.02, lambda: bench.street.transmit_collisions(5))
+        assert await bench.interface.transmit(1, pair, 1) == NO_ANSWER
+        assert bench.street.gear[2].variables.scenes[3] == 255
+        assert bench.frames_of(0x0553) == 3, "the first of the broken pair, and a pair"
+
+    on_bench("luba", story)
+
+
+def test_no_answer_is_proved_even_when_usb_holds_back_the_answer() -> None:
+    async def story(bench: Bench) -> None:
+        for number in range(40):
+            gear = number % 5
+            asking = asyncio.create_task(ask(bench.bus, gear))
+            # The line begins to lag between the event that the frame was sent and the answer.
+            await bench.clock.sleep(0.001 * number)
+            bench.port.delay_s = 0.05
+            assert await asking == Reply(Reply.VALUE, SHOWN[gear])
+            bench.port.delay_s = 0.0
+            await bench.clock.sleep(0.1)
+
+    on_bench("luba", story)
+
+
+def test_an_event_that_got_lost_is_an_error_and_no_silence() -> None:
+    async def story(bench: Bench) -> None:
+        errors = 0
+        for number in range(60):
+            bench.port.lose(3)
+            with contextlib.suppress(DriverError):
+                assert await ask(bench.bus, number % 5) == Reply(Reply.VALUE, SHOWN[number % 5])
+                errors -= 1
+            errors += 1
+            bench.port.lose(0)
+            await bench.clock.sleep(0.5)
+        assert errors > 20
+        assert await ask(bench.bus, 3) == Reply(Reply.VALUE, SHOWN[3])
+
+    on_bench("luba", story)
+
+
+def test_another_masters_frames_are_told() -> None:
+    async def story(bench: Bench) -> None:
+        told: list[tuple[int, ForwardFrame]] = []
+        assert isinstance(bench.interface, Driver)
+        bench.interface._foreign = lambda channel, frame: told.append((channel, frame))
+        bench.street.bus.other_controller(0xA307)
+        await bench.clock.sleep(0.1)
+        await bench.bus.run(sequences.dim(addresses.short(0), 10), LEVELS)
+        assert told == [(1, ForwardFrame(16, 0xA307))]
+
+    on_bench("luba", story)
