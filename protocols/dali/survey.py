@@ -6,7 +6,7 @@ IEC 62386-102 clauses 11.5 and 11.7. Each function is an Inquiry (see inquiries.
 from collections import namedtuple
 
 from protocols.dali import addresses, gear_commands
-from protocols.dali.commissioning import ALL, RANDOMISED_AFTER_S
+from protocols.dali.commissioning import ALL, RANDOMISED_AFTER_S, YES
 from protocols.dali.frames import COLLISION, Pause, Reply
 from protocols.dali.short_addresses import SHORT_ADDRESSES
 
@@ -22,15 +22,17 @@ IN_A_PIECE = 8
 RANDOM_ADDRESS_BYTES = ("QUERY RANDOM ADDRESS (H)", "QUERY RANDOM ADDRESS (M)", "QUERY RANDOM ADDRESS (L)")
 
 
-class Survey(namedtuple("Survey", "present several any_without")):
-    """The short addresses that answer, those of them where several gear were heard at once, and whether any gear has no
-    short address. Gear whose answers fall on each other is heard as one: `shared` tells."""
+class Survey(namedtuple("Survey", "present several nonsense any_without")):
+    """The short addresses that answer, those of them where several gear were heard at once, those that answered with
+    another byte than YES, and whether any gear has no short address. Gear whose answers fall on each other is heard as
+    one: `shared` tells."""
 
 
 def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversation[Any], Any, Survey]":
     """Asks all 64 short addresses and those without; 65 frames. `tell` hears the share that is done."""
     present: "list[int]" = []
     several: "list[int]" = []
+    nonsense: "list[int]" = []
     for first in range(0, SHORT_ADDRESSES, IN_A_PIECE):
         replies = yield _present(range(first, first + IN_A_PIECE))
         for number, reply in enumerate(replies, first):
@@ -38,10 +40,12 @@ def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversa
                 present.append(number)
             if reply == COLLISION:
                 several.append(number)
+            elif reply.is_yes and reply.value != YES:
+                nonsense.append(number)
         if tell is not None:
             tell((first + IN_A_PIECE) / SHORT_ADDRESSES)
     without = yield _any_without()
-    return Survey(tuple(present), tuple(several), without)
+    return Survey(tuple(present), tuple(several), tuple(nonsense), without)
 
 
 def shared(numbers: "Iterable[int]") -> "Generator[Conversation[Any] | Pause, Any, tuple[int, ...]]":

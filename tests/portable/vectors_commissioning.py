@@ -151,7 +151,7 @@ def check_same_random_address() -> int:
 
 def check_survey() -> int:
     bus = Bus((1, 2, 3, 4), (0, 9, 9, NO_ADDRESS))
-    assert bus.run(survey()) == ((0, 9), (9,), True)
+    assert bus.run(survey()) == ((0, 9), (9,), (), True)
     assert bus.run(shared((0, 9))) == (9,)
     return 2
 

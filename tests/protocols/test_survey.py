@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocols.dali.frames import answered
 from protocols.dali.survey import shared, survey
 from tests.protocols.gear_on_a_table import Table, specimen
 
@@ -12,15 +13,21 @@ def table(*short_addresses: int | None, clean: bool = False) -> Table:
 
 def test_who_answers_and_whether_any_has_no_address() -> None:
     bus = table(3, 63, None)
-    assert bus.run(survey()) == ((3, 63), (), True)
+    assert bus.run(survey()) == ((3, 63), (), (), True)
     assert len(bus.frames) == 65
     assert table(0).run(survey()).any_without is False
-    assert table().run(survey()) == ((), (), False)
+    assert table().run(survey()) == ((), (), (), False)
 
 
 def test_several_at_one_address_are_heard_where_their_answers_collide() -> None:
-    assert table(3, 3, 4).run(survey()) == ((3, 4), (3,), False)
-    assert table(3, 3, 4, clean=True).run(survey()) == ((3, 4), (), False)
+    assert table(3, 3, 4).run(survey()) == ((3, 4), (3,), (), False)
+    assert table(3, 3, 4, clean=True).run(survey()) == ((3, 4), (), (), False)
+
+
+def test_another_byte_than_yes_is_told() -> None:
+    bus = table(3, 4)
+    bus.reply_of = lambda frame, reply: answered(0x42) if frame == 0x0791 else reply
+    assert bus.run(survey()).nonsense == (3,)
 
 
 def test_several_at_one_address_are_told_by_their_random_addresses() -> None:
