@@ -8,6 +8,7 @@ VERBS = {
     "run": "the agent: dims, measures, reports, until it is stopped",
     "check": "validate board and program files; show tonight's times",
     "schema": "print the JSON Schema of a board or a program, for editors",
+    "commission": "find the gear of each bus, give addresses, set and read what each keeps; a record to print",
     "emulate": "the devices of a board, emulated, as serial ports",
     "collect": "the receiving end: MQTT to SQLite, acknowledging what is committed",
     "bench": "the performance table: each figure beside the bound asked for",
