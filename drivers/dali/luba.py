@@ -30,6 +30,8 @@ WINDOW_TICKS = round((LAST_BEGIN_S + BACKWARD_FRAME_S) / wire.TICK_S) + 2
 """The same, at most, with the tick's own rounding."""
 PROOF_S = (WINDOW_TICKS + 0.5) * wire.TICK_S - 16 * wire.CHARACTER_S
 """From the arrival of `sent` until the status may be asked: it and the question take that much of the window."""
+REST_WITHIN_S = 0.02
+"""The pieces of a message come closer together than this."""
 PAIR_TICKS = round(0.095 / wire.TICK_S)
 """Gear take two frames as a pair up to here; where the second one was held up for longer, the pair begins again."""
 QUIET_AFTER_SENT_S = 0.065
@@ -42,8 +44,9 @@ GIVEN_UP_AFTER_S = 0.1
 class _Sending:
     """One frame on its way through the interface."""
 
-    def __init__(self, channel: int, transmission: "Transmission") -> None:
+    def __init__(self, channel: int, transmission: "Transmission", noise_bytes: int) -> None:
         self.channel = channel
+        self.noise_bytes = noise_bytes
         self.transmission = transmission
         self.content = transmission.frame.to_bytes()
         self.number: "int | None" = None
@@ -124,8 +127,8 @@ class Luba(Link):
 
     async def _hand_over(self, channel: int, transmission: "Transmission", content: bytes) -> _Sending:
         for _ in range(FULL_TRIES):
-            sending = self._sending = _Sending(channel, transmission)
             self._write(content)
+            sending = self._sending = _Sending(channel, transmission, self._reader.noise_bytes)
             await self._until(sending.taken_or_not, REPLY_WITHIN_S)
             if sending.refused is None:
                 return sending
@@ -142,13 +145,28 @@ class Luba(Link):
         raise BusBusy("the LUBA interface has no room for a frame for DALI bus %d: see who else uses it" % channel)
 
     async def _prove_silence(self, sending: _Sending) -> None:
-        """Returns once the answer is there, or the interface has said something later than any answer could be."""
-        while sending.reply is None:
+        """Returns once the answer is there, or the interface has said something later than any answer could be.
+
+        Raises InterfaceSilent where something came broken in between: that may have been the answer.
+        """
+        missing = 1
+        while missing > 0:
+            if self._reader.has_begun and not await self._rest_of_answer(sending):
+                self._heard(self._reader.drop_rest())
+            if sending.reply is not None:
+                return
             status = await self._ask_status(sending.channel)
             missing = WINDOW_TICKS - wire.ticks_between(sending.ticks[-1], status.tick)
-            if missing <= 0:
-                return
             await self._clock.sleep(missing * wire.TICK_S)
+        if sending.reply is None and self._reader.noise_bytes != sending.noise_bytes:
+            raise InterfaceSilent("the LUBA interface said something that came broken: check its cable")
+
+    async def _rest_of_answer(self, sending: _Sending) -> bool:
+        try:
+            await self._until(lambda: sending.reply is not None, REST_WITHIN_S)
+        except InterfaceSilent:
+            return False
+        return True
 
     async def _why_not_sent(self, channel: int) -> DriverError:
         status = await self._ask_status(channel)

@@ -128,7 +128,8 @@ def ticks_between(earlier: int, later: int) -> int:
 
 class MessageReader:
     """Bytes in, messages out. What does not fit is passed over byte by byte, so that a lost or broken byte costs the
-    message that it belonged to and no other; `noise_bytes` counts them."""
+    message that it belonged to and no other; `noise_bytes` counts them. (One loss cannot be seen: that of a 59 inside a
+    message which the next one follows at once, because its start is then the right check. So drop what has begun.)"""
 
     def __init__(self) -> None:
         self._pending = b""
@@ -148,6 +149,11 @@ class MessageReader:
                 self.noise_bytes += 1
             self._pending = self._pending[length or 1 :]
         return messages
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._pending)
 
     def drop_rest(self) -> "list[object]":
         """What has begun will not end: the messages that are whole inside it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import pytest
 
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.dali.luba import Luba as Driver
-from drivers.errors import BusBusy, DriverError
+from drivers.errors import BusBusy, DriverError, InterfaceSilent
 from hil.devices.luba import Luba
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply
@@ -112,6 +113,47 @@ def test_an_event_that_got_lost_is_an_error_and_no_silence() -> None:
             await bench.clock.sleep(0.5)
         assert errors > 20
         assert await ask(bench.bus, 3) == Reply(Reply.VALUE, SHOWN[3])
+
+    on_bench("luba", story)
+
+
+@pytest.mark.parametrize("collisions", [3, 4, 5, 6])
+def test_a_given_up_query_that_waits_in_the_buffer_spoils_no_other(collisions: int) -> None:
+    async def story(bench: Bench) -> None:
+        bench.street.late_answer(1, 28)
+        for wait_s in (0.001, 0.004, 0.02, 0.05):
+            bench.street.transmit_collisions(collisions)
+            given_up = asyncio.create_task(ask(bench.bus, 1))
+            await bench.clock.sleep(wait_s)
+            given_up.cancel()
+            await asyncio.gather(given_up, return_exceptions=True)
+            assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
+
+    on_bench("luba", story)
+
+
+@pytest.mark.parametrize("break_it", [lambda bench: bench.port.lose(1), lambda bench: bench.port.garble(1)])
+def test_an_answer_that_came_broken_is_an_error_and_no_silence(break_it: Callable[[Bench], None]) -> None:
+    async def story(bench: Bench) -> None:
+        silent = 0
+        for number in range(40):
+            gear = number % 5
+            asking = asyncio.create_task(ask(bench.bus, gear))
+            before = bench.street.statistics.backward_frames
+            while bench.street.statistics.backward_frames == before:
+                await bench.clock.sleep(0.001)
+            await bench.clock.sleep(0.006)  # the event that the query was sent is over; the answer's is not
+            break_it(bench)
+            try:
+                reply = await asking
+            except InterfaceSilent:
+                silent += 1
+            else:
+                assert reply.kind == Reply.VALUE, number
+            bench.port.lose(0)
+            bench.port.garble(0)
+            await bench.clock.sleep(0.3)
+        assert silent > 20
 
     on_bench("luba", story)
 

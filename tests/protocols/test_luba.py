@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from protocols.dali_interfaces import luba
@@ -54,6 +54,7 @@ def test_a_lost_or_broken_byte_costs_its_own_message_only(numbers: list[int], da
     hit = data.draw(st.integers(0, len(contents) - 1))
     place = data.draw(st.integers(0, len(contents[hit]) - 1))
     broken = data.draw(st.sampled_from([b""] + [bytes([contents[hit][place] ^ 1 << bit]) for bit in range(8)]))
+    assume(broken or place == 0 or contents[hit][place] != luba.START)  # the one loss that the reader cannot see
     contents[hit] = contents[hit][:place] + broken + contents[hit][place + 1 :]
     expected = [GOOD[number][1] for number in numbers]
     del expected[hit]
