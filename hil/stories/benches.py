@@ -21,6 +21,7 @@ from agent.config.board import load_board
 from agent.main import parser_for
 from hil.embedded_broker import embedded_broker
 from hil.emulated_board import EmulatedBoard
+from hil.observed import emulated_board_seen
 from hil.stories.boards import GATEWAY, Site
 from hil.stories.broker_line import BrokerLine
 from hil.stories.newcomer import retained_state
@@ -37,15 +38,15 @@ DELIVERED_WITHIN_S = 1800.0
 DARK, HALF, SEVENTY, EIGHTY, FULL = 0, 229, 241, 246, 254
 
 
-def local(text: str) -> float:
+def local(text: str, zone: ZoneInfo = ZONE) -> float:
     """Unix seconds of a local date and time such as "2025-12-15 20:00"."""
-    return datetime.fromisoformat(text).replace(tzinfo=ZONE).timestamp()
+    return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
 
 
-def next_local(moment: str, after: float) -> float:
+def next_local(moment: str, after: float, zone: ZoneInfo = ZONE) -> float:
     """Unix seconds at which local clocks next show this ("20:00" or "20:00:05")."""
-    day = datetime.fromtimestamp(after, ZONE).date()
-    there = datetime.combine(day, time.fromisoformat(moment), ZONE)
+    day = datetime.fromtimestamp(after, zone).date()
+    there = datetime.combine(day, time.fromisoformat(moment), zone)
     return (there if there.timestamp() > after else there + timedelta(days=1)).timestamp()
 
 
@@ -215,10 +216,11 @@ def live(
             bench = Bench(clock, folder, site or Site(), broker_port)
             await bench.build(seed)
             try:
-                async with bench.collecting():
-                    await story(bench)
-                    if bench._agent is not None:
-                        await bench.stop_agent()
+                with emulated_board_seen(load_board(bench.board), bench.emulated, clock.wall):
+                    async with bench.collecting():
+                        await story(bench)
+                        if bench._agent is not None:
+                            await bench.stop_agent()
             finally:
                 if bench._agent is not None:
                     bench._agent.cancel()

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from agent.clock import MachineClock
 from agent.commands.run import run_until
 from agent.config.board import Board, load_board
 from agent.hardware.serial_port import port_opener
 from agent.main import parser_for
+from agent.monitor import SOCKET
 from drivers import catalogue
 from drivers.dali.bus import TELEMETRY, DaliBus
+from hil.observed import Course, Frame, Observation, described, tell, watch_frames
 from hil.stories.benches import next_local
 from hil.stories.processes import PATIENCE_S
 from hil.stories.records import JournalOnDisk
@@ -28,6 +32,7 @@ T = TypeVar("T")
 
 SETTLES_WITHIN_S = 1.5
 LOOK_S = 0.3
+FRAMES_KEPT = 2000
 LAMP_ON = 0x04
 """QUERY STATUS (IEC 62386-102, 11.5.2): the lamp gives light."""
 
@@ -95,11 +100,15 @@ class RealBench:
         self.journal = JournalOnDisk(self._state / f"{self.board.gateway}.journal")
         self._stop = asyncio.Event()
         self._agent: asyncio.Task[None] | None = None
+        self._began = begins
+        self._frames: deque[Frame] = deque(maxlen=FRAMES_KEPT)
+        self._watching: asyncio.Task[None] | None = None
 
     async def start_agent(self) -> None:
         """`lichtmast run BOARD --program PROGRAM --state DIR`."""
         line = ["run", str(self._board_path), "--program", str(self._program), "--state", str(self._state)]
         self._agent = asyncio.create_task(run_until(self._stop, parser_for(line).parse_args(line), self.clock))
+        self._watching = asyncio.create_task(watch_frames(self._state / SOCKET, self._frames.append))
 
     async def stop_agent(self) -> None:
         """What SIGTERM does."""
@@ -109,7 +118,7 @@ class RealBench:
 
     async def until(self, moment: str) -> None:
         """Sets the wall clock to this moment, and gives the agent the time to notice."""
-        self.clock.set_wall(next_local(moment, self.clock.wall()))
+        self.clock.set_wall(next_local(moment, self.clock.wall(), ZoneInfo(self.board.timezone)))
         for _ in range(int(SETTLES_WITHIN_S / LOOK_S)):
             await asyncio.sleep(LOOK_S)
             self.clock.set_wall(self.clock.wall())
@@ -162,6 +171,32 @@ class RealBench:
                 await asyncio.gather(keeping, return_exceptions=True)
         return [found[luminaire.name] for luminaire in self.board.luminaires]
 
+    def seen(self, *, failed: bool) -> Observation:
+        """What was observed of the story until now: levels that gear answered, frames that the agent told."""
+        readings = [body for body in self.journal.bodies("reading") if body["level"] is not None]
+        courses = [
+            Course(lamp.name, tuple((body["at"], body["level"]) for body in readings if body["luminaire"] == lamp.name))
+            for lamp in self.board.luminaires
+        ]
+        return Observation(
+            board=described(self.board),
+            timezone=self.board.timezone,
+            began=self._began,
+            ended=self.clock.wall(),
+            true_levels=False,
+            clock_set=False,
+            failed=failed,
+            courses=tuple(courses),
+            frames=tuple(self._frames),
+        )
+
+    async def end(self) -> None:
+        """Ends what the story has left running."""
+        running = [task for task in (self._agent, self._watching) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
 
 def live_on_a_real_bench(
     story: Callable[[RealBench], Awaitable[None]], board_path: Path, folder: Path, *, begins: float, program: str
@@ -170,12 +205,13 @@ def live_on_a_real_bench(
 
     async def whole() -> None:
         bench = RealBench(board_path, folder, begins, program)
+        failed = True
         try:
             await story(bench)
+            failed = False
         finally:
-            if bench._agent is not None:
-                bench._agent.cancel()
-                await asyncio.gather(bench._agent, return_exceptions=True)
+            tell(lambda: bench.seen(failed=failed))
+            await bench.end()
 
     asyncio.run(whole())
 

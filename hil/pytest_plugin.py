@@ -1,0 +1,198 @@
+"""The pytest plugin for stories: the bench that they run on, and a report of what became of each.
+
+Installed with lichtmast, it is there in every pytest of that environment (entry point `hil.pytest_plugin`, named as the
+module, so that `-p hil.pytest_plugin` in a source tree is the same plugin and no second one). A story takes one of:
+
+- `bench`: either bench, for a story that is the same on both; `bench.live(story, begins=..., program=...)`;
+- `emulated`: a folder, for what only emulated lamps can do; on a real bench such a story is skipped;
+- `real_board`: the board file of the real bench, None on the emulated one.
+
+This module is imported by every pytest there, so what it needs is imported when a story runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from hil.report_collected import Collected
+    from hil.stories.either_bench import EitherBench
+
+EMULATED = "emulated"
+REPORTER = "lichtmast-stories"
+
+pytest.register_assert_rewrite("hil.stories.benches", "hil.stories.real_bench", "hil.stories.either_bench")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lichtmast", "stories of lamp-posts")
+    group.addoption(
+        "--bench", default=EMULATED, metavar="BENCH", help="emulated (default), or the board file of a real bench"
+    )
+    group.addoption("--story", action="append", default=[], metavar="NAME", help="only stories with this in their name")
+    group.addoption("--story-report", metavar="DIR", help="write DIR/junit.xml and DIR/index.html")
+    group.addoption("--story-lang", choices=("en", "nl"), help="language of the page (default: from LANG)")
+    group.addoption(
+        "--story-output",
+        choices=("pytest", "lines", "json", "names"),
+        default="pytest",
+        help="in place of pytest's output: a plain line a story, one JSON object, or names and no run",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """What other plugins read when they are configured is set before."""
+    folder: str | None = config.getoption("--story-report")
+    if folder:
+        config.option.xmlpath = config.option.xmlpath or str(Path(folder) / "junit.xml")
+    if config.getoption("--story-output") == "names":
+        config.option.collectonly = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    board = _checked_board(config)
+    output: str = config.getoption("--story-output")
+    folder: str | None = config.getoption("--story-report")
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if output != "pytest" and terminal is not None:
+        config.pluginmanager.unregister(terminal)
+    if folder or output != "pytest":
+        from hil.report_collected import Collected
+
+        collected = Collected(config.getoption("--bench"), board, time.time())
+        reporter = _Reporter(config, collected, output, Path(folder) if folder else None)
+        config.pluginmanager.register(reporter, REPORTER)
+
+
+def _checked_board(config: pytest.Config) -> str:
+    """The real bench in one line; empty on the emulated one. Every problem of the board ends pytest, each by line."""
+    bench: str = config.getoption("--bench")
+    if bench == EMULATED:
+        return ""
+    from agent.config.board import load_board
+    from agent.config.problems import ConfigError
+    from hil.observed import described
+
+    try:
+        return described(load_board(bench))
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps what `--story` asks for."""
+    names: list[str] = config.getoption("--story")
+    if not names:
+        return
+    from hil.report_collected import chosen
+
+    kept = chosen(items, names)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture
+def real_board(request: pytest.FixtureRequest) -> Path | None:
+    """The board of the real bench; None on the emulated one."""
+    bench: str = request.config.getoption("--bench")
+    return None if bench == EMULATED else Path(bench)
+
+
+@pytest.fixture
+def emulated(real_board: Path | None, tmp_path: Path) -> Path:
+    """A folder for a story that needs what only the emulated bench has."""
+    if real_board is not None:
+        pytest.skip("this story switches faults on, or asks the lamps what is true: it needs --bench=emulated")
+    return tmp_path
+
+
+@pytest.fixture
+def bench(real_board: Path | None, tmp_path: Path) -> EitherBench:
+    """The bench of `--bench`, whichever it is: its `live` lives a story there."""
+    from hil.stories.either_bench import EitherBench
+
+    return EitherBench(real_board, tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _bench_in_junit(request: pytest.FixtureRequest) -> None:
+    """Where a report is asked for, junit.xml says which bench it was, and of which versions it consisted."""
+    if not request.config.getoption("--story-report"):
+        return
+    from hil.report_story import versions
+
+    record = request.getfixturevalue("record_testsuite_property")
+    record("bench", request.config.getoption("--bench"))
+    for name, version in versions().items():
+        record(name, version)
+
+
+class _Reporter:
+    """Hears what becomes of each story, prints it, and writes the report."""
+
+    def __init__(self, config: pytest.Config, collected: Collected, output: str, folder: Path | None) -> None:
+        self._config = config
+        self._collected = collected
+        self._output = output
+        self._folder = folder
+        self._began = time.perf_counter()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._say(self._collected.unreadable(report))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._output == "names":
+            self._write("\n".join(self._collected.names(session.items)))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        from hil.observed import listening
+
+        with listening() as heard:
+            try:
+                yield
+            finally:
+                self._collected.observed(item, heard)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._collected.reported(item, report)
+        return report
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._say(self._collected.finished(nodeid))
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            return  # pytest says why; there was no run
+        from hil.report_page import page
+        from hil.report_words import language_of
+
+        self._collected.run.real_s = time.perf_counter() - self._began
+        if self._folder is not None and self._output != "names":
+            language: str = self._config.getoption("--story-lang") or language_of()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / "index.html").write_text(page(self._collected.run, language), encoding="utf-8")
+        if self._output == "lines":
+            self._write(self._collected.summary(self._folder))
+        elif self._output == "json":
+            self._write(self._collected.json())
+
+    def _say(self, line: str) -> None:
+        if self._output == "lines" and line:
+            self._write(line)
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
