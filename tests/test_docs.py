@@ -20,8 +20,8 @@ from agent.commands import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = (".ci", "agent", "board_configs", "drivers", "hil", "protocols", "tests")
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "board_configs/README.md")
-WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "board_configs/README.md", "hil/README.md")
+WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md", "hil/README.md")
 BOARDS = sorted((ROOT / "board_configs").glob("*.toml"))
 PROGRAMS = sorted((ROOT / "agent" / "programs").glob("*.toml"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -32,6 +32,10 @@ def street(folder: Path, faults: str) -> Iterator[str]:
             yield str(folder / "street")
         finally:
             process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def found(port: str) -> tuple[int, list[str]]:

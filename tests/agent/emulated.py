@@ -45,10 +45,10 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def emulate(board: Path, links: Path) -> Iterator[Emulator]:
-    """The board's devices, with their ports in `links`, while inside."""
+def emulate(board: Path, links: Path, *options: str) -> Iterator[Emulator]:
+    """The board's devices, with their ports in `links`, while inside; `options` are further words of the command."""
     report = board.with_suffix(".report.json")
-    line = ["emulate", str(board), "--links", str(links), "--report", str(report)]
+    line = ["emulate", str(board), "--links", str(links), "--report", str(report), *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "agent.main", *line],
         stdout=subprocess.PIPE,

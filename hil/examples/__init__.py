@@ -1,0 +1,1 @@
+"""Software of others against the emulated street: hil/README.md."""
