@@ -67,6 +67,31 @@ def test_several_answers_are_told_from_a_frame_that_did_not_go_out(model: str) -
     on_bench(model, story)
 
 
+@pytest.mark.parametrize("into_s", [0.003, 0.008, 0.014, 0.018])
+def test_an_error_that_was_about_something_else_sends_nothing_into_a_frame_under_way(into_s: float) -> None:
+    async def story(bench: Bench) -> None:
+        asking = asyncio.create_task(ask(bench.bus, 4))
+        await bench.clock.sleep(into_s)
+        bench.port.write(bytes.fromhex("6700000364"))
+        assert await asking == Reply(Reply.VALUE, SHOWN[4])
+        assert isinstance(bench.street.interface, Sci2)
+        assert bench.street.interface.ignored_commands == 0
+
+    on_bench("sci2", story)
+
+
+@MODELS
+def test_a_message_that_never_ended_does_not_take_the_next_one_with_it(model: str) -> None:
+    async def story(bench: Bench) -> None:
+        for begun in ("62000003", "62", "6161", "620000"):
+            bench.port.write(bytes.fromhex(begun))
+            await bench.clock.sleep(0.01)
+            assert await ask(bench.bus, 63) == NO_ANSWER
+            assert await ask(bench.bus, 3) == Reply(Reply.VALUE, SHOWN[3])
+
+    on_bench(model, story)
+
+
 @MODELS
 def test_the_host_settles_the_bus(model: str) -> None:
     async def story(bench: Bench) -> None:

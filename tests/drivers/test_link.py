@@ -1,0 +1,21 @@
+"""What every interface's driver has from its link: each loss of the port is told, and each once."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.dali import conditions
+from tests.contracts.benches import BENCHES, Bench, on_bench
+
+
+@pytest.mark.parametrize("product", sorted(BENCHES))
+def test_each_loss_is_told_once(product: str) -> None:
+    async def story(bench: Bench) -> None:
+        for _ in range(3):
+            bench.street.unplug()
+            await bench.clock.sleep(20)
+            bench.street.plug()
+            await bench.clock.sleep(3)
+        assert bench.heard[1:] == [(conditions.LOST, 0), (conditions.CONNECTED, 0)] * 3
+
+    on_bench(product, story)
