@@ -14,7 +14,7 @@ import pytest
 
 from agent.commands import commission
 from agent.config.problems import ConfigError
-from hil.devices.gear_variables import MASK, GearProfile
+from hil.devices.gear_variables import MASK, GearProfile, Variables
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.agent.gateway import BusOf, board_text
@@ -172,6 +172,48 @@ def test_what_differs_from_the_board_is_named(bench: Bench) -> None:
         ("gearMissing", "s02"),
         ("gearUnknown", "7"),
     ]
+
+
+def test_fewer_new_lamps_than_the_board_names_are_missing_ones(bench: Bench) -> None:
+    ended = bench.run(fresh(2), "--json")
+    assert ended.findings("difference") == [("gearMissing", "s03")]
+    assert ("whichLamp", "s") in ended.findings("note")
+
+
+def test_a_gear_that_is_heard_only_after_the_survey_keeps_its_address(bench: Bench) -> None:
+    def shy(street: Street) -> None:
+        gear = street.gear[0]
+        gear.no_answer = True
+        initialise = gear.commissioning.initialise
+
+        def initialised(whom: int, now: float) -> None:
+            gear.no_answer = False
+            initialise(whom, now)
+
+        gear.commissioning.initialise = initialised  # type: ignore[method-assign]
+
+    ended = bench.run([Lamp(0, 25.0), Lamp(None, 25.0), Lamp(None, 25.0)], "--json", prepare=shy)
+    assert ended.addresses[0] == 0
+    assert sorted(ended.addresses) == [0, 1, 2]  # type: ignore[type-var]
+
+
+class Stuck(Variables):
+    """Variables of a gear that takes no POWER ON LEVEL."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "power_on_level":
+            super().__setattr__(name, value)
+
+
+def test_a_level_that_is_not_taken_is_named(bench: Bench) -> None:
+    def stuck(street: Street) -> None:
+        street.gear[1].variables.power_on_level = 99
+        street.gear[1].variables.__class__ = Stuck
+
+    ended = bench.run([Lamp(0, 25.0), Lamp(1, 25.0)], "--json", luminaires=2, prepare=stuck)
+    assert ended.code == 1
+    assert ended.findings("difference") == [("settingDiffers", "s02")]
+    assert ended.bus()["gear"][1]["settings"]["power_on_level"] == 99
 
 
 def test_gear_without_energy_reporting_is_named(bench: Bench) -> None:

@@ -33,7 +33,10 @@ FACTS = {
 
 def a_record(*findings: Finding) -> BusRecord:
     gear = FoundGear(7, "L<07>", is_new=True, settings={"power_on_level": 254, "system_failure_level": 255})
-    gear.banks = {"gear": {"serial number": "1234", "GTIN": None}, "luminaire": {"nominal power": "25 W"}}
+    gear.banks = {
+        "gear": {"serial number": "1234", "GTIN": None, "luminaire colour": "R<D>"},
+        "luminaire": {"nominal power": "25 W"},
+    }
     return BusRecord(
         "street", "atx_hat", "/dev/serial0", 1, False, 1_768_500_000.0, 12.3, {"survey": 65}, [gear], [*findings]
     )
@@ -92,9 +95,19 @@ def test_the_page_holds_all_and_fetches_nothing(language: str, tmp_path: Path) -
     parser = Balanced()
     parser.feed(content)
     assert parser.open == []
-    for told in ("1234", "25 W", "254 (100 %)", "MASK", "L&lt;07&gt;", "a &amp; b", f'lang="{language}"', "street"):
+    for told in (
+        "1234",
+        "25 W",
+        "254 (100 %)",
+        "MASK",
+        "L&lt;07&gt;",
+        "R&lt;D&gt;",
+        "a &amp; b",
+        f'lang="{language}"',
+        "street",
+    ):
         assert told in content
-    assert not re.search(r"<b>|<script|src=|href=|url\(|@import", content)
+    assert not re.search(r"<b>|<D>|<script|src=|href=|url\(|@import", content)
     assert "2026-01-15 19:00" in content  # by the board's own clock
     assert texts.word("none", language) not in content
 
