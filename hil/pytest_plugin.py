@@ -185,7 +185,8 @@ class _Reporter:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / "index.html").write_text(page(self._collected.run, language), encoding="utf-8")
         if self._output == "lines":
-            self._write(self._collected.summary(self._folder))
+            stopped = exitstatus == pytest.ExitCode.INTERRUPTED
+            self._write(self._collected.summary(self._folder, stopped=stopped))
         elif self._output == "json":
             self._write(self._collected.json())
 

@@ -66,8 +66,10 @@ class Collected:
         story.real_s += report.duration
         if report.skipped:
             story.outcome, story.reason = "skipped", _why_skipped(report)
-        elif report.failed and story.outcome != "failed":
+        elif report.failed and not story.trace:
             story.outcome, story.reason, story.trace = "failed", _why_failed(report), report.longreprtext
+        elif report.when == "call" and report.passed:
+            story.outcome, story.reason = "passed", ""
 
     def finished(self, nodeid: str) -> str:
         """The story has come to its end; its line."""
@@ -81,9 +83,10 @@ class Collected:
         self.run.stories.append(story)
         return line_of(story)
 
-    def summary(self, folder: Path | None) -> str:
-        page = f"; {folder / 'index.html'} says more" if folder else ""
-        return summary_line(self.run) + page
+    def summary(self, folder: Path | None, *, stopped: bool) -> str:
+        """The last line; `stopped`: before all stories were told."""
+        end = "; stopped before the end" if stopped else ""
+        return summary_line(self.run) + end + (f"; {folder / 'index.html'} says more" if folder else "")
 
     def json(self) -> str:
         return json.dumps(as_json(self.run), indent=2)
@@ -113,5 +116,5 @@ def _why_failed(report: pytest.TestReport) -> str:
 def _one_line(text: str) -> str:
     """An error's first paragraph as one line; where it has none, a sentence that says so."""
     paragraph = itertools.takewhile(str.strip, text.strip().splitlines())
-    line = " ".join(" ".join(paragraph).split())
+    line = "".join(letter for letter in " ".join(" ".join(paragraph).split()) if letter.isprintable())
     return (line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…") or "no reason was given"

@@ -17,12 +17,15 @@ Outcome = Literal["passed", "failed", "skipped"]
 
 @dataclass
 class StoryResult:
-    """One story. `reason` is one sentence: why it failed or was skipped; `trace` is what pytest shows of a failure."""
+    """One story. `reason` is one sentence: why it failed or was skipped; `trace` is what pytest shows of a failure.
+
+    Until its end is known, it has failed: whoever stops a run is told of the story that was under way.
+    """
 
     name: str
     sentence: str
-    outcome: Outcome = "passed"
-    reason: str = ""
+    outcome: Outcome = "failed"
+    reason: str = "it was stopped before its end"
     trace: str = ""
     real_s: float = 0.0
     observations: list[Observation] = field(default_factory=list)

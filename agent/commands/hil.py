@@ -20,8 +20,8 @@ from agent.interfaces import Clock
 
 EMULATED = "emulated"
 HIL_EXTRA = ("pytest", "amqtt")
-PYTEST_ENDS = {0: 0, 4: 2, 5: 2}
-"""Exit codes of pytest (passed, wrong use, no story found) and ours; all others: a story failed, or was stopped."""
+PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
+"""Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +83,8 @@ def _ended(line: list[str]) -> int:
     child = subprocess.Popen(line, start_new_session=True)  # noqa: S603 - this interpreter, and paths as arguments
     with _passing_signals_to(child):
         code = child.wait()
+    if code not in PYTEST_ENDS:
+        sys.stderr.write(f"pytest ended with {code} in the middle of a story (--debug shows which)\n")
     return PYTEST_ENDS.get(code, 1)
 
 
