@@ -7,6 +7,7 @@ VERBS = {
     "demo": "one accelerated night of an emulated street; shows and saves the result",
     "run": "the agent: dims, measures, reports, until it is stopped",
     "check": "validate board and program files; show tonight's times",
+    "preview": "what programs will do in a night or a year: curve, hours, kWh, saving, CO2, euros, side by side",
     "schema": "print the JSON Schema of a board or a program, for editors",
     "commission": "find the gear of each bus, give addresses, set and read what each keeps; a record to print",
     "emulate": "the devices of a board, emulated, as serial ports",

@@ -14,6 +14,8 @@ Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 960, 584
 LEFT, RIGHT = 72, 932
+# Between two nights on a sheet.
+SHEET_GAP = 16
 # Two panels, one above the other, as (top, bottom).
 LEVEL_PANEL = (96, 272)
 POWER_PANEL = (324, 500)
@@ -28,8 +30,8 @@ class NightPlot:
     """What is drawn. Times are Unix seconds; `local_time` turns one into the "hh:mm" of the place.
 
     `levels`: (time, % of light) at the ends of each fade and step. `powers` and `baseline_powers`: (time, W), straight
-    between; the baseline is what the same lamps would draw without dimming. `sunset` and `sunrise` are None where the
-    sun does not set. `footnote` is one line: the figures, the convention, the quality.
+    between; the baseline is what the same lamps would draw without dimming, or by what `baseline_name` says. `sunset`
+    and `sunrise` are None where the sun does not set. `footnote` is one line: the figures, the convention, the quality.
     """
 
     title: str
@@ -43,21 +45,47 @@ class NightPlot:
     sunrise: float | None
     local_time: Callable[[float], str]
     footnote: str = ""
+    baseline_name: str = "without dimming"
+    saved_name: str = "saved by dimming"
 
 
 def night_svg(night: NightPlot) -> str:
     """The SVG document. Raises ValueError where the night does not end after it starts."""
+    return _document(WIDTH, HEIGHT, "title subtitle", _night(night, "title", "subtitle"))
+
+
+def sheet_svg(nights: Sequence[NightPlot]) -> str:
+    """Several nights under each other in one SVG document, each as night_svg draws it. Raises ValueError like it, and
+    where there is none."""
+    if not nights:
+        raise ValueError("a sheet needs at least one night.")
+    parts = []
+    for number, night in enumerate(nights):
+        drawn = _night(night, f"title-{number}", f"subtitle-{number}")
+        parts += [f'<g transform="translate(0 {number * (HEIGHT + SHEET_GAP)})">', *drawn, "</g>"]
+    height = len(nights) * (HEIGHT + SHEET_GAP) - SHEET_GAP
+    return _document(WIDTH, height, " ".join(f"title-{number}" for number in range(len(nights))), parts)
+
+
+def _document(width: int, height: int, labels: str, parts: Iterable[str]) -> str:
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-labelledby="{labels}" font-family="{FONT}" font-size="13">'
+    )
+    return "\n".join([head, *(part for part in parts if part), "</svg>"]) + "\n"
+
+
+def _night(night: NightPlot, title_id: str, subtitle_id: str) -> list[str]:
     if night.end <= night.start:
         raise ValueError("a plot needs an end that lies after its start.")
     top_w = _axis_top(max([1.0, *(watt for _, watt in [*night.powers, *night.baseline_powers])]))
     level = _Panel(night, *LEVEL_PANEL, 100.0)
     power = _Panel(night, *POWER_PANEL, top_w)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-labelledby="title subtitle" font-family="{FONT}" font-size="13">',
+    title = f'x="{LEFT}" y="34" font-size="20" font-weight="600" fill="{INK}"'
+    return [
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{PAPER}"/>',
-        f'<text id="title" x="{LEFT}" y="34" font-size="20" font-weight="600" fill="{INK}">{_text(night.title)}</text>',
-        f'<text id="subtitle" x="{LEFT}" y="56" fill="{QUIET_INK}">{_text(night.subtitle)}</text>',
+        f'<text id="{title_id}" {title}>{_text(night.title)}</text>',
+        f'<text id="{subtitle_id}" x="{LEFT}" y="56" fill="{QUIET_INK}">{_text(night.subtitle)}</text>',
         *level.frame("Level, % of full light", [0, 25, 50, 75, 100]),
         *power.frame("Power, W", [top_w * quarter / 4 for quarter in range(5)]),
         *_sun_times(night, level),
@@ -66,11 +94,9 @@ def night_svg(night: NightPlot) -> str:
         power.area_between(night.powers, night.baseline_powers, SAVED_COLOUR),
         power.line(night.powers, POWER_COLOUR, fill_opacity=0.14),
         power.line(night.baseline_powers, BASELINE_COLOUR, dashes="7 4"),
-        *_legend(),
+        *_legend(night),
         f'<text x="{LEFT}" y="{HEIGHT - 14}" font-size="12" fill="{QUIET_INK}">{_text(night.footnote)}</text>',
-        "</svg>",
     ]
-    return "\n".join(part for part in parts if part) + "\n"
 
 
 class _Panel:
@@ -163,20 +189,20 @@ def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
     )
 
 
-def _legend() -> Iterable[str]:
+def _legend(night: NightPlot) -> Iterable[str]:
     """Above the lower panel, at the right."""
     y = POWER_PANEL[0] - 14
     for x, text, colour, dashes, filled in (
-        (RIGHT - 414, "without dimming", BASELINE_COLOUR, "7 4", False),
+        (RIGHT - 414, night.baseline_name, BASELINE_COLOUR, "7 4", False),
         (RIGHT - 252, "used", POWER_COLOUR, "", False),
-        (RIGHT - 164, "saved by dimming", SAVED_COLOUR, "", True),
+        (RIGHT - 164, night.saved_name, SAVED_COLOUR, "", True),
     ):
         if filled:
             yield f'<rect x="{x}" y="{y - 6}" width="26" height="12" fill="{colour}" fill-opacity="0.25"/>'
         else:
             dashing = f' stroke-dasharray="{dashes}"' if dashes else ""
             yield f'<line x1="{x}" y1="{y}" x2="{x + 26}" y2="{y}" stroke="{colour}" stroke-width="2"{dashing}/>'
-        yield f'<text x="{x + 32}" y="{y + 4.5}" font-size="12" fill="{INK}">{text}</text>'
+        yield f'<text x="{x + 32}" y="{y + 4.5}" font-size="12" fill="{INK}">{_text(text)}</text>'
 
 
 def _axis_top(value: float) -> float:

@@ -1,0 +1,177 @@
+"""What a program will do to a street in a span of time: hours, energy, saving, CO2 and money. Pure.
+
+The levels come from the schedule's own undisturbed course (agent/schedule/demand.py), the one that the lamps follow
+while no sensor and no override speaks; the powers are those of agent/savings, and so is the baseline's meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.preview.street import Lamp, Street
+from agent.preview.usage import Usage, usages
+from agent.savings.emission_factors import TABLE, EmissionFactor, factor_for
+from agent.schedule.demand import changes
+from agent.schedule.evaluate import Change, burning_seconds
+from agent.schedule.plan import Plan
+
+
+@dataclass(frozen=True)
+class Span:
+    """A named piece of time, Unix seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One program in one span, all lamps together; hours are those of a lamp (the mean, where lamps differ).
+
+    `full_load_h`: energy over the connected full power, standby and all: what an unmetered connection is billed by.
+    `net_saving_kwh` has the gateway's own use taken off, and may be negative.
+    """
+
+    burning_h: float
+    full_load_h: float
+    used_kwh: float
+    baseline_kwh: float
+    control_kwh: float
+
+    @property
+    def saving_kwh(self) -> float:
+        return self.baseline_kwh - self.used_kwh
+
+    @property
+    def net_saving_kwh(self) -> float:
+        return self.saving_kwh - self.control_kwh
+
+    @property
+    def saving_percent(self) -> float | None:
+        return self._of_baseline(self.saving_kwh)
+
+    @property
+    def net_saving_percent(self) -> float | None:
+        return self._of_baseline(self.net_saving_kwh)
+
+    def break_even(self, lamps: int) -> int | None:
+        """How many such lamps pay for the gateway's own energy; None where a lamp saves nothing."""
+        if self.saving_kwh <= 0:
+            return None
+        return max(1, math.ceil(self.control_kwh * lamps / self.saving_kwh - 1e-9))
+
+    def _of_baseline(self, kwh: float) -> float | None:
+        return 100 * kwh / self.baseline_kwh if self.baseline_kwh > 0 else None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is saved against, by span: burning hours of a lamp, and the energy of all."""
+
+    name: str
+    burning_h: tuple[float, ...]
+    kwh: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Lamps that live the same levels, and these levels."""
+
+    lamps: tuple[Lamp, ...]
+    changes: Sequence[Change]
+    usages: Sequence[Usage]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A program's figures for all the time (`total`) and for each span of it; and the courses behind them."""
+
+    name: str
+    plan: Plan
+    total: Figures
+    parts: tuple[Figures, ...]
+    courses: tuple[Course, ...]
+
+
+def courses_of(plan: Plan, street: Street, spans: Sequence[Span]) -> tuple[Course, ...]:
+    """The lamps of the street by what the plan has them do over spans that follow on each other."""
+    groups: list[tuple[Sequence[Change], list[Lamp]]] = []
+    for lamp in street.lamps:
+        found = changes(plan, lamp.name, street.place, spans[0].start, spans[-1].end)
+        same = next((lamps for known, lamps in groups if known is found or known == found), None)
+        if same is None:
+            groups.append((found, [lamp]))
+        else:
+            same.append(lamp)
+    boundaries = [spans[0].start, *(span.end for span in spans)]
+    return tuple(Course(tuple(lamps), found, usages(found, boundaries)) for found, lamps in groups)
+
+
+def full_baseline(street: Street, spans: Sequence[Span]) -> Baseline:
+    """Full power in the hours of the convention, and nothing outside them: lamps that no gateway dims."""
+    place = street.place
+    hours = tuple(
+        burning_seconds(street.on, street.off, street.almanac, place.latitude, place.longitude, span.start, span.end)
+        / 3600
+        for span in spans
+    )
+    full_kw = sum(lamp.baseline_w for lamp in street.lamps) / 1000
+    return Baseline("full", hours, tuple(each * full_kw for each in hours))
+
+
+def program_baseline(name: str, plan: Plan, street: Street, spans: Sequence[Span]) -> Baseline:
+    """The same lamps by another program, with their standby."""
+    courses = courses_of(plan, street, spans)
+    parts = range(len(spans))
+    return Baseline(
+        name,
+        tuple(_burning_h(courses, street, part) for part in parts),
+        tuple(_used_kwh(courses, part) for part in parts),
+    )
+
+
+def foresee(name: str, plan: Plan, street: Street, spans: Sequence[Span], baseline: Baseline) -> Foreseen:
+    """The figures of one program over spans that follow on each other."""
+    courses = courses_of(plan, street, spans)
+    full_w = sum(lamp.power.full_power_w for lamp in street.lamps)
+    parts = []
+    for part, span in enumerate(spans):
+        used_kwh = _used_kwh(courses, part)
+        control_kwh = street.control_power_w * (span.end - span.start) / 3_600_000
+        full_load_h = 1000 * used_kwh / full_w
+        burning_h = _burning_h(courses, street, part)
+        parts.append(Figures(burning_h, full_load_h, used_kwh, baseline.kwh[part], control_kwh))
+    return Foreseen(name, plan, _total(parts), tuple(parts), courses)
+
+
+def _total(parts: Sequence[Figures]) -> Figures:
+    return Figures(
+        burning_h=math.fsum(part.burning_h for part in parts),
+        full_load_h=math.fsum(part.full_load_h for part in parts),
+        used_kwh=math.fsum(part.used_kwh for part in parts),
+        baseline_kwh=math.fsum(part.baseline_kwh for part in parts),
+        control_kwh=math.fsum(part.control_kwh for part in parts),
+    )
+
+
+def _used_kwh(courses: Sequence[Course], part: int) -> float:
+    return math.fsum(course.usages[part].energy_wh(lamp.power) for course in courses for lamp in course.lamps) / 1000
+
+
+def _burning_h(courses: Sequence[Course], street: Street, part: int) -> float:
+    return sum(course.usages[part].burning_h * len(course.lamps) for course in courses) / len(street.lamps)
+
+
+def emission_factor(year: int, country: str) -> tuple[EmissionFactor | None, str]:
+    """The factor for a year, and in words where it comes from: a year without one of its own has an older one's."""
+    factor = factor_for(year, country)
+    if factor is None:
+        known = f"the table begins in {min(row.year for row in TABLE)}" if country == "NL" else "the table has NL only"
+        return None, f"no emission factor for {country or 'this place'} in {year}: {known}"
+    words = f"{factor.kg_per_kwh:g} kg/kWh, {factor.year}, {factor.source}"
+    if factor.year < year:
+        words += f"; {year} has none of its own yet, so the newest counts"
+    return factor, words
