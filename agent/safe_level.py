@@ -10,19 +10,53 @@ from __future__ import annotations
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import serial
 
 from protocols.dali import addresses, gear_commands, levels
-from protocols.dali_interfaces import atx_hat
+from protocols.dali.frames import Transmission
+from protocols.dali_interfaces import atx_hat, luba, sci2, sevenlab
 
+PRIORITY = 2
 TELLS = 3
 """Times that each bus is told: a frame may fall to another master's, or to a half-finished command of the agent's."""
-LINE_WITHIN_S = 0.2
+SENT_WITHIN_S = 0.08
+"""A frame, even a pair, has gone out by then on every interface; and a pair that the host sends itself is still one."""
 OPENS = 20
 OPEN_AGAIN_AFTER_S = 0.5
 """The agent that was just killed may hold the port for a moment more."""
+
+READ_BYTES = 4096
+
+
+class _Product(NamedTuple):
+    """How an interface product is spoken to without waiting for what it says: its line, what it is told first, and the
+    messages that send a frame on one of its buses."""
+
+    baud: int
+    lines: tuple[bool, bool] | None
+    greeting: tuple[bytes, ...]
+    messages: Callable[[int, Transmission], list[bytes]]
+
+
+def _sci2(transmission: Transmission, layout: sci2.Layout) -> list[bytes]:
+    by_host = transmission.twice and not layout.flags_twice
+    return [sci2.encode(transmission, layout)] * (2 if by_host else 1)
+
+
+PRODUCTS = {
+    # A line end first: it ends a command that was cut off in the middle.
+    "atx_hat": _Product(atx_hat.BAUD, None, (b"\n",), lambda channel, frame: [atx_hat.encode(channel, frame)]),
+    "luba": _Product(
+        luba.BAUD, None, (luba.set_up(supply=True),), lambda channel, frame: [luba.encode(channel, frame, PRIORITY)]
+    ),
+    "sci2": _Product(sci2.BAUD, sci2.LINES, (), lambda _channel, frame: _sci2(frame, sci2.DATASHEET)),
+    "sci2_2": _Product(sci2.BAUD, sci2.LINES, (), lambda _channel, frame: _sci2(frame, sci2.NEWER)),
+    "sevenlab": _Product(sevenlab.BAUD, None, (b"\r",), lambda _channel, frame: [sevenlab.encode(frame, PRIORITY)]),
+}
 
 
 def send_safe_level(board_path: Path) -> list[str]:
@@ -35,8 +69,12 @@ def send_safe_level(board_path: Path) -> list[str]:
         if not isinstance(bus, dict):
             continue
         port, channel = str(bus.get("port", "")), bus.get("channel", 1)
+        name = str(bus.get("interface", "atx_hat"))
+        if name not in PRODUCTS:
+            failed.append(f"{bus.get('name', port)}: there is no interface {name}: write one of {', '.join(PRODUCTS)}")
+            continue
         try:
-            _tell(port, int(channel) if channel in (1, 2, 3, 4) else 1, level)
+            _tell(port, PRODUCTS[name], int(channel) if channel in (1, 2, 3, 4) else 1, level)
         except (serial.SerialException, OSError) as error:
             failed.append(f"{bus.get('name', port)}: the safe level could not be sent on {port}: {error}")
     return failed
@@ -50,28 +88,39 @@ def _level(table: object) -> int:
     return levels.MAX_LEVEL
 
 
-def _tell(port: str, channel: int, level: int) -> None:
+def _tell(port: str, product: _Product, channel: int, level: int) -> None:
     transmissions = [
         # At once: whatever fade the gear has stored would keep the street dark for up to a minute and a half.
         gear_commands.special("DTR0", 0),
         gear_commands.command(addresses.BROADCAST, "SET FADE TIME"),
         gear_commands.level(addresses.BROADCAST, level),
     ]
-    with _opened(port) as device:
-        device.write(b"\n")  # ends a command that was cut off in the middle
+    with _opened(port, product) as device:
+        for content in product.greeting:
+            device.write(content)
+            device.read(READ_BYTES)
         for _ in range(TELLS):
             for transmission in transmissions:
-                device.write(atx_hat.encode(channel, transmission))
-                device.read_until(b"\n")
+                for content in product.messages(channel, transmission):
+                    device.write(content)
+                    device.read(READ_BYTES)  # returns after SENT_WITHIN_S: what the interface says does not matter here
 
 
-def _opened(port: str) -> serial.Serial:
-    for _ in range(OPENS - 1):
+def _opened(port: str, product: _Product) -> serial.Serial:
+    for attempt in range(OPENS):
         try:
-            return serial.Serial(port, atx_hat.BAUD, timeout=LINE_WITHIN_S, write_timeout=LINE_WITHIN_S, exclusive=True)
+            device = serial.Serial(None, product.baud, timeout=SENT_WITHIN_S, write_timeout=1.0, exclusive=True)
+            if product.lines is not None:
+                device.rts, device.dtr = product.lines
+            device.port = port
+            device.open()
         except (serial.SerialException, OSError):
+            if attempt == OPENS - 1:
+                raise
             time.sleep(OPEN_AGAIN_AFTER_S)
-    return serial.Serial(port, atx_hat.BAUD, timeout=LINE_WITHIN_S, write_timeout=LINE_WITHIN_S, exclusive=True)
+        else:
+            return device
+    raise AssertionError("the last attempt raises or returns")
 
 
 def command() -> None:

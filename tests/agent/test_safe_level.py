@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent import safe_level
 from agent.safe_level import command, send_safe_level
+from drivers.catalogue import CATALOGUE
 from tests.agent.emulated import emulate
 from tests.agent.gateway import BusOf, board_text
 
@@ -45,6 +46,26 @@ def test_every_lamp_of_every_bus_burns_at_the_safe_level(tmp_path: Path) -> None
         assert send_safe_level(board) == []
         seen = emulator.report()
     assert {bus: seen[bus]["levels"] for bus in seen} == {"A": [SEVENTY] * 3, "B": [SEVENTY] * 2, "C": [SEVENTY]}
+
+
+def test_every_interface_product_is_known_here_too() -> None:
+    assert sorted(safe_level.PRODUCTS) == sorted(CATALOGUE)
+
+
+@pytest.mark.parametrize("product", sorted(CATALOGUE))
+def test_every_interface_product_lights_its_street(tmp_path: Path, product: str) -> None:
+    buses = [BusOf("A", 2, "one")]
+    board = written(
+        tmp_path,
+        buses,
+        ('interface = "atx_hat"', f'interface = "{product}"'),
+        ("safe_percent = 100", "safe_percent = 70"),
+    )
+    with emulate(board, tmp_path) as emulator:
+        assert send_safe_level(board) == []
+        seen = emulator.report()
+    assert seen["A"]["levels"] == [SEVENTY] * 2
+    assert seen["A"]["settling_violations"] == 0
 
 
 def test_a_broken_board_and_a_missing_port_still_give_full_light(tmp_path: Path) -> None:
@@ -141,7 +162,7 @@ JUNK = st.recursive(
 def test_whatever_the_file_holds_it_never_fails_but_by_a_sentence(content: dict[str, object]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tomllib.loads", lambda _text: content)
-        patch.setattr(safe_level, "_tell", lambda port, channel, level: None)
+        patch.setattr(safe_level, "_tell", lambda port, product, channel, level: None)
         assert send_safe_level(Path(__file__)) == []
 
 
