@@ -7,13 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.config.board_checks import check_buses, check_luminaires, check_program, check_site, names_and_addresses
+from agent.config.board_checks import (
+    check_buses,
+    check_calendar,
+    check_floor,
+    check_luminaires,
+    check_program,
+    check_site,
+    names_and_addresses,
+)
+from agent.config.board_groups import check_groups, check_paths, luminaire_names
 from agent.config.board_tables import TABLES
 from agent.config.document import Document, read_document
+from agent.config.lighting_class import Design, design_of
 from agent.config.program import check_period, is_path
+from agent.config.sensors import Sensor, check_sensors, sensors_of
 from agent.config.tables import Row, read_tables
+from agent.schedule.output import Output
+from agent.schedule.paths import Path as LightPath
 from agent.schedule.program import Mark
 from drivers.catalogue import CATALOGUE
+
+# Full light is the lamp's own, new or old.
+PLAIN_OUTPUT = Output()
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,19 @@ class Luminaire:
     power_w: float
     standby_w: float
     min_power_w: float
+    groups: tuple[str, ...] = ()
+    output: Output = PLAIN_OUTPUT
+    design: Design | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Luminaires that share a program or a calendar (both empty: the board's), as load_program takes them."""
+
+    name: str
+    program: str = ""
+    calendar: str = ""
+    design: Design | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +90,8 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Board:
-    """One gateway's board. `program` is a ready program's name or a path, as load_program takes it."""
+    """One gateway's board. `program` is a ready program's name or a path, as load_program takes it; `calendar`, where
+    it is not empty, is a calendar's path and goes before it. agent/config/plan.py makes the plan of all of it."""
 
     path: Path
     gateway: str
@@ -79,6 +109,13 @@ class Board:
     luminaires: tuple[Luminaire, ...]
     baseline: Baseline
     upstream: Upstream | None
+    calendar: str = ""
+    night_floor_percent: float = 10.0
+    dark_allowed: bool = False
+    longest_override_s: float = 86400.0
+    groups: tuple[Group, ...] = ()
+    paths: tuple[LightPath, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
 
 
 def load_board(
@@ -103,15 +140,24 @@ def read_board(
         check_site(document, row)
         if not program_elsewhere:
             check_program(document, row, folder)
+            check_calendar(document, row, folder)
+        check_floor(document, row)
+    for row in rows["group"]:
+        if not program_elsewhere:
+            check_program(document, row, folder)
+            check_calendar(document, row, folder)
     check_buses(document, rows["bus"], interfaces)
     check_luminaires(document, rows["luminaire"], rows["bus"])
+    check_groups(document, rows["group"], rows["luminaire"])
+    check_paths(document, rows["path"], rows["luminaire"])
+    bus_names = [row.text("name") for row in rows["bus"] if row.has("name")]
+    check_sensors(document, rows["sensor"], bus_names, luminaire_names(rows["luminaire"]))
     for row in rows["baseline"]:
         check_period(document, row)
     upstream = _upstream(document, rows["upstream"][0]) if rows["upstream"] else None
     document.refuse()
     board = rows["board"][0]
     baseline = rows["baseline"][0]
-    program = board.text("program")
     return Board(
         path=Path(document.path),
         gateway=board.text("gateway"),
@@ -123,7 +169,7 @@ def read_board(
         supply=board.text("supply"),
         bus_supply=board.text("bus_supply"),
         safe_percent=board.number("safe_percent"),
-        program=str(folder / program) if is_path(program) else program,
+        program=_from(folder, board.text("program")),
         gateway_power_w=board.number("gateway_power_w"),
         buses=tuple(_bus(row) for row in rows["bus"]),
         luminaires=tuple(luminaire for row in rows["luminaire"] for luminaire in _luminaires(row)),
@@ -133,6 +179,13 @@ def read_board(
             "declared" if baseline.text("power") == "declared" else "measured",
         ),
         upstream=upstream,
+        sensors=sensors_of(rows["sensor"]),
+        calendar=_from(folder, board.text("calendar")),
+        night_floor_percent=board.number("night_floor_percent"),
+        dark_allowed=board.flag("dark_allowed"),
+        longest_override_s=board.number("longest_override"),
+        groups=tuple(_group(row, folder) for row in rows["group"]),
+        paths=tuple(_path(row) for row in rows["path"]),
     )
 
 
@@ -151,10 +204,45 @@ def _bus(row: Row) -> Bus:
 def _luminaires(row: Row) -> list[Luminaire]:
     power_w = row.number("power_w")
     min_power_w = row.number("min_power_w") if row.has("min_power_w") else power_w / 10
+    output = Output(row.number("virtual_percent"), row.curve("depreciation"), row.number("min_percent"))
     return [
-        Luminaire(name, row.text("bus"), address, power_w, row.number("standby_w"), min_power_w)
+        Luminaire(
+            name,
+            row.text("bus"),
+            address,
+            power_w,
+            row.number("standby_w"),
+            min_power_w,
+            row.texts("groups"),
+            output,
+            design_of(row),
+        )
         for name, address in names_and_addresses(row)
     ]
+
+
+def _group(row: Row, folder: Path) -> Group:
+    return Group(
+        row.text("name"), _from(folder, row.text("program")), _from(folder, row.text("calendar")), design_of(row)
+    )
+
+
+def _path(row: Row) -> LightPath:
+    return LightPath(
+        row.text("name"),
+        row.texts("luminaires"),
+        row.whole("ahead"),
+        row.whole("behind"),
+        row.number("percent"),
+        row.number("hold_s"),
+        row.number("ramp_up_s"),
+        row.number("ramp_down_s"),
+    )
+
+
+def _from(folder: Path, name: str) -> str:
+    """A ready program's name as it is; a path, from the board's folder."""
+    return str(folder / name) if is_path(name) else name
 
 
 def _upstream(document: Document, row: Row) -> Upstream | None:

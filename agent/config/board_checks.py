@@ -68,7 +68,7 @@ def check_site(document: Document, row: Row) -> None:
 
 def check_program(document: Document, row: Row, folder: Path) -> None:
     """The program is a ready one, or a file that is there."""
-    if not row.has("program"):
+    if not row.has("program") or not row.text("program"):
         return
     program = row.text("program")
     where = (*row.where, "program")
@@ -81,6 +81,33 @@ def check_program(document: Document, row: Row, folder: Path) -> None:
         remedy = did_you_mean(program, ready_programs())
         document.report(
             where, f"program = {shown(program)} is no ready program: {remedy} (or the path of a .toml file)"
+        )
+
+
+def check_calendar(document: Document, row: Row, folder: Path) -> None:
+    """The calendar is a file that is there, and stands alone."""
+    if not row.has("calendar") or not row.text("calendar"):
+        return
+    calendar, where = row.text("calendar"), (*row.where, "calendar")
+    if not calendar.endswith(".toml") or not _is_file(folder / calendar):
+        document.report(
+            where,
+            f"calendar = {shown(calendar)}: there is no such file: write a .toml file's path from this file's folder",
+        )
+    if "program" in row.written:
+        document.report(
+            where, "a calendar and a program exclude each other: the calendar names its programs; remove one"
+        )
+
+
+def check_floor(document: Document, row: Row) -> None:
+    """A floor of 0 is a dark street, which must be allowed."""
+    if row.has("night_floor_percent", "dark_allowed") and not row.number("night_floor_percent"):
+        if row.flag("dark_allowed"):
+            return
+        document.report(
+            (*row.where, "night_floor_percent"),
+            "night_floor_percent = 0 would let the street be dark: write at least 1, or dark_allowed = true",
         )
 
 
@@ -127,8 +154,10 @@ def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Ro
                         f"{smaller} = {row.number(smaller):g} is more than power_w = {row.number('power_w'):g}:"
                         " write the smaller power here, or correct power_w",
                     )
-        if row.has("name", "count", "short_address") and _can_count(document, row):
-            _own_names_and_addresses(document, row, names, addresses)
+        if row.has("name", "count", "short_address"):
+            _check_count(document, row)
+            if can_count(row):
+                _own_names_and_addresses(document, row, names, addresses)
 
 
 def names_and_addresses(row: Row) -> list[tuple[str, int]]:
@@ -160,20 +189,24 @@ def _own_names_and_addresses(
             break
 
 
-def _can_count(document: Document, row: Row) -> bool:
+def can_count(row: Row) -> bool:
+    """Whether names and addresses can count up from this [[luminaire]]."""
+    count = row.whole("count")
+    named = count == 1 or _LAST_NUMBER.fullmatch(row.text("name")) is not None
+    return named and row.whole("short_address") + count <= 64
+
+
+def _check_count(document: Document, row: Row) -> None:
     name, count, address = row.text("name"), row.whole("count"), row.whole("short_address")
     if count > 1 and not _LAST_NUMBER.fullmatch(name):
         document.report(
             (*row.where, "name"), f'name = {shown(name)} does not end in a number to count from: write "{name}01"'
         )
-        return False
-    if address + count > 64:
+    elif address + count > 64:
         document.report(
             (*row.where, "count"),
             f"count = {count} from short_address {address} goes beyond 63: write at most count = {64 - address}",
         )
-        return False
-    return True
 
 
 def _is_file(path: Path) -> bool:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from agent.config.tables import Key, Table, Type, format_key
+from agent.config.keys import Key, Type, format_key
+from agent.config.lighting_class import CLASSES
+from agent.config.program_tables import LONGEST_FADE_S
+from agent.config.sensors import SENSOR
+from agent.config.tables import Table
 
 # The newest format of these files that this version reads.
 FORMAT = 1
 
 # Names go onto the wire as they are: what SenML allows (RFC 8428, 4.5.1), without the signs that separate their parts.
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
+
+# What the lighting design promises, of a luminaire or of a group (EN 13201-2).
+_DESIGN = (
+    Key("lighting_class", Type.TEXT, "the class of the design (EN 13201-2)", None, choices=CLASSES),
+    Key(
+        "maintained",
+        Type.NUMBER,
+        "the design's maintained average at 100 %: lux, or cd/m2 for an M class",
+        None,
+        low=0.01,
+        high=200,
+        example="5.0",
+    ),
+    Key("maintained_min", Type.NUMBER, "the design's least illuminance at 100 %, in lux", None, low=0.01, high=200),
+    Key("dimmed_class", Type.TEXT, "the lowest class in quiet hours; else the next lower one", None, choices=CLASSES),
+)
 
 BOARD = Table(
     "board",
@@ -49,6 +69,17 @@ BOARD = Table(
         ),
         Key("safe_percent", Type.NUMBER, "the level when something is wrong", 100, low=1, high=100),
         Key("program", Type.TEXT, "a ready program's name, or a file's path from this file's folder", "d60"),
+        Key("calendar", Type.TEXT, "a calendar file's path from this file's folder, in place of one program", ""),
+        Key(
+            "night_floor_percent",
+            Type.NUMBER,
+            "nothing goes below this at night (the sun below -6 degrees); 0 only with dark_allowed",
+            10,
+            low=0,
+            high=100,
+        ),
+        Key("dark_allowed", Type.FLAG, "whether a program that says dark = true may leave the street dark", False),
+        Key("longest_override", Type.HOURS, "no override lasts longer", "24:00", high=31 * 86400),
         Key("gateway_power_w", Type.NUMBER, "what the gateway itself draws, in watts", low=0, high=100, example="3.0"),
     ),
 )
@@ -124,8 +155,49 @@ LUMINAIRE = Table(
             low=0,
             high=2000,
         ),
+        Key("groups", Type.TEXTS, "the groups that it belongs to; the first with a program gives it", (), pattern=NAME),
+        Key("virtual_percent", Type.NUMBER, "how much of the lamp's light is 100 %", 100, low=1, high=100),
+        Key("min_percent", Type.NUMBER, "the lowest level that the lamp is dimmed to", 0, low=0, high=100),
+        Key(
+            "depreciation",
+            Type.CURVE,
+            "constant light output: operating hours, and the percent that the lamp then needs",
+            (),
+            example="[[0, 80], [20000, 100]]",
+        ),
+        *_DESIGN,
     ),
     many=True,
+)
+
+GROUP = Table(
+    "group",
+    "luminaires that share a program; they name it in `groups`",
+    (
+        Key("name", Type.TEXT, "what luminaires and overrides call it", pattern=NAME, example='"main"'),
+        Key("program", Type.TEXT, "a ready program's name, or a file's path; else the board's", ""),
+        Key("calendar", Type.TEXT, "a calendar file's path from this file's folder, in place of one program", ""),
+        *_DESIGN,
+    ),
+    many=True,
+    required=False,
+)
+
+PATH = Table(
+    "path",
+    "light follows the cyclist: presence at one of these luminaires raises its neighbours",
+    (
+        Key("name", Type.TEXT, "what people call the path", pattern=NAME, example='"cycle-path"'),
+        Key("luminaires", Type.TEXTS, "names of luminaires, in the order of travel", pattern=NAME),
+        Key("ahead", Type.WHOLE, "how many ahead are raised", 2, low=0, high=63),
+        Key("behind", Type.WHOLE, "how many behind are raised", 1, low=0, high=63),
+        Key("percent", Type.NUMBER, "the level that they are raised to", 100, low=1, high=100),
+        Key("hold_s", Type.NUMBER, "for how long after the last presence, in seconds", 30, low=0, high=3600),
+        Key("ramp_up_s", Type.NUMBER, "fade up, in seconds", 1, low=0, high=LONGEST_FADE_S),
+        Key("ramp_down_s", Type.NUMBER, "fade down, in seconds", 8, low=0, high=LONGEST_FADE_S),
+    ),
+    many=True,
+    required=False,
 )
 
 BASELINE = Table(
@@ -161,4 +233,4 @@ UPSTREAM = Table(
     required=False,
 )
 
-TABLES = (BOARD, BUS, LUMINAIRE, BASELINE, UPSTREAM)
+TABLES = (BOARD, BUS, LUMINAIRE, GROUP, PATH, SENSOR, BASELINE, UPSTREAM)

@@ -1,4 +1,4 @@
-"""Control programs as TOML files: a [program] and its [[step]]s. Ready ones lie in agent/programs/."""
+"""Control programs as TOML files: [program], its [[step]]s, what sensors do. Ready ones lie in agent/programs/."""
 
 from __future__ import annotations
 
@@ -6,46 +6,27 @@ from pathlib import Path
 
 from agent.config.document import Document, read_document
 from agent.config.problems import ConfigError, Problem, did_you_mean, shown
-from agent.config.tables import Key, Row, Table, Type, format_key, read_tables
-from agent.schedule.program import NOON_S, SUNRISE, SUNSET, TIME, Program, Step, mark_text, seconds_after_noon
-
-# The newest format of these files that this version reads.
-FORMAT = 1
+from agent.config.program_tables import SOURCE_KINDS, TABLES
+from agent.config.tables import Row, read_tables
+from agent.schedule.program import (
+    LUX,
+    MUL,
+    NOON_S,
+    PRESENCE,
+    SUB,
+    SUNRISE,
+    SUNSET,
+    TIME,
+    TRAFFIC,
+    Dynamic,
+    Photocell,
+    Program,
+    Step,
+    mark_text,
+    seconds_after_noon,
+)
 
 READY = Path(__file__).resolve().parent.parent / "programs"
-
-# 90 s is about the longest fade that control gear has by its plain fade time (IEC 62386-102).
-_LONGEST_FADE_S = 90
-
-TABLES = (
-    Table(
-        "program",
-        "what the program is called and when it burns",
-        (
-            format_key(FORMAT),
-            Key(
-                "name",
-                Type.TEXT,
-                "small letters, digits and hyphens, at most 40",
-                pattern=r"[a-z0-9-]{1,40}",
-                example='"d60"',
-            ),
-            Key("on", Type.MARK, "when the lamps are switched on", SUNSET),
-            Key("off", Type.MARK, "when they are switched off", SUNRISE),
-            Key("fade_s", Type.NUMBER, "fade of switching on and off, in seconds", 0, low=0, high=_LONGEST_FADE_S),
-        ),
-    ),
-    Table(
-        "step",
-        "the level from a moment of the night on, until the next step",
-        (
-            Key("at", Type.MARK, "the moment, by the local clock or by the sun"),
-            Key("percent", Type.NUMBER, "the level", low=0, high=100),
-            Key("fade_s", Type.NUMBER, "fade to this level, in seconds", 0, low=0, high=_LONGEST_FADE_S),
-        ),
-        many=True,
-    ),
-)
 
 
 def ready_programs() -> list[str]:
@@ -58,40 +39,50 @@ def is_path(program: str) -> bool:
     return program.endswith(".toml") or "/" in program
 
 
-def load_program(name_or_path: str | Path) -> Program:
-    """The ready program of this name, or the one in this file. Raises ConfigError with every problem in it."""
+def program_path(name_or_path: str | Path) -> Path:
+    """The file of this ready program, or this file. Raises ConfigError for a name that is not known."""
     text = str(name_or_path)
     if is_path(text):
-        return read_program(read_document(text))
+        return Path(text)
     if text not in ready_programs():
         remedy = did_you_mean(text, ready_programs())
         raise ConfigError(
             [Problem(text, 0, f"there is no ready program of this name: {remedy} (or the path of a .toml file)")]
         )
-    return read_program(read_document(READY / f"{text}.toml"))
+    return READY / f"{text}.toml"
+
+
+def load_program(name_or_path: str | Path) -> Program:
+    """The ready program of this name, or the one in this file. Raises ConfigError with every problem in it."""
+    return read_program(read_document(program_path(name_or_path)))
 
 
 def read_program(document: Document) -> Program:
     """The program in a document. Raises ConfigError with every problem in it."""
     rows = read_tables(document, TABLES)
-    steps = [row for row in rows["step"] if row.has("at")]
-    _no_equal_times(document, steps)
-    levels = [row.number("percent") for row in rows["step"] if row.has("percent")]
-    if levels and len(levels) == len(rows["step"]) and not any(levels):
-        document.report(
-            (*rows["step"][0].where, "percent"),
-            "every step is 0 %, so the street would be dark all night: give at least one step a level above 0",
-        )
+    _no_equal_times(document, [row for row in rows["step"] if row.has("at")])
     for row in rows["program"]:
         check_period(document, row)
+        for photocell in rows["photocell"]:
+            _check_photocell(document, photocell, row)
+    for row in rows["dynamic"]:
+        _check_dynamic(document, row)
+    _check_dark(document, rows)
     document.refuse()
     row = rows["program"][0]
+    photocells = rows["photocell"]
     return Program(
         row.text("name"),
         row.mark("on"),
         row.mark("off"),
         tuple(Step(step.mark("at"), step.number("percent"), step.number("fade_s")) for step in rows["step"]),
         row.number("fade_s"),
+        _photocell(photocells[0]) if photocells else None,
+        tuple(_dynamic(each) for each in rows["dynamic"]),
+        row.flag("dark"),
+        row.number("min_burning"),
+        row.number("trim_on"),
+        row.number("trim_off"),
     )
 
 
@@ -104,16 +95,120 @@ def check_period(document: Document, row: Row) -> None:
     if by_clock and seconds_after_noon(off) <= seconds_after_noon(on):
         empty = True
     else:
-        empty = (on.kind == off.kind != TIME and off.offset_s <= on.offset_s) or (on.kind, off.kind) == (
-            SUNRISE,
-            SUNSET,
-        )
+        same = on.kind == off.kind != TIME and on.angle_deg == off.angle_deg
+        empty = (same and off.offset_s <= on.offset_s) or (on.kind, off.kind) == (SUNRISE, SUNSET)
     if empty:
         document.report(
             (*row.where, "off"),
             f"the lamps would be switched off ({mark_text(off)}) before they are switched on ({mark_text(on)}), counted"
             ' from noon: write a later off, or an earlier on, such as on = "sunset" and off = "sunrise"',
         )
+
+
+def _photocell(row: Row) -> Photocell:
+    return Photocell(
+        row.text("source"),
+        row.number("on_lux"),
+        row.number("off_lux"),
+        row.number("before"),
+        row.number("after"),
+    )
+
+
+def _dynamic(row: Row) -> Dynamic:
+    return Dynamic(
+        row.text("source"),
+        row.text("operation"),
+        row.number("percent"),
+        row.number("hold_s"),
+        row.number("ramp_up_s"),
+        row.number("ramp_down_s"),
+        row.number("above") if row.has("above") else None,
+        row.number("below") if row.has("below") else None,
+    )
+
+
+def _check_photocell(document: Document, row: Row, program: Row) -> None:
+    if row.has("on_lux", "off_lux") and row.number("off_lux") < row.number("on_lux"):
+        document.report(
+            (*row.where, "off_lux"),
+            f"off_lux = {row.number('off_lux'):g} is below on_lux = {row.number('on_lux'):g}, so the lamps would switch"
+            f" for ever: write at least off_lux = {row.number('on_lux'):g}",
+        )
+    windowed = row.has("before", "after") and row.number("before") + row.number("after") > 0
+    if not windowed and program.has("trim_off") and program.number("trim_off") > 0:
+        document.report(
+            (*program.where, "trim_off"),
+            "a photocell alone cannot switch off earlier than its signal: remove trim_off, or give [photocell] a window"
+            " with before and after",
+        )
+
+
+def _check_dynamic(document: Document, row: Row) -> None:
+    if not row.has("source", "operation"):
+        return
+    source, operation = row.text("source"), row.text("operation")
+    bounds = [name for name in ("above", "below") if row.has(name)]
+    if source == PRESENCE and bounds:
+        document.report(
+            (*row.where, bounds[0]), f"{bounds[0]} means nothing for presence: remove it, or write another source"
+        )
+    elif source in (TRAFFIC, LUX) and not {"above", "below"} & row.written:
+        example = "above = 100 (a count)" if source == TRAFFIC else "below = 50 (lux)"
+        document.report(
+            (*row.where, "source"),
+            f'source = "{source}" has no bound, so it would always be active: add above or below, such as {example}',
+        )
+    elif len(bounds) == 2 and row.number("above") >= row.number("below"):
+        document.report(
+            (*row.where, "above"),
+            f"no reading is above {row.number('above'):g} and below {row.number('below'):g}: write a smaller above or a"
+            " larger below",
+        )
+    if row.has("percent") and row.number("percent") > 100 and operation != MUL:
+        document.report(
+            (*row.where, "percent"),
+            f'percent = {row.number("percent"):g}: write a number from 0 to 100 (more is for operation = "mul")',
+        )
+    near = did_you_mean(source, SOURCE_KINDS)
+    if source not in SOURCE_KINDS and near.startswith("did you mean"):
+        document.report((*row.where, "source"), f"source = {shown(source)} is no kind of sensor: {near}")
+
+
+def _check_dark(document: Document, rows: dict[str, list[Row]]) -> None:
+    """A program that is dark at times must say that it means it."""
+    if any(row.has("dark") and row.flag("dark") for row in rows["program"]):
+        return
+    remedy = "or write dark = true in [program] if that is meant (the board must allow it too)"
+    steps = [row for row in rows["step"] if row.has("percent")]
+    levels = [row.number("percent") for row in steps]
+    if levels and len(levels) == len(rows["step"]) and not any(levels):
+        document.report(
+            (*steps[0].where, "percent"),
+            "every step is 0 %, so the street would be dark all night: give at least one step a level above 0,"
+            f" {remedy}",
+        )
+        return
+    for row in steps:
+        if not row.number("percent"):
+            document.report(
+                (*row.where, "percent"),
+                f"this step is 0 %, so the street would be dark from it on: write a level above 0, {remedy}",
+            )
+    for row in rows["dynamic"]:
+        if not row.has("source", "operation", "percent", "hold_s", "ramp_up_s", "ramp_down_s"):
+            continue
+        dynamic = _dynamic(row)
+        # A subtraction is judged by the lowest level that it can meet.
+        lowest = min((level for level in levels if level), default=0.0)
+        if lowest and dynamic.applied(lowest) <= 0:
+            what = f"{dynamic.operation} {dynamic.percent:g}" + (
+                f" from {lowest:g} %" if dynamic.operation == SUB else ""
+            )
+            document.report(
+                (*row.where, "percent"),
+                f"{what} leaves no light, so a sensor could make the street dark: write another percent, {remedy}",
+            )
 
 
 def _no_equal_times(document: Document, steps: list[Row]) -> None:

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.config import board_tables, program
-from agent.config.tables import REQUIRED, SPAN_PATTERN, Key, Table, Type
+from agent.config import board_tables, calendar, program_tables
+from agent.config.keys import HOURS_PATTERN, REQUIRED, SPAN_PATTERN, Key, Type
+from agent.config.tables import Table
 
-KINDS: dict[str, tuple[Table, ...]] = {"board": board_tables.TABLES, "program": program.TABLES}
+KINDS: dict[str, tuple[Table, ...]] = {
+    "board": board_tables.TABLES,
+    "program": program_tables.TABLES,
+    "calendar": calendar.TABLES,
+}
 
-_JSON_TYPES = {Type.TEXT: "string", Type.MARK: "string", Type.NUMBER: "number", Type.WHOLE: "integer"}
+_JSON_TYPES: dict[Type, str | list[str]] = {
+    Type.TEXT: "string",
+    Type.MARK: "string",
+    Type.HOURS: "string",
+    Type.SPAN: ["number", "string"],
+    Type.NUMBER: "number",
+    Type.WHOLE: "integer",
+    Type.FLAG: "boolean",
+    Type.TEXTS: "array",
+    Type.CURVE: "array",
+}
 
-# What agent.schedule.program.parse_mark accepts.
+# What agent.schedule.marks.parse_mark accepts.
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _OFFSET = "(0[0-9]|1[01]):[0-5][0-9]|12:00"
-MARK_PATTERN = f"^({_CLOCK}|(sunset|sunrise)([+-]({_OFFSET}))?)$"
+# Degrees from -18 to 10.
+_PART = r"\.[0-9]{1,2}"
+_ANGLE = rf"(-?0?[0-9]({_PART})?|-?10(\.0{{1,2}})?|-10{_PART}|-1[1-7]({_PART})?|-18(\.0{{1,2}})?)"
+_EVENT = f"sunset|sunrise|dusk|dawn|midpoint|sun (below|above) {_ANGLE}"
+MARK_PATTERN = f"^({_CLOCK}|({_EVENT})([+-]({_OFFSET}))?)$"
 
 
 def json_schema(kind: str) -> dict[str, object]:
@@ -52,8 +71,17 @@ def _table_schema(table: Table) -> dict[str, object]:
 
 
 def _key_schema(key: Key) -> dict[str, object]:
-    kinds: str | list[str] = ["number", "string"] if key.type is Type.SPAN else _JSON_TYPES[key.type]
-    schema: dict[str, object] = {"description": key.meaning, "type": kinds}
+    schema: dict[str, object] = {"description": key.meaning, "type": _JSON_TYPES[key.type]}
+    if key.type is Type.TEXTS:
+        items: dict[str, object] = {"type": "string"}
+        items.update({"enum": list(key.choices)} if key.choices else {})
+        items.update({"pattern": f"^({key.pattern})$"} if key.pattern else {})
+        return {**schema, "items": items, "minItems": 1}
+    if key.type is Type.CURVE:
+        pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+        return {**schema, "items": pair, "minItems": 1}
+    if key.type is Type.HOURS:
+        return {**schema, "pattern": f"^{HOURS_PATTERN}$", "default": key.default}
     limits = {"minimum": key.low, "maximum": key.high}
     schema.update({name: limit for name, limit in limits.items() if limit is not None})
     if key.choices:
@@ -86,6 +114,8 @@ def _in_order(keys: Sequence[Key]) -> list[Key]:
 def _default_markdown(key: Key) -> str:
     if key.default is REQUIRED:
         return "required"
-    if key.default in (None, ""):
+    if key.default in (None, "", ()):
         return ""
+    if isinstance(key.default, bool):
+        return f"`{str(key.default).lower()}`"
     return f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default}`"

@@ -86,7 +86,7 @@ class Rule(Value):
             return False
         if self.first is not None and self.last is not None and not _within(date, self.first, self.last):
             return False
-        return not self.days or any([is_special(name, day, special) for name in self.days])
+        return not self.days or any(is_special(name, day, special) for name in self.days)
 
     def _on_weekday(self, day: int, date: "tuple[int, int, int]") -> bool:
         if weekday(day) not in self.weekdays:

@@ -81,7 +81,7 @@ class ProgramNight:
 
     def lit(self, unix: float) -> bool:
         """Whether this instant lies within a lit period."""
-        return any([begin <= unix < finish for begin, finish in self.periods])
+        return any(begin <= unix < finish for begin, finish in self.periods)
 
     def _changes(self) -> "list[Change]":
         fade_s = self.program.fade_s

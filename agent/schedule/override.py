@@ -35,7 +35,7 @@ class Override(Value):
         """Whether it is for this luminaire, which belongs to these groups."""
         if not self.luminaires and not self.groups:
             return True
-        return luminaire in self.luminaires or any([group in self.groups for group in groups])
+        return luminaire in self.luminaires or any(group in self.groups for group in groups)
 
     def as_json(self) -> "dict[str, object]":
         """What from_json reads, of JSON's own types."""

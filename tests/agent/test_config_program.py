@@ -105,7 +105,7 @@ precent = 40
         (
             GOOD.replace("100", "0").replace("50", "0.0"),
             "p.toml:6: every step is 0 %, so the street would be dark all night: give at least one step"
-            " a level above 0",
+            " a level above 0, or write dark = true in [program] if that is meant (the board must allow it too)",
         ),
         (
             GOOD.replace('"sunset"', '"sunset+13:00"'),
@@ -113,8 +113,8 @@ precent = 40
         ),
         (
             GOOD.replace('"22:00"', "22:00:00"),
-            'p.toml:9: at = 22:00:00: write a time such as "22:00", or "sunset" or "sunrise" with an'
-            ' offset such as "+00:20"',
+            'p.toml:9: at = 22:00:00: write a time such as "22:00", or "sunset", "sunrise", "dusk", "dawn",'
+            ' "midpoint" or "sun below -3" with an offset',
         ),
         (
             '[program]\nname = "own"\n',
