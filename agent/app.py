@@ -12,24 +12,29 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.almanac import ZoneAlmanac
 from agent.config import board as boards
+from agent.dali_sensors import DaliSensors
 from agent.dimming import Dimming
 from agent.events import EventLog
 from agent.gear_health import GearHealth
 from agent.hardware.serial_port import port_opener
+from agent.inputs import Inputs
 from agent.interfaces import Clock
 from agent.journal import Journal, JournalError
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
 from agent.monitor import SOCKET, Monitor
+from agent.overrides import Overrides
 from agent.recorder import Recorder
 from agent.savings.ledger import LuminaireLedger, StateUnreadable
 from agent.savings.power_model import PowerModel
 from agent.schedule.evaluate import Cache, burning_spans
-from agent.schedule.program import Program
+from agent.schedule.inputs import Reading
+from agent.schedule.plan import Plan
 from agent.supervise import keep_running
 from agent.targets import Targets
 from agent.upstream.mqtt import Broker
@@ -45,10 +50,25 @@ from protocols.dali.frames import ForwardFrame
 log = logging.getLogger("lichtmast")
 
 
+class Folders(NamedTuple):
+    """Where a gateway keeps things: `state` outlives a restart of the machine, `runtime` (None: memory) does not."""
+
+    state: Path
+    runtime: Path | None
+
+
 class Agent:
     """One gateway's agent. Make it inside `running(...)`, which also ends it cleanly."""
 
-    def __init__(self, board: boards.Board, program: Program, journal: Journal, clock: Clock, board_hash: str) -> None:
+    def __init__(
+        self,
+        board: boards.Board,
+        plan: Plan,
+        journal: Journal,
+        clock: Clock,
+        board_hash: str,
+        folders: Folders,
+    ) -> None:
         self._board = board
         self._clock = clock
         self._cache = Cache()
@@ -58,7 +78,9 @@ class Agent:
         self.events = EventLog(self.recorder.append, clock.wall)
         self.monitor = Monitor(clock.wall)
         self._interfaces: dict[str, DaliInterface] = {}
-        self._controls = self._make_controls(program)
+        self._inputs = Inputs(plan, folders.runtime, board.gateway, clock)
+        self._sensors: dict[str, DaliSensors] = {}
+        self._controls = self._make_controls(plan, Overrides(folders.state, self.events))
         self.metering = self._make_metering()
         for control in self._controls.values():
             control.dimming.observer = control.health.observer = self.metering
@@ -71,6 +93,8 @@ class Agent:
             self._supervise(f"DALI interface on {port}", interface.run)
         for control in self._controls.values():
             self._supervise(f"control of {control.name}", functools.partial(control.run, self.recorder.commit))
+        for bus, sensors in self._sensors.items():
+            self._supervise(f"sensors of {bus}", sensors.run)
         self._supervise("metering", self.metering.run)
         if self.reporter:
             self._supervise("upstream", self.reporter.run)
@@ -88,11 +112,11 @@ class Agent:
     def _supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, part, self._clock, self.events), name=name))
 
-    def _make_controls(self, program: Program) -> dict[str, LuminaireControl]:
+    def _make_controls(self, plan: Plan, overrides: Overrides) -> dict[str, LuminaireControl]:
         board = self._board
         place = (board.latitude, board.longitude)
         names = [luminaire.name for luminaire in board.luminaires]
-        targets = Targets(names, program, self._almanac, place, board.safe_percent, self._clock, self.events)
+        targets = Targets(names, plan, self._almanac, place, self._clock, self.events, self._inputs, overrides)
         by_port: dict[str, list[boards.Bus]] = {}
         for bus in board.buses:
             by_port.setdefault(bus.port, []).append(bus)
@@ -104,11 +128,18 @@ class Agent:
                 lamps = [
                     LuminaireState(lamp.name, lamp.short_address) for lamp in board.luminaires if lamp.bus == bus.name
                 ]
-                if not lamps:
+                sensors = [sensor for sensor in board.sensors if sensor.bus == bus.name]
+                if not lamps and not sensors:
                     continue
                 share = bus.telemetry_percent / 100
                 dali[bus.channel] = DaliBus(interface, bus.channel, self._clock, share)
                 dali[bus.channel].observer = self.monitor.observer(bus.name)
+                if sensors:
+                    self._sensors[bus.name] = DaliSensors(
+                        sensors, dali[bus.channel], self._observe, self._clock, self.events
+                    )
+                if not lamps:
+                    continue
                 controls[bus.name] = LuminaireControl(
                     bus.name,
                     dali[bus.channel],
@@ -118,8 +149,19 @@ class Agent:
                     levels.level_of(board.safe_percent),
                     self._clock,
                     self.events,
+                    self._until_inputs_end_s,
                 )
         return controls
+
+    def _observe(self, reading: Reading) -> None:
+        """A sensor's word can change the level of lamps on any bus: all look at once."""
+        self._inputs.observe(reading)
+        for control in self._controls.values():
+            control.wake()
+
+    def _until_inputs_end_s(self) -> float | None:
+        end = self._inputs.next_end()
+        return None if end is None else end - self._clock.wall()
 
     def _make_interface(self, port: str, buses: Sequence[boards.Bus], dali: Mapping[int, DaliBus]) -> DaliInterface:
         by_channel = {bus.channel: bus.name for bus in buses}
@@ -129,8 +171,12 @@ class Agent:
 
         def foreign(channel: int, frame: ForwardFrame) -> None:
             if channel in dali:
+                name = by_channel[channel]
                 dali[channel].note_foreign(frame)
-                self._controls[by_channel[channel]].note_foreign(frame)
+                if name in self._sensors:
+                    self._sensors[name].hear(frame)
+                if name in self._controls:
+                    self._controls[name].note_foreign(frame)
 
         driver = catalogue.load(buses[0].interface)
         opener = port_opener(port, self._clock)
@@ -153,6 +199,8 @@ class Agent:
                 self.events.end("supplyLoss", name, text)
             if condition in (conditions.CONNECTED, conditions.POWERED) and name in self._controls:
                 self._controls[name].tell_again()
+            if condition in (conditions.CONNECTED, conditions.POWERED) and name in self._sensors:
+                self._sensors[name].set_up_again()
 
     def _make_metering(self) -> Metering:
         board = self._board
@@ -213,12 +261,13 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def running(
-    board: boards.Board, program: Program, state: Path, clock: Clock, board_hash: str
+    board: boards.Board, plan: Plan, state: Path, clock: Clock, board_hash: str, runtime: Path | None = None
 ) -> AsyncIterator[Agent]:
-    """The agent, started; stopped cleanly at the end. `state` is the folder of its journal."""
+    """The agent, started; stopped cleanly at the end. `state` is the folder of its journal and of overrides; `runtime`
+    that of the sensors' state (None: memory only)."""
     journal = await _open_journal(state, board.gateway, clock)
     try:
-        agent = Agent(board, program, journal, clock, board_hash)
+        agent = Agent(board, plan, journal, clock, board_hash, Folders(state, runtime))
         agent.start()
         await agent.monitor.open(state / SOCKET)
         try:

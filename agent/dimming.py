@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.frame_plan import LevelFrame, StoredInGear, Wish, plan
@@ -18,6 +19,7 @@ from protocols.dali.frames import Reply
 VERIFY_AFTER_FADE_S = 1.0
 GROUP_QUERIES = ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15")
 SCENES = 16
+FRAMES_AT_ONCE = 4
 
 
 class Dimming:
@@ -38,30 +40,90 @@ class Dimming:
         self._clock = clock
         self._stagger_s = stagger_s
         self._levels_differ = False
+        self._changed = False
+        self._one_at_a_time = asyncio.Lock()
         self.observer: LuminaireObserver | None = None
+
+    def look_again(self) -> None:
+        """What is wanted has changed: frames that are still to be sent are planned anew."""
+        self._changed = True
 
     async def command_levels(self) -> None:
         """Brings every luminaire that is not where it is wanted to its level. Raises DriverError."""
-        asked = self._wanted()
+        async with self._one_at_a_time:
+            while True:
+                self._changed = False
+                asked = self._wanted()
+                await self._command_due(asked)
+                # After the levels, which must not wait for it.
+                await self._make_ready(asked)
+                if not self._changed:
+                    return
+
+    async def _command_due(self, asked: Mapping[str, Wanted]) -> None:
         wishes: dict[int, Wish] = {}
         due, dark = set(), False
         for luminaire in self._luminaires:
-            percent, fade_s = asked[luminaire.name]
+            percent, fade_s, ready_fade_s = asked[luminaire.name]
             # A lamp that is told its level anew should not take a minute to be lit.
             wish = Wish(levels.level_of(percent), 0.0 if luminaire.commanded is None else fade_s)
             wishes[luminaire.short_address] = wish
+            luminaire.by_sensors = ready_fade_s is not None
             if luminaire.commanded != wish.level:
                 due.add(luminaire.short_address)
                 dark = dark or (luminaire.commanded == levels.OFF)
         if not due:
             return
         self._levels_differ = self._levels_differ or len({wish.level for wish in wishes.values()}) > 1
-        staggered = dark and self._stagger_s > 0
-        await self._set_fade_for_all(wishes, due)
-        for number, frame in enumerate(plan(wishes, due, self._stored(), one_by_one=staggered)):
-            if staggered and number:
-                await self._clock.sleep(self._stagger_s)
-            await self._command(frame)
+        if dark and self._stagger_s > 0:
+            await self._set_fade_for_all(wishes, due)
+            for number, frame in enumerate(plan(wishes, due, self._stored(), one_by_one=True)):
+                if number:
+                    await self._clock.sleep(self._stagger_s)
+                if self._changed:
+                    return
+                await self._command(frame)
+            return
+        frames = plan(wishes, due, self._stored())
+        # What a sensor has raised has its fade already, and goes before what must be given one.
+        await self._command_all([frame for frame in frames if self._has_fade(frame)])
+        left = [frame for frame in frames if not self._has_fade(frame)]
+        if left and not self._changed:
+            await self._set_fade_for_all(wishes, {number for frame in left for number in frame.reaches} & due)
+            await self._command_all(left)
+
+    def _has_fade(self, frame: LevelFrame) -> bool:
+        code = levels.fade_code(frame.fade_s)
+        return all(each.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
+
+    async def _command_all(self, frames: Sequence[LevelFrame]) -> None:
+        """Some at a time wait for the bus, so that no reading comes between them, and news need not wait for all."""
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            if self._changed:
+                return
+            waiting = [self._command(frame) for frame in frames[start : start + FRAMES_AT_ONCE]]
+            for ended in await asyncio.gather(*waiting, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
+
+    async def _make_ready(self, asked: Mapping[str, Wanted]) -> None:
+        """Leaves gear that sensors may raise with the fade that this takes: the rise itself is then one frame. A fade
+        that runs goes on as it began (IEC 62386-102 clause 9.5)."""
+        codes = {}
+        for luminaire in self._luminaires:
+            ready_fade_s = asked[luminaire.name].ready_fade_s
+            if ready_fade_s is not None:
+                codes[luminaire.short_address] = levels.fade_code(ready_fade_s)
+        unready = [each for each in self._luminaires if each.fade_code != codes.get(each.short_address, each.fade_code)]
+        if len(unready) > 1 and len(set(codes.values())) == 1 and not self._changed:
+            await self._set_fade_of_all(next(iter(codes.values())))
+            return
+        for luminaire in unready:
+            if self._changed:
+                return
+            code = codes[luminaire.short_address]
+            await self._set_fade(luminaire.address, code)
+            luminaire.fade_code = code
 
     async def learn_stored(self) -> None:
         """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
@@ -108,15 +170,19 @@ class Dimming:
         return StoredInGear(groups, scenes)
 
     async def _set_fade_for_all(self, wishes: Mapping[int, Wish], due: set[int]) -> None:
-        """Where all wish for the same fade, one broadcast sets it for all."""
-        codes = {levels.fade_code(wish.fade_s) for wish in wishes.values()}
+        """Where all that are due wish for the same fade, one broadcast sets it for all: the others stand still."""
+        codes = {levels.fade_code(wishes[number].fade_s) for number in due}
         if len(codes) != 1 or len(due) < 2:
             return
         code = codes.pop()
-        if any(luminaire.fade_code != code for luminaire in self._luminaires):
-            await self._set_fade(addresses.BROADCAST, code)
-            for luminaire in self._luminaires:
-                luminaire.fade_code = code
+        unset = [each for each in self._luminaires if each.fade_code != code]
+        if len(unset) > 1 and any(each.short_address in due for each in unset):
+            await self._set_fade_of_all(code)
+
+    async def _set_fade_of_all(self, code: int) -> None:
+        await self._set_fade(addresses.BROADCAST, code)
+        for luminaire in self._luminaires:
+            luminaire.fade_code = code
 
     async def _set_fade(self, address: Address, code: int) -> None:
         await self._bus.run(sequences.set_parameter(address, "SET FADE TIME", code), priorities.LEVELS)

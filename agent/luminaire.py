@@ -32,7 +32,7 @@ class LuminaireState:
 
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
     the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes`
-    are what the gear has stored, None until it was asked.
+    are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
     """
 
     name: str
@@ -53,6 +53,7 @@ class LuminaireState:
     last_well_at: float | None = None
     answers: bool = True
     lamp_failed: bool = False
+    by_sensors: bool = False
 
     def __post_init__(self) -> None:
         self.address = addresses.short(self.short_address)

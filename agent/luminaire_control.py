@@ -28,10 +28,12 @@ STATUS_EVERY_S = 300.0
 """Each gear is asked for its status about this often; a reading asks too."""
 FAIL_SAFE_CHECKS_A_CYCLE = 8
 MISMATCHES_TO_REPORT = 3
+SHORTEST_PAUSE_S = 0.001
 
 
 class LuminaireControl:
-    """The luminaires of one bus. `safe_level` is what their gear shows when mains returns or the bus fails."""
+    """The luminaires of one bus. `safe_level` is what their gear shows when mains returns or the bus fails;
+    `next_change_s` says in how many seconds what sensors said will change a level (None: it will not)."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class LuminaireControl:
         safe_level: int,
         clock: Clock,
         events: EventLog,
+        next_change_s: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.name = name
         self.luminaires = luminaires
@@ -52,11 +55,22 @@ class LuminaireControl:
         self._safe_level = safe_level
         self._clock = clock
         self._events = events
+        self._next_change_s = next_change_s
         self._wake = asyncio.Event()
+        self._tell_again = asyncio.Event()
         self._power_cycle_seen_in_vain_at: float | None = None
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
-        """Cycles for ever, each at a whole multiple of CYCLE_S; `after_cycle()` is awaited where it is awaitable."""
+        """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken;
+        `after_cycle()` is awaited where it is awaitable."""
+        parts = [asyncio.ensure_future(self._cycle_for_ever(after_cycle)), asyncio.ensure_future(self._react())]
+        try:
+            await asyncio.gather(*parts)
+        finally:
+            for part in parts:  # where one failed, the other must not run beside those of the restart
+                part.cancel()
+
+    async def _cycle_for_ever(self, after_cycle: Callable[[], object]) -> None:
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             pause = True
@@ -65,7 +79,7 @@ class LuminaireControl:
             except TimeoutError:
                 pause = False
             else:
-                self._wake.clear()
+                self._tell_again.clear()
                 await self.cycle()
             done = after_cycle()
             if asyncio.iscoroutine(done):
@@ -74,7 +88,27 @@ class LuminaireControl:
                 continue
             pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
             with contextlib.suppress(TimeoutError):
-                await self._clock.wait_for(self._wake.wait(), max(pause_s, 0.001))
+                await self._clock.wait_for(self._tell_again.wait(), max(pause_s, SHORTEST_PAUSE_S))
+
+    async def _react(self) -> None:
+        """Levels, and nothing before them, as soon as a sensor has spoken or what it said is over."""
+        while True:
+            left_s = self._next_change_s()
+            if left_s is None:
+                await self._wake.wait()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await self._clock.wait_for(self._wake.wait(), max(left_s, SHORTEST_PAUSE_S))
+            self._wake.clear()
+            try:
+                await self.dimming.command_levels()
+            except DriverError:
+                self._tell_again.set()  # a whole cycle says what the trouble is
+
+    def wake(self) -> None:
+        """What is wanted has changed: levels are told at once."""
+        self.dimming.look_again()
+        self._wake.set()
 
     async def wait_usable(self) -> None:
         """Returns once the bus can be talked to."""
@@ -84,7 +118,7 @@ class LuminaireControl:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
         for luminaire in self.luminaires:
             luminaire.forget_what_it_shows()
-        self._wake.set()
+        self._tell_again.set()
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
         """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
@@ -156,15 +190,21 @@ class LuminaireControl:
     async def _verify(self) -> None:
         now = self._clock.monotonic()
         for luminaire in self.luminaires:
-            if luminaire.verify_at is not None and luminaire.verify_at <= now and luminaire.commanded is not None:
+            verify_at = luminaire.verify_at
+            if verify_at is not None and verify_at <= now and luminaire.commanded is not None:
                 reply = await self.health.ask(luminaire, "QUERY ACTUAL LEVEL")
-                if reply.kind == Reply.VALUE:
+                # A lamp that was told another level meanwhile is looked at once it can be there.
+                if reply.kind == Reply.VALUE and luminaire.verify_at == verify_at:
                     luminaire.verify_at = None
                     await self._compare(luminaire, reply.value)
 
     async def _compare(self, luminaire: LuminaireState, shows: int) -> None:
         """Level shown with level told."""
-        if shows == await self._reachable(luminaire, shows) or luminaire.lamp_failed:
+        commanded = luminaire.commanded
+        reachable = await self._reachable(luminaire, shows)
+        if luminaire.commanded != commanded:
+            return
+        if shows == reachable or luminaire.lamp_failed:
             luminaire.mismatches = 0
             self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
             return

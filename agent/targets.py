@@ -1,65 +1,104 @@
-"""What each luminaire should show now: the control program where time can be believed, else the safe level."""
+"""What each luminaire should show now: the plan, as sensors and overrides have it; where that fails, the safe level."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agent.events import EventLog
+from agent.inputs import Inputs
 from agent.interfaces import Almanac, Clock
-from agent.schedule.evaluate import Cache, target
-from agent.schedule.program import Program
+from agent.overrides import Overrides
+from agent.schedule.demand import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE, demand, night_of
+from agent.schedule.place import Place
+from agent.schedule.plan import Plan
+
+log = logging.getLogger("lichtmast")
 
 
 class Wanted(NamedTuple):
-    """Light in percent (0-100), and the fade in seconds that leads to it."""
+    """Light in percent (0-100), and the fade in seconds that leads to it.
+
+    `ready_fade_s` is the fade that the gear is best left with afterwards, so that a sensor's next rise needs no frame
+    but the level; None: no sensor raises this luminaire tonight.
+    """
 
     percent: float
     fade_s: float
+    ready_fade_s: float | None = None
 
 
 class Targets:
-    """Asks the schedule; whatever fails on the way, the answer is lit."""
+    """Asks the schedule for every luminaire of the gateway; whatever fails on the way, the answer is lit."""
 
     def __init__(
         self,
         names: Sequence[str],
-        program: Program,
+        plan: Plan,
         almanac: Almanac,
         place: tuple[float, float],
-        safe_percent: float,
         clock: Clock,
         events: EventLog,
+        inputs: Inputs,
+        overrides: Overrides,
     ) -> None:
         self._names = names
-        self._program = program
-        self._almanac = almanac
-        self._latitude, self._longitude = place
-        self._safe = Wanted(safe_percent, 0.0)
+        self._plan = plan
+        self._place = Place(almanac, *place)
+        self._safe = Wanted(plan.safe_percent, 0.0)
         self._clock = clock
         self._events = events
-        self._cache = Cache()
+        self._inputs = inputs
+        self._overrides = overrides
+        self._conditions: set[tuple[str, str]] = set()
 
-    def now(self) -> dict[str, Wanted]:
+    def now(self) -> Mapping[str, Wanted]:
         """The wanted light of each luminaire at this moment."""
-        wanted = self._wanted()
-        return dict.fromkeys(self._names, wanted)
+        unix, valid = self._clock.wall(), self._clock.valid()
+        overrides = self._overrides.take_up()
+        if overrides != self._plan.overrides:
+            self._plan = self._plan.with_overrides(overrides)
+        conditions: set[tuple[str, str]] = set()
+        wanted: dict[str, Wanted] = {}
+        failure = ""
+        for name in self._names:
+            try:
+                wanted[name] = self._wanted(name, unix, valid, conditions)
+            except Exception as error:
+                # No fault in a plan may darken a street.
+                log.debug("the plan of %s failed", name, exc_info=True)
+                wanted[name] = self._safe
+                failure = failure or f"the program of {name} failed ({error}): the lamp burns at the safe level"
+        self._tell(conditions)
+        if failure:
+            self._events.begin("invalidProgram", "gateway", failure)
+        else:
+            self._events.end("invalidProgram", "gateway", "every program works again")
+        return wanted
 
-    def _wanted(self) -> Wanted:
-        if not self._clock.valid():
-            self._events.begin(
-                "clockInvalid", "gateway", "the clock cannot be believed: the lamps burn at the safe level until it can"
-            )
-            return self._safe
-        self._events.end("clockInvalid", "gateway", "the clock can be believed again: the program goes on")
-        try:
-            asked = target(
-                self._program, self._almanac, self._latitude, self._longitude, self._clock.wall(), self._cache
-            )
-        except Exception as error:  # noqa: BLE001 - no fault in a program may darken a street: safe level, and an event
-            self._events.begin(
-                "invalidProgram", "gateway", f"program {self._program.name} failed ({error}): the lamps burn safely"
-            )
-            return self._safe
-        self._events.end("invalidProgram", "gateway", f"program {self._program.name} works again")
-        return Wanted(asked.percent, asked.fade_s)
+    def _wanted(self, name: str, unix: float, valid: bool, conditions: set[tuple[str, str]]) -> Wanted:
+        plan = self._plan
+        asked = demand(plan, name, self._place, self._inputs.state, unix, valid)
+        for condition in asked.conditions:
+            conditions.add((condition, name if condition == UNKNOWN_LUMINAIRE else "gateway"))
+        if CLOCK_UNKNOWN in asked.conditions or UNKNOWN_LUMINAIRE in asked.conditions:
+            return Wanted(asked.percent, asked.fade_s)
+        return Wanted(asked.percent, asked.fade_s, self._ready_fade_s(plan, name, unix))
+
+    def _ready_fade_s(self, plan: Plan, name: str, unix: float) -> float | None:
+        """How tonight's sensors would raise this luminaire: along a path, else by its program."""
+        planned = plan.luminaires[name]
+        for _, path in planned.listens:
+            return path.ramp_up_s
+        for dynamic in night_of(self._place, planned.calendar, plan.floor, unix).program.dynamics:
+            return dynamic.ramp_up_s
+        return None
+
+    def _tell(self, conditions: set[tuple[str, str]]) -> None:
+        """An event for each condition that has begun, and for each that is over."""
+        for name, subject in sorted(conditions - self._conditions):
+            self._events.begin(name, subject, CONDITIONS[name])
+        for name, subject in sorted(self._conditions - conditions):
+            self._events.end(name, subject, f"no longer: {CONDITIONS[name]}")
+        self._conditions = conditions

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.config.board import Board
 from hil.devices.control_device import ControlDevice
 from hil.devices.dali_hat import DaliHat
-from hil.devices.device_instances import LightSensor, OccupancySensor
+from hil.devices.device_instances import Instance, LightSensor, OccupancySensor
 from hil.devices.luba import Luba
 from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import Traffic
@@ -58,8 +58,9 @@ class EmulatedBoard:
     """The streets of one board by bus name. Made inside a running event loop, whose time they keep.
 
     `links` is the folder of the symlinks, one a port, named as the port's last part; None makes each link where the
-    board says that its port is. `lamps` are other luminaires than the board's, as `lamps_of` makes them; each bus has
-    so many `devices` too: sensors of presence and light, at the short addresses of control devices from 0 on.
+    board says that its port is. `lamps` are other luminaires than the board's, as `lamps_of` makes them. Beside the
+    board's own sensors, each bus has so many `devices`: sensors of presence and light, at the first short addresses of
+    control devices that are free.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class EmulatedBoard:
         """By bus: the street that has the port, where several share one."""
         self.links: dict[str, Path] = {}
         self._places: dict[str, tuple[Street, int]] = {}
+        self._sensors: dict[str, tuple[Street, int]] = {}
         by_port: dict[str, Street] = {}
         for bus in sorted(board.buses, key=lambda bus: (bus.port, bus.channel)):
             first = by_port.get(bus.port)
             link = self.links[bus.port] = Path(bus.port) if links is None else links / Path(bus.port).name
             here = (lamps or lamps_of(board))[bus.name]
+            kinds = _devices_of(board, bus.name, devices)
             street = Street(
                 list(here.values()),
                 seed=seed,
@@ -90,15 +93,22 @@ class EmulatedBoard:
                 traffic=traffic,
                 product=PRODUCTS[bus.interface],
                 hat=first.interface if first else None,
-                devices=[_sensor(bus.name, seed, number) for number in range(devices)],
+                devices=[_device(bus.name, seed, number, kinds[number]) for number in kinds],
             )
             self.ports[bus.name] = by_port.setdefault(bus.port, street)
             self.streets[bus.name] = street
             self._places.update({name: (street, number) for number, name in enumerate(here)})
+            for sensor in board.sensors:
+                if sensor.bus == bus.name:
+                    self._sensors[sensor.name] = street, list(kinds).index(sensor.device)
 
     def place(self, luminaire: str) -> tuple[Street, int]:
         """The street of this luminaire, and its number there: what a story's faults and truths are asked by."""
         return self._places[luminaire]
+
+    def sensor(self, name: str) -> tuple[Street, int]:
+        """The street of this sensor of the board, and its device's number there: what a story moves it by."""
+        return self._sensors[name]
 
     def report(self, began_wall: float) -> dict[str, object]:
         """What the devices saw, for benchmarks and stories in other processes: JSON-able, seconds and Wh.
@@ -114,10 +124,26 @@ class EmulatedBoard:
                 street.close()
 
 
-def _sensor(bus: str, seed: int, number: int) -> ControlDevice:
-    instances = (OccupancySensor(), LightSensor())
+def _devices_of(board: Board, bus: str, more: int) -> dict[int, list[type[Instance]]]:
+    """By short address: the instances of each control device on a bus, those of the board and so many more."""
+    found: dict[int, list[type[Instance]]] = {}
+    for sensor in board.sensors:
+        if sensor.bus == bus:
+            instances = found.setdefault(sensor.device, [])
+            # What the board does not speak of is the other kind.
+            mine, other = (
+                (OccupancySensor, LightSensor) if sensor.kind == "presence" else (LightSensor, OccupancySensor)
+            )
+            instances += [other] * (sensor.instance + 1 - len(instances))
+            instances[sensor.instance] = mine
+    free = (number for number in range(64) if number not in found)
+    found.update({next(free): [OccupancySensor, LightSensor] for _ in range(more)})
+    return found
+
+
+def _device(bus: str, seed: int, number: int, instances: list[type[Instance]]) -> ControlDevice:
     own_seed = random.Random(f"{seed}/{bus}/{number}").getrandbits(32)
-    return ControlDevice(instances, short_address=number, seed=own_seed)
+    return ControlDevice([kind() for kind in instances], short_address=number, seed=own_seed)
 
 
 def _report(street: Street, began_wall: float) -> dict[str, object]:

@@ -22,6 +22,7 @@ from agent.centre.collect import collect
 from agent.config.board import Board, Luminaire
 from agent.journal import Journal
 from agent.savings.summary import Summary, summarise
+from agent.schedule.plan import plain_plan
 from agent.schedule.program import Program
 from hil.embedded_broker import embedded_broker
 from hil.emulated_board import EmulatedBoard
@@ -156,7 +157,8 @@ class _Night:
             collector = asyncio.create_task(collect("127.0.0.1", port, store, self.clock))
             if self.board.upstream:
                 self.board = replace(self.board, upstream=replace(self.board.upstream, host="127.0.0.1", port=port))
-            async with running(self.board, self.program, self.folder, self.clock, "demo") as agent:
+            plan = plain_plan(self.program, [each.name for each in self.board.luminaires], self.board.safe_percent)
+            async with running(self.board, plan, self.folder, self.clock, "demo") as agent:
                 await self._watch_the_night()
                 if agent.reporter:
                     await self._until_acknowledged(agent.journal)

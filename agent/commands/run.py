@@ -11,7 +11,10 @@ from pathlib import Path
 
 from agent.app import running
 from agent.config.last_good import LastGood
+from agent.config.plan import load_plan
+from agent.inputs import FOLDER, runtime_folder
 from agent.interfaces import Clock
+from agent.schedule.plan import plain_plan
 
 log = logging.getLogger("lichtmast")
 
@@ -24,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path(os.environ.get("STATE_DIRECTORY", "state")),
         metavar="DIR",
         help="the folder of the journal and the last good board (default: $STATE_DIRECTORY, or ./state)",
+    )
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="the folder of what sensors said, which a restart of the machine may forget (default: $RUNTIME_DIRECTORY,"
+        f" or {FOLDER} where it is there, or memory only)",
     )
     parser.add_argument("--program", help="another program than the board's: a ready one's name, or a file")
 
@@ -44,7 +54,13 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
 async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock) -> None:
     """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used."""
     config = LastGood(arguments.state).load(arguments.board, arguments.program)
-    async with running(config.board, config.program, arguments.state, clock, config.content_hash) as agent:
+    if config.refused:
+        names = [luminaire.name for luminaire in config.board.luminaires]
+        plan = plain_plan(config.program, names, config.board.safe_percent)
+    else:
+        plan = load_plan(config.board, arguments.program)
+    runtime = runtime_folder(arguments.runtime)
+    async with running(config.board, plan, arguments.state, clock, config.content_hash, runtime) as agent:
         if config.refused:
             agent.events.begin("invalidConfig", "gateway", config.refused)
         count = len(config.board.luminaires)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from agent.app import Agent, running
 from agent.config.board import load_board
 from agent.config.program import load_program
+from agent.schedule.plan import plain_plan
 from hil.devices.street import Street
 from hil.emulated_board import EmulatedBoard
 from hil.virtual_time import VirtualClock, run_virtual
@@ -28,8 +29,14 @@ class BusOf(NamedTuple):
     channel: int = 1
 
 
-def board_text(folder: Path, buses: Sequence[BusOf], program: str = "always-full", bus_supply: str = "separate") -> str:
-    """A board file: luminaires NAME01, NAME02 ... on each bus, at short addresses from 0 on."""
+def board_text(
+    folder: Path,
+    buses: Sequence[BusOf],
+    program: str = "always-full",
+    bus_supply: str = "separate",
+    more: str = "",
+) -> str:
+    """A board file: luminaires NAME01, NAME02 ... on each bus, at short addresses from 0 on; and `more` tables."""
     text = f"""
 [board]
 format = 1
@@ -60,22 +67,25 @@ bus = "{bus.name}"
 short_address = 0
 power_w = 25.0
 """
-    return text
+    return text + more
 
 
 class Gateway:
     """Streets, board file and state folder. Made by `at_a_gateway`."""
 
-    def __init__(self, clock: VirtualClock, folder: Path, buses: Sequence[BusOf], program: str, supply: str) -> None:
+    def __init__(
+        self, clock: VirtualClock, folder: Path, buses: Sequence[BusOf], program: str, supply: str, more: str = ""
+    ) -> None:
         self.clock = clock
         self.began = clock.wall()
         self.state = folder / "state"
+        self.runtime = folder / "runtime"
         self.board_path = folder / "board.toml"
-        self.board_path.write_text(board_text(folder, buses, program, supply))
+        self.board_path.write_text(board_text(folder, buses, program, supply, more))
         self.board = load_board(self.board_path)
-        self.program = load_program(self.board.program)
         self.emulated = EmulatedBoard(self.board, seed=1, traffic=clock)
         self.names = [luminaire.name for luminaire in self.board.luminaires]
+        self.plan = plain_plan(load_program(self.board.program), self.names, self.board.safe_percent)
 
     @property
     def street(self) -> Street:
@@ -85,7 +95,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def agent(self) -> AsyncIterator[Agent]:
         """The agent runs inside, and is stopped cleanly after."""
-        async with running(self.board, self.program, self.state, self.clock, "hash") as agent:
+        async with running(self.board, self.plan, self.state, self.clock, "hash", self.runtime) as agent:
             yield agent
 
     async def until(self, seconds: float) -> None:
@@ -122,13 +132,14 @@ def at_a_gateway(
     buses: Sequence[BusOf] = (BusOf("L"),),
     program: str = "always-full",
     bus_supply: str = "separate",
+    more: str = "",
     start: float = NIGHT,
     valid: bool = True,
 ) -> None:
-    """Lives the story with the streets in place and no agent yet."""
+    """Lives the story with the streets in place and no agent yet. `more` are further tables of the board file."""
 
     async def whole(clock: VirtualClock) -> None:
-        gateway = Gateway(clock, folder, buses, program, bus_supply)
+        gateway = Gateway(clock, folder, buses, program, bus_supply, more)
         try:
             await story(gateway)
         finally:

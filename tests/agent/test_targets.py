@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from agent.almanac import ZoneAlmanac
 from agent.config.program import load_program
 from agent.events import EventLog
-from agent.schedule import evaluate
-from agent.schedule.program import Program
+from agent.inputs import Inputs
+from agent.interfaces import Clock
+from agent.overrides import Overrides, give
+from agent.schedule import demand
+from agent.schedule.calendars import Calendar
+from agent.schedule.inputs import Reading
+from agent.schedule.override import Override
+from agent.schedule.plan import Floor, Plan, PlannedLuminaire, plain_plan
+from agent.schedule.program import SUNRISE, SUNSET, Dynamic, Mark, Photocell, Program, Step
 from agent.targets import Targets, Wanted
 
 NL = ZoneAlmanac("Europe/Amsterdam")
@@ -29,6 +39,9 @@ class SetClock:
     def valid(self) -> bool:
         return self.believed
 
+    def monotonic(self) -> float:
+        return self.now
+
     def set_hour(self, hour: float) -> None:
         self.now = NL.local_to_unix(2025, 12, 15, hour * 3600)
 
@@ -36,12 +49,16 @@ class SetClock:
 class Street:
     """Targets of two luminaires with a safe level of 80 %, and the events that they told."""
 
-    def __init__(self, program: Program, hour: float) -> None:
+    def __init__(self, program: Program, hour: float, state: Path = Path("/nowhere"), plan: Plan | None = None) -> None:
         self.clock = SetClock(hour)
+        self.state = state
         self.told: list[tuple[object, object]] = []
-        events = EventLog(lambda _kind, body: self.told.append((body["name"], body["active"])), self.clock.wall)
-        clock = self.clock
-        self.targets = Targets(["L01", "L02"], program, NL, EINDHOVEN, 80.0, clock, events)  # type: ignore[arg-type]
+        self.events = EventLog(lambda _kind, body: self.told.append((body["name"], body["active"])), self.clock.wall)
+        clock = cast(Clock, self.clock)
+        plan = plan or plain_plan(program, ["L01", "L02"], 80.0)
+        self.inputs = Inputs(plan, None, "mast", clock)
+        overrides = Overrides(state, self.events)
+        self.targets = Targets(["L01", "L02"], plan, NL, EINDHOVEN, clock, self.events, self.inputs, overrides)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +84,16 @@ def test_a_clock_that_cannot_be_believed_means_the_safe_level_even_by_day() -> N
 
 def test_a_program_that_fails_means_the_safe_level(monkeypatch: pytest.MonkeyPatch) -> None:
     street = Street(D60, 23)
-    works = evaluate.target
+    works = demand.demand
 
     def fails(*_arguments: object) -> None:
         raise ZeroDivisionError("no night today")
 
-    monkeypatch.setattr("agent.targets.target", fails)
+    monkeypatch.setattr("agent.targets.demand", fails)
     for _ in range(3):
         assert street.targets.now()["L02"] == Wanted(80.0, 0.0)
     assert street.told == [("invalidProgram", True)]
-    monkeypatch.setattr("agent.targets.target", works)
+    monkeypatch.setattr("agent.targets.demand", works)
     assert street.targets.now()["L02"] == Wanted(50.0, 64.0)
     assert street.told == [("invalidProgram", True), ("invalidProgram", False)]
 
@@ -93,3 +110,113 @@ def test_midsummer_and_midwinter_days_are_dark() -> None:
     for month in (6, 12):
         street.clock.now = NL.local_to_unix(2026, month, 21, 12 * 3600)
         assert street.targets.now()["L01"].percent == 0.0
+
+
+def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = demand.demand
+
+    def fails(plan: Plan, luminaire: str, *rest: object) -> demand.Demand:
+        if luminaire == "L01":
+            raise ZeroDivisionError("no night today")
+        return works(plan, luminaire, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("agent.targets.demand", fails)
+    street = Street(D60, 23)
+    assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(50.0, 64.0)}
+    assert street.told == [("invalidProgram", True)]
+
+
+def test_a_luminaire_that_no_plan_knows_burns_safely_and_is_told() -> None:
+    street = Street(D60, 12, plan=plain_plan(D60, ["L02"], 80.0))
+    for _ in range(2):
+        assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(0.0, 8.0)}
+    assert street.told == [("luminaireNotPlanned", True)]
+
+
+def test_an_override_of_the_file_holds_until_it_expires(tmp_path: Path) -> None:
+    street = Street(D60, 23, tmp_path)
+    assert street.targets.now()["L01"].percent == 50.0
+    give(tmp_path, Override(90.0, street.clock.now, street.clock.now + 3600, luminaires=("L01",)), street.clock.now)
+    assert [each.percent for each in street.targets.now().values()] == [90.0, 50.0]
+    # A process that starts later finds it there.
+    again = Street(D60, 23.9, tmp_path)
+    assert again.targets.now()["L01"].percent == 90.0
+    again.clock.now += 600
+    assert again.targets.now()["L01"].percent == 50.0
+
+
+def test_no_override_goes_below_the_floor_or_lasts_longer_than_the_board_lets_it(tmp_path: Path) -> None:
+    calendar = Calendar("d60", D60)
+    floor = Floor(night_percent=20, longest_override_s=1800)
+    plan = Plan([PlannedLuminaire(name, calendar) for name in ("L01", "L02")], floor, safe_percent=80.0)
+    street = Street(D60, 23, tmp_path, plan)
+    give(tmp_path, Override(0.0, street.clock.now, street.clock.now + 7200), street.clock.now)
+    assert street.targets.now()["L02"].percent == 20.0
+    street.clock.now += 1799
+    assert street.targets.now()["L02"].percent == 20.0
+    street.clock.now += 2
+    assert street.targets.now()["L02"].percent == 50.0
+
+
+def test_overrides_that_cannot_be_read_change_nothing_and_are_told_once(tmp_path: Path) -> None:
+    street = Street(D60, 23, tmp_path)
+    give(tmp_path, Override(90.0, street.clock.now), street.clock.now)
+    assert street.targets.now()["L01"].percent == 90.0
+    (tmp_path / "overrides.json").write_text("[")
+    for _ in range(3):
+        assert street.targets.now()["L01"].percent == 90.0
+    assert street.told == [("overrideUnreadable", True)]
+    give(tmp_path, Override(None, street.clock.now), street.clock.now)
+    assert street.targets.now()["L01"].percent == 50.0
+    assert street.told[1:] == [("overrideUnreadable", False)]
+
+
+MOTION = Program(
+    "motion",
+    Mark(SUNSET, 0),
+    Mark(SUNRISE, 0),
+    (Step(Mark(SUNSET, 0), 20.0, 0.0),),
+    0.0,
+    dynamics=(Dynamic("presence", "max", 100.0, 30.0, 1.0, 8.0),),
+)
+
+
+def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> None:
+    street = Street(MOTION, 23)
+    # Nothing is known of the past: lit, until the hold is over.
+    assert street.targets.now()["L01"] == Wanted(100.0, 1.0, 1.0)
+    assert street.inputs.next_end() == street.clock.now + 30
+    street.clock.now += 30
+    assert street.targets.now()["L01"].percent == 20.0
+    assert street.inputs.next_end() is None
+    street.inputs.observe(Reading("P01", "presence", 1.0, "L01"))
+    assert street.targets.now() == {"L01": Wanted(100.0, 1.0, 1.0), "L02": Wanted(20.0, 0.0, 1.0)}
+    street.clock.now += 10
+    street.inputs.observe(Reading("P01", "presence", 0.0, "L01"))
+    assert street.inputs.next_end() == street.clock.now + 30
+    street.clock.now += 29.5
+    assert street.targets.now()["L01"].percent == 100.0
+    street.clock.now += 0.5
+    assert street.targets.now()["L01"] == Wanted(20.0, 8.0, 1.0)
+
+
+def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() -> None:
+    by_cell = Program(
+        "cell",
+        Mark(SUNSET, 0),
+        Mark(SUNRISE, 0),
+        (Step(Mark(SUNSET, 0), 60.0, 0.0),),
+        0.0,
+        photocell=Photocell("photocell", 20.0, 40.0),
+    )
+    street = Street(by_cell, 15)
+    for minute in range(0, 7 * 60, 10):
+        street.clock.set_hour(15 + minute / 60)
+        street.inputs.observe(Reading("C1", "lux", 500.0, ""))
+        level = street.targets.now()["L01"].percent
+    # The sun set at about 16:29.
+    assert level == 60.0
+    assert street.told == [("photocellContradictsSun", True)]
+    street.inputs.observe(Reading("C1", "lux", 1.0, ""))
+    assert street.targets.now()["L01"].percent == 60.0
+    assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
