@@ -19,6 +19,11 @@ from agent.config.board import load_board
 from agent.interfaces import Clock
 
 EMULATED = "emulated"
+PYTEST = (
+    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
+    "import pytest; sys.exit(pytest.main())"
+)
+"""pytest with the lichtmast that this command is of; `-m pytest` would take the one of the folder that it is called in."""
 HIL_EXTRA = ("pytest", "amqtt")
 PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
 """Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
@@ -61,7 +66,8 @@ def _command_line(arguments: argparse.Namespace) -> list[str]:
     paths = [story for story in arguments.stories if _file_of(story).exists()]
     names = [story for story in arguments.stories if story not in paths]
     output = "names" if arguments.list else "json" if arguments.json else "lines"
-    line = [sys.executable, "-m", "pytest", "-p", "hil.pytest_plugin", "-p", "no:cacheprovider"]
+    line = [sys.executable, "-P", "-c", PYTEST, str(Path(__file__).resolve().parents[2])]
+    line += ["-p", "hil.pytest_plugin", "-p", "no:cacheprovider"]
     line += ["--continue-on-collection-errors", f"--bench={arguments.bench}"]
     line += [f"--story={name}" for name in names]
     if not arguments.debug:

@@ -135,6 +135,15 @@ def test_what_emulated_lamps_only_can_do_is_skipped_on_a_real_board(
     assert said.partition(": ")[2] in page
 
 
+def test_another_lichtmast_where_it_is_called_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hil").mkdir()
+    (tmp_path / "hil" / "__init__.py").write_text("raise ImportError('of another age')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["hil", QUICK]) == DONE, capfd.readouterr()
+
+
 def test_a_board_with_mistakes_is_refused_with_each(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     board = Site(bus_supply="mains").write(tmp_path, tmp_path / "port")
     board.write_text(board.read_text(encoding="utf-8").replace("5.47", "547"), encoding="utf-8")
