@@ -11,7 +11,7 @@ from types import ModuleType
 
 from agent.interfaces import Clock
 
-GROUPS = ("night", "dali")
+GROUPS = ("night", "dali", "programs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

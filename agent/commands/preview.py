@@ -9,13 +9,15 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from agent.almanac import UnknownTimezone
 from agent.config.board import Board, load_board
+from agent.config.plan import ProgramFiles
 from agent.config.problems import shown
-from agent.config.program import load_program
+from agent.config.program import ready_programs
 from agent.interfaces import Clock
 from agent.main import WrongUse
 from agent.preview.chart import signs_for
@@ -31,15 +33,20 @@ from agent.preview.forecast import (
 from agent.preview.learned import NoJournal, learned_powers
 from agent.preview.report import Preview, as_json, as_text
 from agent.preview.street import NoSuchPlace, Street, street_of
+from agent.preview.subjects import load_subject, own_subject
 from agent.savings.plot import sheet_svg
 from agent.savings.power_model import PowerModel
-from agent.schedule.plan import Floor, Plan, plain_plan
 
 FULL = "full"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("programs", nargs="+", metavar="PROGRAM", help="a ready program's name, or a file")
+    parser.add_argument(
+        "programs",
+        nargs="*",
+        metavar="PROGRAM",
+        help="a ready program's name, or a file of a program or calendar; default: the board's",
+    )
     parser.add_argument("--board", metavar="BOARD", help="whose luminaires, place and baseline; default: an example")
     span = parser.add_mutually_exclusive_group()
     span.add_argument("--night", metavar="DATE", help="the night that begins on this date; default: tonight")
@@ -66,8 +73,9 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     evening = None if arguments.night is None else _date(arguments.night)
     board = load_board(arguments.board) if arguments.board else None
     street = _street(board, where, arguments.timezone, arguments.state)
-    subjects = [_subject(name, street, board) for name in arguments.programs]
-    against = None if arguments.against == FULL else _subject(arguments.against, street, board)
+    files = ProgramFiles()
+    subjects = _subjects(arguments.programs, street, board, files)
+    against = None if arguments.against == FULL else load_subject(arguments.against, street, board, files)
     if year is not None:
         preview = preview_year(subjects, street, year, against, price)
     else:
@@ -83,15 +91,12 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     return 0
 
 
-def _subject(name: str, street: Street, board: Board | None) -> Subject:
-    program = load_program(name)
-    names = [lamp.name for lamp in street.lamps]
-    if board:
-        return program.name, plain_plan(program, names, board.safe_percent)
-    plan = plain_plan(program, names)
-    luminaires = [plan.luminaires[each] for each in names]
-    # What no installer has bounded is shown as its writer meant it.
-    return program.name, Plan(luminaires, Floor(night_percent=0, dark_allowed=True))
+def _subjects(names: Sequence[str], street: Street, board: Board | None, files: ProgramFiles) -> list[Subject]:
+    if names:
+        return [load_subject(name, street, board, files) for name in names]
+    if board is None:
+        raise WrongUse(f"name a program to preview, such as {ready_programs()[0]}, or a board with --board")
+    return [own_subject(board, files)]
 
 
 def _street(board: Board | None, where: tuple[float, float] | None, timezone: str | None, state: Path | None) -> Street:

@@ -171,7 +171,7 @@ def emission_factor(year: int, country: str) -> tuple[EmissionFactor | None, str
     if factor is None:
         known = f"the table begins in {min(row.year for row in TABLE)}" if country == "NL" else "the table has NL only"
         return None, f"no emission factor for {country or 'this place'} in {year}: {known}"
-    words = f"{factor.kg_per_kwh:g} kg/kWh, {factor.year}, {factor.source}"
+    words = f"{factor.kg_per_kwh:g} kg/kWh, {country} {factor.year}, {factor.source}"
     if factor.year < year:
         words += f"; {year} has none of its own yet, so the newest counts"
     return factor, words
