@@ -11,6 +11,8 @@ VERBS = {
     "schema": "print the JSON Schema of a board or a program, for editors",
     "commission": "find the gear of each bus, give addresses, set and read what each keeps; a record to print",
     "emulate": "the devices of a board, emulated, as serial ports",
+    "monitor": "each frame on the buses as it passes, by name, with its answer",
+    "dali": "one DALI command by the standard's name, and what comes back",
     "hil": "the stories of lamp-posts, on emulated or on real hardware; a line a story, and a report",
     "collect": "the receiving end: MQTT to SQLite, acknowledging what is committed",
     "bench": "the performance table: each figure beside the bound asked for",

@@ -198,6 +198,11 @@ DEVICE_TYPES = {
 }
 
 
+def is_yes_or_no(command: str) -> bool:
+    """Whether silence is an answer to this query: no."""
+    return command in _YES_OR_NO
+
+
 def reply_text(command: str, reply: Reply) -> str:
     """What came back to the command of this name, in words."""
     if reply.kind == Reply.COLLISION:

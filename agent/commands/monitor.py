@@ -1,0 +1,132 @@
+"""`lichtmast monitor BOARD`: each frame on the buses as it passes, from the running agent, or from the ports."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from agent.almanac import ZoneAlmanac
+from agent.config.board import Board, Bus, load_board
+from agent.interfaces import Clock
+from agent.monitor import BACKLOG_BYTES, SOCKET, Row, row
+from agent.open_bus import chosen, opened
+from drivers.errors import DriverError
+from protocols.dali import naming
+from protocols.dali.frames import ForwardFrame, Transmission
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help="the board whose buses are watched")
+    parser.add_argument("--bus", metavar="NAME", help="only this bus")
+    parser.add_argument("--filter", metavar="TEXT", help="only lines with this text in them, in either case")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
+        metavar="DIR",
+        help="the state folder of the running agent (default: $STATE_DIRECTORY, or ./state)",
+    )
+
+
+async def run(arguments: argparse.Namespace, clock: Clock) -> int:
+    loop, watching = asyncio.get_running_loop(), asyncio.current_task()
+    assert watching
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, watching.cancel)
+    try:
+        return await watch(arguments, clock)
+    except asyncio.CancelledError:
+        return 0
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def watch(arguments: argparse.Namespace, clock: Clock) -> int:
+    """Shows frames until it is cancelled. Returns 1 when the frames' source is lost, with a sentence."""
+    board = load_board(arguments.board)
+    buses = board.buses if arguments.bus is None else (chosen(board, arguments.bus),)
+    show = _shower(arguments, board, {bus.name for bus in buses})
+    path = arguments.state / SOCKET
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=BACKLOG_BYTES)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return await _from_the_ports(buses, clock, show)
+    except OSError as error:
+        sys.stderr.write(f"the agent's socket {path} cannot be opened: {error}; be the agent's user\n")
+        return 1
+    try:
+        async for line in reader:
+            show(json.loads(line))
+    finally:
+        writer.close()
+    sys.stderr.write("the agent has ended, or this monitor was too slow for it\n")
+    return 1
+
+
+async def _from_the_ports(buses: tuple[Bus, ...], clock: Clock, show: Callable[[Row], None]) -> int:
+    """No agent runs, so the ports are free: the interfaces tell what others send."""
+    by_port: dict[str, list[Bus]] = {}
+    for bus in buses:
+        by_port.setdefault(bus.port, []).append(bus)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            for on_port in by_port.values():
+                await stack.enter_async_context(_listening(on_port, clock, show))
+            ports = ", ".join(by_port)
+            sys.stderr.write(f"no agent runs on this state folder: listening on {ports} to what others send\n")
+            await asyncio.get_running_loop().create_future()
+    except DriverError as error:
+        sys.stderr.write(f"{error}\n")
+    return 1
+
+
+@contextlib.asynccontextmanager
+async def _listening(buses: list[Bus], clock: Clock, show: Callable[[Row], None]) -> AsyncIterator[None]:
+    names = {bus.channel: bus.name for bus in buses}
+    namers = {bus.channel: naming.Namer() for bus in buses}
+
+    def foreign(channel: int, frame: ForwardFrame) -> None:
+        if channel in names:
+            seen = Transmission(frame, False, False, Transmission.LOOSE)
+            show(row(clock.wall(), names[channel], namers[channel], seen, None))
+
+    async with opened(buses, clock, foreign):
+        yield
+
+
+def _shower(arguments: argparse.Namespace, board: Board, buses: set[str]) -> Callable[[Row], None]:
+    almanac = ZoneAlmanac(board.timezone)
+    with_bus = len(buses) > 1
+    wanted = (arguments.filter or "").lower()
+
+    def show(seen: Row) -> None:
+        if seen["bus"] not in buses:
+            return
+        line = json.dumps(seen) if arguments.json else as_text(seen, almanac, with_bus=with_bus)
+        if wanted in line.lower():
+            print(line, flush=True)
+
+    return show
+
+
+def as_text(seen: Row, almanac: ZoneAlmanac, *, with_bus: bool) -> str:
+    """One frame as a line: local time, bus, who, bits, address, command, answer."""
+    at = seen["at"]
+    assert isinstance(at, float | int)
+    local = at + almanac.utc_offset_s(at)
+    clock_time = f"{time.strftime('%H:%M:%S', time.gmtime(local))}.{int(local % 1 * 1000):03d}"
+    bus = f"{seen['bus']}  " if with_bus else ""
+    command = seen["command"] if seen["number"] is None else f"{seen['command']} {seen['number']}"
+    twice = " (twice)" if seen["twice"] else ""
+    answer = "" if seen["meaning"] is None else f"  -> {seen['meaning']}"
+    return f"{clock_time}  {bus}{seen['by']:<14}  {seen['frame']:<6}  {seen['address']:>4}  {command}{twice}{answer}"
