@@ -23,7 +23,7 @@ PYTEST = (
     "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
     "import pytest; sys.exit(pytest.main())"
 )
-"""pytest with the lichtmast that this command is of; `-m pytest` would take the one of the folder that it is called in."""
+"""pytest with this very lichtmast: `-m pytest` would take the one of the folder that it is called in."""
 HIL_EXTRA = ("pytest", "amqtt")
 PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
 """Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
