@@ -143,9 +143,15 @@ def test_the_measured_full_power_goes_before_the_declared(tmp_path: Path, capsys
         ledger.reading(1_700_000_100.0 + 900 * quarter, 1000 + 7.5 * quarter, 0.1)
     assert ledger.full_power_w == pytest.approx(30)
 
+    young = LuminaireLedger("L05", PowerModel(25.0, 2.5, 0.4), lambda _start, _end: [])
+    young.level(1_700_000_000.0, 254)
+    for minute in range(2):
+        young.reading(1_700_000_100.0 + 60 * minute, 1000 + 0.5 * minute, 0.1)
+
     async def wrote() -> None:
         journal = await Journal.open(tmp_path / "demo.journal", "demo", MachineClock())
-        await journal.commit({"ledger:L03": ledger.to_state(), "ledger:L04": {"version": 0}})
+        states = {"L03": ledger.to_state(), "L04": {"version": 0}, "L05": young.to_state()}
+        await journal.commit({f"ledger:{name}": state for name, state in states.items()})
         await journal.close()
 
     asyncio.run(wrote())
