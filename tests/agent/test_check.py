@@ -117,7 +117,10 @@ def test_every_problem_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(bad) == 4  # its two problems, as a file and as the board's program
     assert bad[0].startswith(f'{program}:4: at = "25:00": write a time')
     assert bad[1].startswith(f"{program}:5: every step is 0 %")
-    assert lines[-1] == f"{neither}: this is neither a board nor a program: begin it with [board] or [program]"
+    assert lines[-1] == (
+        f"{neither}: this is neither a board nor a program nor a calendar: begin it with [board],"
+        " [program] or [calendar]"
+    )
 
 
 def test_a_program_alone(capsys: pytest.CaptureFixture[str]) -> None:
