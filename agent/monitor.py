@@ -95,7 +95,6 @@ class Monitor:
             os.fchmod(listening.fileno(), 0o600)  # before bind: so the path never lets others in, not for a moment
             path.unlink(missing_ok=True)  # of an agent that was killed
             listening.bind(str(path))
-            path.chmod(0o600)
             self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Reader(self), sock=listening)
         except OSError as error:
             listening.close()

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 OWED_S = 0.25
 """By now the interface has reported a frame and its answer, however many frames of other masters went first."""
 INFORMATION_WITHIN_S = 0.5
-FAILED_QUERY_ENDS_S = 0.06
-"""A query that met another frame is still reported as unanswered; from the collision's report until then."""
 HAND_OVER_S = 0.005
 """A frame is handed over this long before the bus has settled: until then a more urgent one can go first."""
 QUIET_AFTER_NO_S = 0.047
@@ -151,19 +149,11 @@ class SevenLab(Link):
                     await self._explain(sending)
             if not sending.over() and not sending.spoilt:
                 raise unpowered(self._channel)
-            if sending.answer and sending.spoilt:
-                await self._let_pass(sending)
         finally:
             self._sending = None
         # Refused for a full queue: what is in it goes out first.
         self._in_doubt = sending.refused is not None
         return sending
-
-    async def _let_pass(self, sending: _Sending) -> None:
-        try:
-            await self._until(lambda: sending.reply is not None, FAILED_QUERY_ENDS_S)
-        except InterfaceSilent:
-            pass  # something else began meanwhile: then that is all
 
     async def _prove(self, sending: _Sending) -> bool:
         """Whether the transmission is over after all; if not, nothing more is to come of it."""

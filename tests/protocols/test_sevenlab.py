@@ -288,6 +288,20 @@ def test_the_loss_of_voltage_is_told_while_nobody_sends() -> None:
     on_bench("sevenlab", story)
 
 
+def test_a_timeout_of_which_a_bit_was_changed_on_the_line_is_no_loss_of_voltage() -> None:
+    async def story(bench: Bench) -> None:
+        transport = driver(bench)._transport
+        received = driver(bench)._received
+        transport._received = lambda content: received(content.replace(b":81 ", b":91 "))  # type: ignore[union-attr]
+        with pytest.raises(InterfaceSilent):
+            await bench.interface.transmit(1, ask(60), 2)
+        transport._received = received  # type: ignore[union-attr]
+        assert await bench.interface.transmit(1, ask(60), 2) == NO_ANSWER
+        assert bench.heard == [(conditions.CONNECTED, 0)]
+
+    on_bench("sevenlab", story)
+
+
 def test_a_lost_command_is_no_loss_of_voltage() -> None:
     async def story(bench: Bench) -> None:
         receive = bench.street.interface.receive
