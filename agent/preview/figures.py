@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.preview.busy import busy_plan
 from agent.preview.street import Lamp, Street
 from agent.preview.usage import Usage, usages
 from agent.savings.emission_factors import TABLE, EmissionFactor, factor_for
@@ -87,13 +88,17 @@ class Course:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A program's figures for all the time (`total`) and for each span of it; and the courses behind them."""
+    """A program's figures for all the time (`total`) and for each span of it; and the courses behind them.
+
+    `busy_kwh`: what the lamps use where every sensor is active all night; None where none has a say.
+    """
 
     name: str
     plan: Plan
     total: Figures
     parts: tuple[Figures, ...]
     courses: tuple[Course, ...]
+    busy_kwh: float | None
 
 
 def courses_of(plan: Plan, street: Street, spans: Sequence[Span]) -> tuple[Course, ...]:
@@ -144,7 +149,12 @@ def foresee(name: str, plan: Plan, street: Street, spans: Sequence[Span], baseli
         full_load_h = 1000 * used_kwh / full_w
         burning_h = _burning_h(courses, street, part)
         parts.append(Figures(burning_h, full_load_h, used_kwh, baseline.kwh[part], control_kwh))
-    return Foreseen(name, plan, _total(parts), tuple(parts), courses)
+    busy = busy_plan(plan)
+    busy_kwh = None
+    if busy:
+        busy_courses = courses_of(busy, street, spans)
+        busy_kwh = math.fsum(_used_kwh(busy_courses, part) for part in range(len(spans)))
+    return Foreseen(name, plan, _total(parts), tuple(parts), courses, busy_kwh)
 
 
 def _total(parts: Sequence[Figures]) -> Figures:

@@ -137,6 +137,10 @@ def _rows(preview: Preview) -> list[list[str]]:
         row("pays for itself from", lambda one: _break_even(one.break_even(lamps)), "of such luminaires to a gateway"),
         row("CO2 avoided, net", lambda one: _or_none(preview.co2_kg(one), "kg"), _factor(preview.factor)),
     ]
+    busy = [foreseen.busy_kwh for foreseen in preview.programs]
+    if any(kwh is not None for kwh in busy):
+        cells = ["-" if kwh is None else _kwh(kwh) for kwh in busy]
+        rows.insert(4, ["used, sensors always active", *cells, "all figures else: as if they never were"])
     if preview.price_eur is not None:
         basis = f"{preview.price_eur:g} EUR per kWh, the variable part, as given"
         rows.append(row("money saved, net", lambda one: _or_none(preview.euros(one), "EUR"), basis))
@@ -251,6 +255,7 @@ def _program_json(preview: Preview, number: int) -> dict[str, object]:
     return {
         "name": foreseen.name,
         "total": _figures_json(preview, foreseen.total),
+        "used_kwh_sensors_always_active": foreseen.busy_kwh,
         "months": [{"month": span.label, **_figures_json(preview, part)} for span, part in parts],
         "nights": [
             {

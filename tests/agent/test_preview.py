@@ -19,7 +19,7 @@ from agent.commands import preview as verb
 from agent.config.board import load_board
 from agent.config.program import load_program
 from agent.journal import Journal
-from agent.main import DONE, WRONG_USE, main
+from agent.main import DONE, main
 from agent.preview.forecast import month_spans, night_span, preview_night, preview_year
 from agent.preview.street import EXAMPLE_LAMP, EXAMPLE_POWER, street_of
 from agent.preview.subjects import NO_FLOOR
@@ -28,12 +28,14 @@ from agent.savings.power_model import PowerModel
 from agent.schedule.calendars import Calendar
 from agent.schedule.demand import demand
 from agent.schedule.inputs import no_inputs
+from agent.schedule.paths import Path as LightPath
 from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
-from agent.schedule.program import Program
+from agent.schedule.program import Program, Step, parse_mark
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "board_configs" / "demo.toml"
 STEP_S = 5.0
+DIM = Step(parse_mark("sunset"), 20.0, 0.0)
 
 
 def power_w(percent: float, full_w: float = 25.0, min_w: float = 2.5, standby_w: float = 0.4) -> float:
@@ -177,6 +179,47 @@ def test_a_saving_against_a_program_counts_standby_on_both_sides(capsys: pytest.
     assert full["convention"] == "100 % from sunset to sunrise, without standby"
 
 
+MOTION = """[program]
+name = "motion"
+[[step]]
+at = "sunset"
+percent = 20
+[[dynamic]]
+source = "presence"
+operation = "max"
+percent = 100
+hold_s = 60
+"""
+
+
+def test_what_sensors_could_use_stands_beside_what_they_spare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "motion.toml"
+    path.write_text(MOTION, encoding="utf-8")
+    words = (str(path), "d60", "--night", "2025-12-15")
+    found = read(capsys, *words)
+    motion, d60 = found["programs"]
+    hours = motion["total"]["burning_h"]
+    for kwh, percent in ((motion["total"]["used_kwh"], 20), (motion["used_kwh_sensors_always_active"], 100)):
+        assert 1000 * kwh == pytest.approx(power_w(percent) * hours + 0.4 * (24 - hours), rel=1e-6)
+    assert d60["used_kwh_sensors_always_active"] is None
+    assert "motion: as if presence never came; sensors change the figures." in found["notes"]
+    text = shown(capsys, *words)
+    assert cells(text, "used, sensors always active") == [pytest.approx(0.409, abs=0.0011)]
+
+
+def test_a_path_raises_the_luminaires_on_it() -> None:
+    street = street_of(load_board(DEMO))
+    calendar = Calendar("dim", Program("dim", parse_mark("sunset"), parse_mark("sunrise"), (DIM,), 0))
+    luminaires = [PlannedLuminaire(lamp.name, calendar) for lamp in street.lamps]
+    plan = Plan(luminaires, NO_FLOOR, (), (LightPath("way", ("L01", "L02", "L03"), percent=70),))
+    foreseen = preview_night([("dim", plan)], street, date(2025, 12, 15), None, None).programs[0]
+    assert foreseen.busy_kwh is not None
+    rise_wh = 3 * (power_w(70) - power_w(20)) * foreseen.total.burning_h
+    assert 1000 * (foreseen.busy_kwh - foreseen.total.used_kwh) == pytest.approx(rise_wh, rel=1e-6)
+
+
 # CO2 and money
 
 
@@ -309,90 +352,3 @@ def test_far_north_it_shows_what_the_schedule_does(
     words = ("always-full", "--place", place, "--timezone", "Europe/Oslo", "--night", night)
     assert says in shown(capsys, *words)
     assert read(capsys, *words)["programs"][0]["total"]["burning_h"] == (0 if "set" in says else 24)
-
-
-# What is refused
-
-PART_NIGHT = """[program]
-name = "part-night"
-dark = true
-[[step]]
-at = "05:30"
-percent = 100
-[[step]]
-at = "00:00"
-percent = 0
-"""
-
-
-def test_dark_hours_are_shown_where_nobody_forbids_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    program, board = tmp_path / "part.toml", tmp_path / "board.toml"
-    program.write_text(PART_NIGHT, encoding="utf-8")
-    words = (str(program), "--night", "2025-12-15")
-    total = read(capsys, *words)["programs"][0]["total"]
-    assert total["burning_h"] == pytest.approx(16.25 - 5.5, abs=0.02)
-
-    assert main(["preview", *words, "--board", str(DEMO)]) == WRONG_USE
-    assert "write dark_allowed = true in [board]" in capsys.readouterr().err
-    text = DEMO.read_text(encoding="utf-8").replace("[board]", "[board]\ndark_allowed = true", 1)
-    board.write_text(text, encoding="utf-8")
-    assert read(capsys, *words, "--board", str(board))["programs"][0]["total"]["burning_h"] == pytest.approx(
-        total["burning_h"], abs=0.2
-    )
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["d6"], "did you mean d60?"),
-        ([], "name a program to preview"),
-        (["nowhere.toml"], "nowhere.toml"),
-        (["d60", "--against", "fll"], "there is no ready program of this name"),
-        (["d60", "--place", "5.18,52.10"], "write --place 52.1,5.18"),
-        (["d60", "--place", "here"], "is no place"),
-        (["d60", "--place", "91,5"], "is no place"),
-        (["d60", "--place", "nan,5"], "is no place"),
-        (["d60", "--place", "1,2,3"], "is no place"),
-        (["d60", "--place", "40.7,-74"], "name its own with --timezone"),
-        (["d60", "--timezone", "Mars"], '"Mars" is not known'),
-        (["d60", "--year", "1800"], "from 2000 to 2099"),
-        (["d60", "--year", "2100"], "from 2000 to 2099"),
-        (["d60", "--year", "next"], "from 2000 to 2099"),
-        (["d60", "--night", "2025-02-30"], "is no date"),
-        (["d60", "--night", "1970-01-01"], "from 2000 to 2099"),
-        (["d60", "--price", "nan"], "euros per kWh"),
-        (["d60", "--price", "-1"], "euros per kWh"),
-        (["d60", "--state", "."], "--state needs --board"),
-        (["d60", "--board", str(DEMO), "--state", "nowhere"], "there is no such journal"),
-        (["d60", "--board", "nowhere.toml"], "nowhere.toml"),
-    ],
-)
-def test_what_cannot_be_is_refused_with_one_sentence(
-    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    night = [] if {"--year", "--night"} & set(words) else ["--night", "2025-12-15"]
-    assert main(["preview", *words, *night]) == WRONG_USE
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert says in err
-    assert err.count("\n") == 1
-
-
-def test_a_journal_of_another_gateway_teaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["preview", "d60", "--board", str(DEMO), "--night", "2025-12-15", "--state", str(tmp_path)]
-
-    async def wrote() -> None:
-        journal = await Journal.open(tmp_path / "demo.journal", "other", MachineClock())
-        await journal.close()
-
-    asyncio.run(wrote())
-    assert main(words) == WRONG_USE
-    assert "is the journal of gateway other, not of demo" in capsys.readouterr().err
-    (tmp_path / "demo.journal").write_bytes(b"not a database at all, whatever its name says" * 20)
-    assert main(words) == WRONG_USE
-    assert "cannot be read" in capsys.readouterr().err
-
-
-def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", "d60", "--night", "2025-12-15", "--svg", str(tmp_path / "no" / "x.svg")]) == WRONG_USE
-    assert "cannot be written" in capsys.readouterr().err
