@@ -106,7 +106,7 @@ def from_json(found: object, unix: float) -> "InputState":
     """The state that to_json wrote; where it is none, that of one who knows nothing (no_inputs)."""
     try:
         return _checked(found)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         return no_inputs(unix)
 
 
@@ -141,9 +141,7 @@ def _mark(active: "dict[str, tuple[float, float]]", key: str, holds: bool, unix:
         active[key] = (since, unix + BELIEVED_S)
     elif before is not None and running:
         active[key] = (before[0], unix)
-    elif before is None:
-        # Known to be inactive, which is more than unknown.
-        active[key] = (unix, unix)
+    # Inactive now says nothing of just before: what is not known stays unknown.
 
 
 def _cell(before: "CellState | None", dark: bool, unix: float) -> "CellState":

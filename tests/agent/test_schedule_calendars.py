@@ -1,0 +1,101 @@
+"""Which program holds in which night: weekdays, dates, ranges and special days, against datetime."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.schedule.calendars import LAST, Calendar, Rule, SpecialDay, is_special, special_names
+from agent.schedule.civil import date_of_day, day_of_date, days_in_month, easter, weekday
+from agent.schedule.program import Mark, Program, Step
+
+PLAIN = Program("plain", Mark("sunset", 0), Mark("sunrise", 0), (Step(Mark("sunset", 0), 50, 0),), 0)
+OTHER = Program("other", Mark("sunset", 0), Mark("sunrise", 0), (Step(Mark("sunset", 0), 100, 0),), 0)
+
+
+def number(text: str) -> int:
+    return date.fromisoformat(text).toordinal() - 719163
+
+
+def nights(rule: Rule, year: int, *special: SpecialDay) -> list[str]:
+    first = day_of_date(year, 1, 1)
+    found = [day for day in range(first, first + 366) if rule.holds(day, special) and date_of_day(day)[0] == year]
+    return [f"{date_of_day(day)[1]:02d}-{date_of_day(day)[2]:02d}" for day in found]
+
+
+@given(st.dates())
+def test_days_agree_with_datetime(day: date) -> None:
+    found = day.toordinal() - 719163
+    assert date_of_day(found) == (day.year, day.month, day.day)
+    assert day_of_date(day.year, day.month, day.day) == found
+    assert weekday(found) == day.isoweekday()
+    if day.year < 9999:
+        first = day.replace(day=1)
+        following = (first + timedelta(days=31)).replace(day=1)
+        assert days_in_month(day.year, day.month) == (following - first).days
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        *("1818-03-22", "1943-04-25", "1961-04-02", "2000-04-23", "2008-03-23", "2011-04-24", "2024-03-31"),
+        *("2025-04-20", "2026-04-05", "2027-03-28", "2038-04-25", "2049-04-18", "2076-04-19"),
+    ],
+)
+def test_easter_in_known_years(known: str) -> None:
+    """The earliest and the latest possible ones, and years in which simpler rules fail."""
+    assert easter(int(known[:4])) == number(known)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        (Rule(OTHER, weekdays=(5,), occurrence=1), ["01-02", "02-06", "03-06", "04-03", "05-01", "06-05"]),
+        (Rule(OTHER, weekdays=(5,), occurrence=LAST), ["01-30", "02-27", "03-27", "04-24", "05-29", "06-26"]),
+        (Rule(OTHER, weekdays=(5,), occurrence=5), ["01-30", "05-29", "07-31", "10-30"]),
+        (Rule(OTHER, dates=((0, 2, 29), (2026, 3, 1), (2027, 3, 2))), ["03-01"]),
+        (Rule(OTHER, first=(0, 12, 30), last=(0, 1, 2)), ["01-01", "01-02", "12-30", "12-31"]),
+        (Rule(OTHER, first=(2025, 12, 30), last=(2026, 1, 2)), ["01-01", "01-02"]),
+        (Rule(OTHER, weekdays=(6, 7), first=(0, 7, 1), last=(0, 7, 12)), ["07-04", "07-05", "07-11", "07-12"]),
+        (Rule(OTHER, days=("koningsdag", "pasen", "hemelvaart")), ["04-05", "04-27", "05-14"]),
+        (Rule(OTHER, days=("tweede-pinksterdag",), weekdays=(1,)), ["05-25"]),
+    ],
+)
+def test_the_nights_of_a_rule_in_2026(rule: Rule, wanted: list[str]) -> None:
+    assert nights(rule, 2026)[: len(wanted)] == wanted
+    assert len(nights(rule, 2026)) == len(wanted) or len(wanted) == 6
+
+
+def test_kings_day_is_the_26th_where_the_27th_is_a_sunday() -> None:
+    assert [nights(Rule(OTHER, days=("koningsdag",)), year) for year in (2025, 2026, 2031)] == [
+        ["04-26"],
+        ["04-27"],
+        ["04-26"],
+    ]
+
+
+def test_every_special_day_comes_once_a_year() -> None:
+    for name in special_names():
+        assert len(nights(Rule(OTHER, days=(name,)), 2026)) == 1, name
+    assert not is_special("nothing", number("2026-01-01"))
+
+
+def test_days_of_ones_own_and_before_ours() -> None:
+    own = SpecialDay("kermis", ((2026, 7, 3), (2026, 7, 4), (0, 9, 1)))
+    assert nights(Rule(OTHER, days=("kermis",)), 2026, own) == ["07-03", "07-04", "09-01"]
+    assert nights(Rule(OTHER, days=("kermis",)), 2027, own) == ["09-01"]
+    mine = SpecialDay("pasen", ((0, 4, 1),))
+    assert nights(Rule(OTHER, days=("pasen",)), 2026, mine) == ["04-01"]
+
+
+def test_the_first_rule_that_holds_wins() -> None:
+    third = Program("third", PLAIN.on, PLAIN.off, PLAIN.steps, 0)
+    rules = (Rule(OTHER, dates=((0, 12, 25),)), Rule(third, weekdays=(5,)))
+    calendar = Calendar("c", PLAIN, rules)
+    asked = ("2026-12-25", "2026-12-18", "2026-12-19")
+    assert [calendar.program_of(number(day)).name for day in asked] == ["other", "third", "plain"]
+    assert calendar.rule_of(number("2026-12-19")) is None
+    assert calendar.programs() == [PLAIN, OTHER, third]
