@@ -76,4 +76,5 @@ def command() -> None:
 
 
 if __name__ == "__main__":
-    command()
+    # By its own name: otherwise the verbs would raise another WrongUse than the one that is caught here.
+    importlib.import_module("agent.main").command()
