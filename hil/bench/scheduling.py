@@ -23,7 +23,6 @@ from drivers.errors import DriverError
 from hil.bench.table import Row, percentile
 from hil.devices.street import Lamp, Street
 from hil.emulated_board import PRODUCTS
-from hil.emulated_board import PRODUCTS
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, memory_banks, sequences
 from protocols.dali.frames import Reply

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Generator
 
 import pytest
 
-from drivers.dali.bus import CONFIGURATION, DISCOVERY, LEVELS, TELEMETRY, WITHIN_TRANSACTION, DaliBus
+from drivers.dali.bus import CONFIGURATION, DISCOVERY, LEVELS, TELEMETRY, DaliBus
+from drivers.dali.settling import WITHIN_TRANSACTION
 from drivers.errors import DriverError, InterfaceSilent
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences

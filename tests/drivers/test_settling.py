@@ -7,8 +7,8 @@ import itertools
 
 import pytest
 
-from drivers.dali.bus import LEVELS, WITHIN_TRANSACTION
-from drivers.dali.settling import SETTLE_S
+from drivers.dali.bus import LEVELS
+from drivers.dali.settling import SETTLE_S, WITHIN_TRANSACTION
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import Reply
 from tests.contracts.benches import Bench, on_bench
