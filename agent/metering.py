@@ -159,6 +159,8 @@ class Metering:
             reading = await self._read_register(entry) or reading
         for anomaly in entry.ledger.reading(*reading):
             self._events.note(anomaly.name, name, anomaly.text)
+        # Where sensors drive the level, it says who is passing now: the register alone is told.
+        tells = not entry.luminaire.by_sensors
         self._recorder.append(
             "reading",
             {
@@ -166,8 +168,8 @@ class Metering:
                 "at": reading.at,
                 "energy_wh": reading.energy_wh,
                 "resolution_wh": reading.resolution_wh,
-                "level": level,
-                "status": entry.luminaire.status,
+                "level": level if tells else None,
+                "status": entry.luminaire.status if tells else None,
             },
         )
 

@@ -11,10 +11,8 @@ from pathlib import Path
 
 from agent.app import running
 from agent.config.last_good import LastGood
-from agent.config.plan import load_plan
 from agent.inputs import FOLDER, runtime_folder
 from agent.interfaces import Clock
-from agent.schedule.plan import plain_plan
 
 log = logging.getLogger("lichtmast")
 
@@ -54,13 +52,8 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
 async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock) -> None:
     """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used."""
     config = LastGood(arguments.state).load(arguments.board, arguments.program)
-    if config.refused:
-        names = [luminaire.name for luminaire in config.board.luminaires]
-        plan = plain_plan(config.program, names, config.board.safe_percent)
-    else:
-        plan = load_plan(config.board, arguments.program)
     runtime = runtime_folder(arguments.runtime)
-    async with running(config.board, plan, arguments.state, clock, config.content_hash, runtime) as agent:
+    async with running(config.board, config.plan, arguments.state, clock, config.content_hash, runtime) as agent:
         if config.refused:
             agent.events.begin("invalidConfig", "gateway", config.refused)
         count = len(config.board.luminaires)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from agent.centre.collect import collect
 from agent.commands.run import run_until
 from agent.config.board import load_board
-from agent.main import parser_for
+from agent.main import parser_for, verb_module
 from hil.embedded_broker import embedded_broker
 from hil.emulated_board import EmulatedBoard
 from hil.observed import emulated_board_seen
@@ -59,6 +59,7 @@ class Bench:
         self.site = site
         self.names = site.names
         self.state = folder / "state"
+        self.runtime = folder / "run"
         self.store = Store(folder / "store.sqlite")
         self.broker_port = broker_port
         self.gateway_line = BrokerLine(broker_port)
@@ -89,8 +90,8 @@ class Bench:
     # The gateway
 
     async def start_agent(self) -> None:
-        """`lichtmast run BOARD --state DIR`."""
-        line = ["run", str(self.board), "--state", str(self.state)]
+        """`lichtmast run BOARD --state DIR --runtime DIR`."""
+        line = ["run", str(self.board), "--state", str(self.state), "--runtime", str(self.runtime)]
         self._stop = asyncio.Event()
         self._agent = asyncio.create_task(run_until(self._stop, parser_for(line).parse_args(line), self.clock))
 
@@ -122,7 +123,14 @@ class Bench:
         await asyncio.gather(self._agent, return_exceptions=True)
         self._agent = None
         self.state = left
+        shutil.rmtree(self.runtime, ignore_errors=True)
         await self.gateway_line.up()
+
+    def command(self, *words: str) -> int:
+        """`lichtmast WORDS` on the gateway, in the story's time; returns its exit code."""
+        arguments = parser_for(words).parse_args(words)
+        code: int = verb_module(arguments.verb).run(arguments, self.clock)
+        return code
 
     @property
     def journal(self) -> JournalOnDisk:
@@ -137,6 +145,18 @@ class Bench:
     async def broker_back(self) -> None:
         await self.centre_line.up()
         await self.gateway_line.up()
+
+    # What the sensors sense
+
+    def presence(self, sensor: str, somebody: bool) -> None:
+        """Somebody moves in front of this sensor of the board, or nobody any more."""
+        street, number = self.emulated.sensor(sensor)
+        street.presence(number, somebody)
+
+    def illuminance(self, sensor: str, share: float) -> None:
+        """The light at this sensor of the board, as a share (0-1) of its range."""
+        street, number = self.emulated.sensor(sensor)
+        street.illuminance(number, round(1023 * share))
 
     # Time
 
@@ -175,6 +195,11 @@ class Bench:
     async def levels(self) -> list[int]:
         """The level of each lamp, in the order of the street."""
         return [self.street.level(number) for number in range(self.site.lamps)]
+
+    def level(self, luminaire: str) -> int:
+        """The level of one lamp."""
+        street, number = self.emulated.place(luminaire)
+        return street.level(number)
 
     def all_at(self, level: int) -> list[int]:
         """What `levels` gives when every lamp is at this level."""

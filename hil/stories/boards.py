@@ -12,7 +12,9 @@ GATEWAY = "story"
 class Site:
     """What a story says of its street. `lamps` equal luminaires L01, L02 ... at short addresses 0, 1 ...
 
-    `program` is a ready program's name, or the text of a program file.
+    `program` is a ready program's name, or the text of a program file. `calendar` is the text of a calendar file,
+    in place of one program. `board` are further keys of [board], `tables` further tables; `files` are (name, text) of
+    what lies beside the board.
     """
 
     lamps: int = 3
@@ -20,6 +22,10 @@ class Site:
     bus_supply: str = "separate"
     safe_percent: int = 100
     program: str = "d60"
+    calendar: str = ""
+    board: str = ""
+    tables: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -33,6 +39,12 @@ class Site:
         if "\n" in program:
             (folder / "program.toml").write_text(program, encoding="utf-8")
             program = "program.toml"
+        lighting = f'program = "{program}"'
+        if self.calendar:
+            (folder / "calendar.toml").write_text(self.calendar, encoding="utf-8")
+            lighting = 'calendar = "calendar.toml"'
+        for name, text in self.files:
+            (folder / name).write_text(text, encoding="utf-8")
         upstream = f'[upstream]\nbroker = "mqtt://127.0.0.1:{broker_port}"\n' if broker_port else ""
         board = folder / "board.toml"
         board.write_text(
@@ -45,8 +57,9 @@ longitude = 5.47
 timezone = "Europe/Amsterdam"
 bus_supply = "{self.bus_supply}"
 safe_percent = {self.safe_percent}
-program = "{program}"
+{lighting}
 gateway_power_w = 3.0
+{self.board}
 
 [[bus]]
 name = "street"
@@ -60,6 +73,7 @@ bus = "street"
 short_address = 0
 power_w = {self.power_w}
 
+{self.tables}
 {upstream}""",
             encoding="utf-8",
         )

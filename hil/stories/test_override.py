@@ -1,0 +1,77 @@
+"""An override by hand: taken up within a cycle, outlives a restart and a power cut, expires, never below the floor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.stories.benches import DARK, EIGHTY, FULL, HALF, Bench, live
+from hil.stories.boards import Site
+
+CYCLE_S = 10.0
+FADE_S = 1.0
+TEN_PERCENT = 170
+
+
+def test_an_override_outlives_restarts_and_expires(emulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("23:00:03")
+        assert await bench.levels() == bench.all_at(HALF)
+        assert bench.command("override", "--state", str(bench.state), "--percent", "80", "--luminaire", "L02") == 0
+        assert capsys.readouterr().out == "L02: 80 % until 2025-12-16 01:00 (Europe/Amsterdam)\n"
+        await bench.wait_s(CYCLE_S + FADE_S)
+        assert await bench.levels() == [HALF, EIGHTY, HALF]
+        # The agent is restarted, then the gateway loses its power.
+        await bench.stop_agent()
+        await bench.start_agent()
+        await bench.wait_s(CYCLE_S)
+        assert await bench.levels() == [HALF, EIGHTY, HALF]
+        await bench.until("00:10")
+        await bench.crash_agent()
+        await bench.until("00:30")
+        await bench.start_agent()
+        await bench.until("00:59:50")
+        assert await bench.levels() == [HALF, EIGHTY, HALF]
+        await bench.until("01:00:25")
+        assert await bench.levels() == bench.all_at(HALF)
+        # It expires while the gateway is down, too.
+        assert bench.command("override", "--state", str(bench.state), "--percent", "100", "--all") == 0
+        await bench.wait_s(CYCLE_S + FADE_S)
+        assert await bench.levels() == bench.all_at(FULL)
+        await bench.stop_agent()
+        await bench.until("03:30")
+        await bench.start_agent()
+        await bench.wait_s(CYCLE_S)
+        assert await bench.levels() == bench.all_at(HALF)
+
+    live(story, emulated, begins="2025-12-15 22:30")
+
+
+def test_resume_and_the_floor(emulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("23:00:03")
+        state = str(bench.state)
+        assert bench.command("override", "--state", state, "--percent", "0", "--all", "--for", "20:00") == 0
+        assert capsys.readouterr().out == (
+            "all luminaires of story: 0 % until 2025-12-16 09:00 (Europe/Amsterdam)\n"
+            "not longer: this board lets no override last more than 10:00\n"
+            "at night not below 10 %, the floor of this board\n"
+        )
+        await bench.wait_s(CYCLE_S + FADE_S)
+        assert await bench.levels() == bench.all_at(TEN_PERCENT)
+        await bench.until("08:50")
+        # By day it may be dark: nobody is guaranteed light then.
+        assert await bench.levels() == bench.all_at(DARK)
+        await bench.until("18:00")
+        assert await bench.levels() == bench.all_at(FULL)
+        assert bench.command("override", "--state", state, "--percent", "80", "--all") == 0
+        await bench.wait_s(CYCLE_S + FADE_S)
+        assert await bench.levels() == bench.all_at(EIGHTY)
+        assert bench.command("override", "--state", state, "--resume", "--all") == 0
+        await bench.wait_s(2 * CYCLE_S)
+        assert await bench.levels() == bench.all_at(FULL)
+
+    live(story, emulated, begins="2025-12-15 22:30", site=Site(board='longest_override = "10:00"'))

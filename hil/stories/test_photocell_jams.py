@@ -1,0 +1,114 @@
+"""A photocell decides when the lamps burn, until it jams: the sun contradicts it, that is told, and the lamps burn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.stories.benches import DARK, FULL, Bench, live, local
+from hil.stories.boards import Site
+
+EVENT = "photocellContradictsSun"
+BY_PHOTOCELL = """
+[program]
+format = 1
+name = "by-photocell"
+
+[[step]]
+at = "sunset"
+percent = 100
+
+[photocell]
+on_lux = 10
+off_lux = 15
+"""
+CELL = """
+[[sensor]]
+name = "sky"
+bus = "street"
+device = 0
+instance = 1
+kind = "lux"
+full_scale_lux = 1000
+"""
+TEN_PERCENT = 170
+DAY, DUSK = 0.8, 0.005
+SITE = Site(program=BY_PHOTOCELL, tables=CELL)
+TAKES_S = 3.0
+"""From the light to the lamps: the sensor's own dead time, the frames."""
+
+
+async def _a_good_night(bench: Bench) -> None:
+    """From noon to noon, dark and light as the sky has them: sunset is about 16:29, sunrise about 08:39."""
+    for moment, light, level in (("16:40", DUSK, FULL), ("08:20", DAY, DARK)):
+        await bench.until(moment)
+        before = DARK if level == FULL else FULL
+        assert await bench.levels() == bench.all_at(before), moment
+        bench.illuminance("sky", light)
+        await bench.wait_s(TAKES_S)
+        assert await bench.levels() == bench.all_at(level), moment
+    await bench.until("12:00")
+    assert await bench.levels() == bench.all_at(DARK)
+
+
+@pytest.mark.parametrize(
+    ("jams_at", "stuck", "noticed"),
+    [
+        # Covered by a lamp of its own, it sees day all evening; covered by a leaf, it sees night all morning.
+        ("16:00", DAY, "2025-12-16 17:29"),
+        ("05:00", DUSK, "2025-12-17 09:39"),
+    ],
+)
+def test_a_photocell_that_jams(emulated: Path, jams_at: str, stuck: float, noticed: str) -> None:
+    async def story(bench: Bench) -> None:
+        bench.illuminance("sky", DAY)
+        await bench.start_agent()
+        await _a_good_night(bench)
+        if stuck == DUSK:
+            await bench.until("16:40")
+            bench.illuminance("sky", DUSK)
+        await bench.until(jams_at)
+        assert bench.journal.events(EVENT) == []
+        await bench.wait_s(local(noticed) - bench.clock.wall() - 120.0)
+        # For an hour it is believed: clouds and street trees do as much. The floor of the night holds meanwhile.
+        assert await bench.levels() == bench.all_at(TEN_PERCENT if stuck == DAY else FULL)
+        assert bench.journal.events(EVENT) == []
+        await bench.wait_s(300.0)
+        assert await bench.levels() == bench.all_at(FULL)
+        (event,) = bench.journal.events(EVENT)
+        assert event.active
+        assert "contradicts the sun by more than an hour" in event.text
+        await bench.wait_s(3600.0)
+        assert await bench.levels() == bench.all_at(FULL)
+        bench.illuminance("sky", DAY + DUSK - stuck)
+        await bench.wait_s(TAKES_S)
+        assert await bench.levels() == bench.all_at(FULL if stuck == DAY else DARK)
+        await bench.delivered()
+        assert [each.active for each in bench.store.events(EVENT)] == [True, False]
+
+    live(story, emulated, begins="2025-12-15 12:00", site=SITE)
+
+
+def test_a_photocell_that_falls_silent_leaves_the_street_to_the_sun(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.illuminance("sky", DAY)
+        await bench.start_agent()
+        await _a_good_night(bench)
+        street, number = bench.emulated.sensor("sky")
+        street.devices[number].set_bus_voltage(False, bench.clock.monotonic())
+        await bench.until("16:20")
+        assert await bench.levels() == bench.all_at(DARK)
+        await bench.until("16:35")
+        assert await bench.levels() == bench.all_at(FULL)
+        await bench.delivered()
+        assert [each.active for each in bench.store.events("photocellSilent")] == [True]
+        assert [each.active for each in bench.store.events("controlDeviceCommFailure", "sky")] == [True]
+        street.devices[number].set_bus_voltage(True, bench.clock.monotonic())
+        bench.illuminance("sky", DUSK)
+        await bench.wait_s(120.0)
+        await bench.delivered()
+        assert [each.active for each in bench.store.events("photocellSilent")] == [True, False]
+        assert [each.active for each in bench.store.events("controlDeviceCommFailure", "sky")] == [True, False]
+
+    live(story, emulated, begins="2025-12-15 12:00", site=SITE)
