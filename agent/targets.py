@@ -52,6 +52,7 @@ class Targets:
         self._inputs = inputs
         self._overrides = overrides
         self._conditions: set[tuple[str, str]] = set()
+        self._twins = _twins(plan, names)
 
     def now(self) -> Mapping[str, Wanted]:
         """The wanted light of each luminaire at this moment."""
@@ -59,10 +60,16 @@ class Targets:
         overrides = self._overrides.take_up()
         if overrides != self._plan.overrides:
             self._plan = self._plan.with_overrides(overrides)
+            self._twins = _twins(self._plan, self._names)
+        # Constant light output follows each lamp's own hours: then no two need be alike.
+        twins = {} if self._inputs.state.operating_hours else self._twins
         conditions: set[tuple[str, str]] = set()
         wanted: dict[str, Wanted] = {}
         failure = ""
         for name in self._names:
+            if name in twins:
+                wanted[name] = wanted[twins[name]]
+                continue
             try:
                 wanted[name] = self._wanted(name, unix, valid, conditions)
             except Exception as error:
@@ -102,3 +109,22 @@ class Targets:
         for name, subject in sorted(self._conditions - conditions):
             self._events.end(name, subject, f"no longer: {CONDITIONS[name]}")
         self._conditions = conditions
+
+
+def _twins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
+    """Each luminaire for which the plan must say the same as for an earlier one: a street is mostly alike, and is asked
+    every few seconds. Where sensors or overrides single luminaires out, there are none."""
+    twins: dict[str, str] = {}
+    originals: list[str] = []
+    for name in names:
+        planned = plan.luminaires.get(name)
+        if planned is None or plan.dynamics or plan.overrides or planned.listens:
+            continue
+        for original in originals:
+            other = plan.luminaires[original]
+            if (other.calendar, other.groups, other.output) == (planned.calendar, planned.groups, planned.output):
+                twins[name] = original
+                break
+        else:
+            originals.append(name)
+    return twins
