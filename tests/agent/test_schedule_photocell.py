@@ -192,7 +192,10 @@ def test_minimum_burning_time_and_trimming() -> None:
 def test_without_a_clock_the_photocell_decides() -> None:
     plan = plan_of(BY_CELL)
     state = no_inputs(100.0)
-    ask = lambda unix: demand(plan, "A", PLACE, state, unix, clock_valid=False)[::3]  # noqa: E731 - one line, used here
+
+    def ask(unix: float) -> tuple[object, ...]:
+        return demand(plan, "A", PLACE, state, unix, clock_valid=False)[::3]
+
     assert ask(200.0) == (100, ("clockInvalid",))
     state = observe(plan, state, Reading("E1", "lux", 500, ""), 300.0)
     assert ask(400.0) == (0, ("clockInvalid",))
