@@ -39,7 +39,8 @@ def check_groups(document: Document, rows: Sequence[Row], luminaires: Sequence[R
                 remedy = did_you_mean(name, known) if known else "add the [[group]] first"
                 document.report((*row.where, "groups"), f"there is no [[group]] of the name {shown(name)}: {remedy}")
     for name, row in known.items():
-        if name not in used:
+        # A name that is misspelt at the luminaire is one mistake, not two.
+        if name not in used and used <= known.keys():
             document.report(
                 (*row.where, "name"),
                 f'no luminaire belongs to the group {shown(name)}: write groups = ["{name}"] at its [[luminaire]],'
