@@ -35,6 +35,9 @@ LOOK_EVERY_S = 30.0
 EVENT_PRIORITY = 3
 """Behind level commands, before readings."""
 LIGHT_BITS = 10
+GAP_S = 0.05
+"""Between two steps of a set-up other sensors can speak: an event that finds no gap until its presence is over is lost.
+"""
 
 
 class _Type(NamedTuple):
@@ -128,6 +131,7 @@ class DaliSensors:
         try:
             for step in _set_up(known):
                 await self._bus.run(step, priorities.CONFIGURATION)
+                await self._clock.sleep(GAP_S)
             asking = device_sequences.read_input_value(known.address, known.instance, known.type.resolution)
             value = await self._bus.run(asking, priorities.TELEMETRY)
         except ConversationFailed as failure:
@@ -157,17 +161,41 @@ class DaliSensors:
 
 def _set_up(known: _Known) -> list[Conversation]:
     """Each a conversation of its own, so that urgent frames need not wait for all of them."""
-    address, instance, kind = known.address, known.instance, known.type
-    write = device_sequences.write_setting
     return [
         _check_type(known),
-        write(address, instance, device_commands.EVENT_SCHEME, Scheme.DEVICE_INSTANCE),
-        write(address, instance, device_commands.EVENT_PRIORITY, EVENT_PRIORITY),
-        device_sequences.write_event_filter(address, instance, kind.triggers),
-        *(write(address, instance, setting, value, kind.commands) for setting, value in kind.settings),
-        device_sequences.notify_power_cycles(address, True),
-        device_sequences.enable_instance(address, instance, True),
+        _keep(known, device_commands.EVENT_SCHEME, Scheme.DEVICE_INSTANCE),
+        _keep(known, device_commands.EVENT_PRIORITY, EVENT_PRIORITY),
+        _keep_event_filter(known),
+        *(_keep(known, setting, value, known.type.commands) for setting, value in known.type.settings),
+        _keep_power_cycles_told(known),
+        _keep_enabled(known),
     ]
+
+
+def _keep(known: _Known, setting: Setting, value: float, commands: dict[str, Command] | None = None) -> Conversation:
+    """Writes a setting only where it is another one: sensors keep it in memory that wears."""
+    address, instance = known.address, known.instance
+    kept = yield from device_sequences.query_instance(address, instance, setting.query, commands)
+    if kept != setting.count(value):
+        yield from device_sequences.write_setting(address, instance, setting, value, commands)
+
+
+def _keep_event_filter(known: _Known) -> Conversation:
+    kept = yield from device_sequences.query_instance(known.address, known.instance, "QUERY EVENT FILTER 0-7")
+    if kept != known.type.triggers:
+        yield from device_sequences.write_event_filter(known.address, known.instance, known.type.triggers)
+
+
+def _keep_power_cycles_told(known: _Known) -> Conversation:
+    told = yield device_commands.device(known.address, "QUERY POWER CYCLE NOTIFICATION")
+    if not told.is_yes:
+        yield from device_sequences.notify_power_cycles(known.address, True)
+
+
+def _keep_enabled(known: _Known) -> Conversation:
+    enabled = yield device_commands.instance(known.address, known.instance, "QUERY INSTANCE ENABLED")
+    if not enabled.is_yes:
+        yield from device_sequences.enable_instance(known.address, known.instance, True)
 
 
 def _check_type(known: _Known) -> Conversation:
