@@ -281,7 +281,8 @@ class DaliBus:
         for one in self._suspicious:
             if address < FIRST_SPECIAL and not one.hears(address):
                 one.overheard()
-        return self._gather(((one, one.receive(address, opcode, sequence, end)) for one in self._meant(address)), end)
+        answers = [(one, one.receive(address, opcode, sequence, end)) for one in self._meant(address)]
+        return self._gather([pair for pair in answers if pair[1] is not None], end)
 
     def _deliver_to_devices(self, value: int, end: float) -> Outcome:
         self._sequence += 1
