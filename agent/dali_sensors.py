@@ -32,6 +32,9 @@ REPORT_S = 60.0
 """After so long without an event a sensor says again what it sees."""
 SILENT_AFTER_S = 3 * REPORT_S
 LOOK_EVERY_S = 30.0
+TRY_AGAIN_S = 1.0
+FAILURES_TO_REPORT = 3
+"""In a row: a sensor that has just been given its voltage does not answer yet, and one lost answer is no failure."""
 EVENT_PRIORITY = 3
 """Behind level commands, before readings."""
 LIGHT_BITS = 10
@@ -77,6 +80,7 @@ class _Known:
         self.instance = device_addresses.instance(sensor.instance)
         self.heard_at = 0.0
         self.set_up = False
+        self.failures = 0
         self.dark = True
 
 
@@ -123,8 +127,9 @@ class DaliSensors:
                 silent = self._clock.monotonic() - known.heard_at > SILENT_AFTER_S
                 if not known.set_up or silent:
                     await self._attend(known)
+            doubtful = any(0 < known.failures < FAILURES_TO_REPORT for known in self._known.values())
             with contextlib.suppress(TimeoutError):
-                await self._clock.wait_for(self._look.wait(), LOOK_EVERY_S)
+                await self._clock.wait_for(self._look.wait(), TRY_AGAIN_S if doubtful else LOOK_EVERY_S)
 
     async def _attend(self, known: _Known) -> None:
         sensor = known.sensor
@@ -136,6 +141,9 @@ class DaliSensors:
             value = await self._bus.run(asking, priorities.TELEMETRY)
         except ConversationFailed as failure:
             known.set_up = False
+            known.failures += 1
+            if known.failures < FAILURES_TO_REPORT:
+                return
             where = f"{sensor.name} (control device {sensor.device}, instance {sensor.instance}, on {sensor.bus})"
             text = f"the sensor {where} cannot be used: {failure}; check it and its address"
             self._events.begin("controlDeviceCommFailure", sensor.name, text)
@@ -143,6 +151,7 @@ class DaliSensors:
             known.set_up = False  # the interface has said so itself
         else:
             known.set_up = True
+            known.failures = 0
             self._events.end("controlDeviceCommFailure", sensor.name, f"the sensor {sensor.name} works again")
             self._heard(known, _as_event(known, value))
 
