@@ -132,13 +132,14 @@ def test_every_dependency_has_an_exact_version() -> None:
 
 
 def test_the_formats_are_the_code() -> None:
-    from agent.config import board_tables, program
+    from agent.config import board_tables, calendar, program_tables
     from agent.journal_file import MAJOR, MINOR
     from agent.upstream.payloads import WIRE
 
     versions = {row[0]: row[1] for row in rows(README.partition("## What you may rely on")[2].partition("##")[0])}
     assert versions["board"] == f"`format = {board_tables.FORMAT}`"
-    assert versions["program"] == f"`format = {program.FORMAT}`"
+    assert versions["program"] == f"`format = {program_tables.FORMAT}`"
+    assert versions["calendar"] == f"`format = {calendar.FORMAT}`"
     assert versions["journal"] == f"{MAJOR}.{MINOR} (`user_version` {100 * MAJOR + MINOR})"
     assert versions["wire"] == f"{WIRE}, in the topic `lichtmast/{WIRE}/...`"
 
@@ -237,6 +238,36 @@ def test_the_shown_mistakes_are_what_check_says(tmp_path: Path, capsys: pytest.C
     )
     assert main.main(["check", str(board)]) == main.WRONG_USE
     assert capsys.readouterr().out.replace(str(tmp_path) + "/", "").splitlines() == shown
+
+
+def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = dict(re.findall(r"^<!-- tested: (\S+) -->\n```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+    assert set(shown) == {"quiet-path.toml", "centre.toml"}
+    for name, text in shown.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert main.main(["check", *(str(tmp_path / name) for name in shown)]) == main.DONE, capsys.readouterr().out
+    # As a board would take them, and as an operator would look at them first.
+    board = (ROOT / "board_configs" / "raspberry-pi-atx-hat.toml").read_text(encoding="utf-8")
+    named = re.sub(r'^program = "d60"', 'calendar = "centre.toml"', board, flags=re.MULTILINE)
+    assert named != board
+    (tmp_path / "board.toml").write_text(named, encoding="utf-8")
+    capsys.readouterr()
+    # A Sunday's, and King's Day's, which is a Monday in 2026.
+    for night, program in (("2026-12-20", "quiet-path"), ("2026-04-27", "always-full")):
+        assert main.main(["check", str(tmp_path / "board.toml"), "--night", night]) == main.DONE
+        assert f"program {program}, the night that begins on {night}" in capsys.readouterr().out
+
+
+def test_the_interfaces_that_are_named_are_the_catalogue() -> None:
+    from drivers.catalogue import CATALOGUE
+
+    bench = README.partition("### The bus:")[2].partition("###")[0]
+    emulated = re.search(
+        r"Their short names for `interface` in a board file: (.*?)\n\n", text_of("hil/README.md"), re.DOTALL
+    )
+    assert emulated
+    for place in (bench, emulated[1]):
+        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == set(CATALOGUE)
 
 
 def demo_rows(output: str) -> dict[str, str]:
