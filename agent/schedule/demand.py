@@ -6,14 +6,15 @@ Pure: the answer depends on the time, the plan, the place and the input state al
 - A photocell that is silent: lit for an hour, then the program's `on` and `off` hold. One that says light while the
   sun has been down for more than an hour, and will be for another: lit. A contradiction that has lasted for more than
   an hour is a condition.
-- A source of which the past is not known (the state was lost) counts as active where that gives more light.
+- A source of which the past is not known (the state was lost) counts as active where that gives more light, for as
+  long as it is held, and for a minute at least.
 """
 
 from collections import namedtuple
 
 from agent.schedule import photocells
 from agent.schedule.evaluate import Change, ProgramNight, append_change, program_night
-from agent.schedule.inputs import BACKWARD_S, InputState
+from agent.schedule.inputs import BACKWARD_S, REPEATS_S, InputState
 from agent.schedule.override import NEVER, in_force
 from agent.schedule.place import Day, Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
@@ -254,7 +255,7 @@ def _activity(
     ended = NEVER
     state = _OVER
     # Nobody knows what was just before the state began.
-    recent = unix < inputs.begun + hold_s
+    recent = unix < inputs.begun + max(hold_s, REPEATS_S)
     for key in keys:
         entry = inputs.active.get(key)
         if entry is None:

@@ -17,6 +17,9 @@ BELIEVED_S = 3600.0
 # A clock may be set back so far without its past becoming its future.
 BACKWARD_S = 60.0
 
+# So soon a source that is active says it again: until then one whose past is lost may be active.
+REPEATS_S = 60.0
+
 # The kind of a reading that gives a luminaire's operating hours.
 OPERATING_HOURS = "operating_hours"
 KINDS = (PRESENCE, TRAFFIC, LUX, PHOTOCELL, OPERATING_HOURS)

@@ -82,10 +82,10 @@ def in_force(
 
 
 def kept(overrides: "tuple[Override, ...]", unix: float) -> "tuple[Override, ...]":
-    """Those that may still count: the expired ones are left out, but for the latest, which may hold back an older."""
+    """Those that may still count: the expired ones are left out, but for those that hold back an older one."""
     running = [each for each in overrides if each.expires > unix]
-    latest_start = max([each.start for each in overrides if each.start <= unix] + [NEVER])
-    return tuple([each for each in overrides if each in running or each.start == latest_start])
+    oldest = min([each.start for each in running] + [-NEVER])
+    return tuple([each for each in overrides if each.expires > unix or each.start >= oldest])
 
 
 NEVER = float("-inf")

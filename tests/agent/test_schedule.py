@@ -171,6 +171,8 @@ def test_a_year_has_the_hours_of_its_convention() -> None:
         ("sunset", "sunrise", 4278),
         ("sunset+00:15", "sunrise-00:15", 4096),
         ("sunset-00:20", "sunrise+00:20", 4522),
+        ("sun below -3", "sun above -3", 4082),
+        ("dusk", "dawn", 3806),
     ):
         found = burning_seconds(parse_mark(on), parse_mark(off), NL, *DE_BILT, start, end, cache) / 3600
         assert found == pytest.approx(hours, abs=1)

@@ -95,9 +95,11 @@ def test_a_new_override_replaces_the_old_one() -> None:
     # A later one for another time does not end the first before that.
     later = (Override(80, NIGHT + 9000), first)
     assert [ask(plain_plan(D60, ["A"]).with_overrides(later), NIGHT + at).percent for at in (0, 9000)] == [70, 80]
-    # What is over is forgotten, but for the last: it holds back the one before it.
-    assert kept((first, second), NIGHT + 1300) == (first, second)
-    assert kept((first,), NIGHT + 8000) == (first,)
+    # What is over is forgotten, unless it holds back one from before it.
+    other = Override(60, NIGHT + 1250, groups=("other",))
+    assert kept((first, second, other), NIGHT + 1300) == (first, second, other)
+    assert kept((second, other), NIGHT + 1300) == (other,)
+    assert kept((first,), NIGHT + 8000) == ()
 
 
 def test_overrides_for_groups_and_for_luminaires_and_the_longest_of_them() -> None:
