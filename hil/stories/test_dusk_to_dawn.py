@@ -10,16 +10,17 @@ from hil.stories.benches import DARK, FULL, HALF, SEVENTY, Bench, live, local
 from hil.stories.boards import Site
 from hil.stories.real_bench import RealBench, live_on_a_real_bench
 
-# Without fades, and by the clock alone: so a real bench needs only some seconds for each step.
+# Without fades, and by the clock alone: so a real bench needs only some seconds for each step. Lit whenever it is dark
+# outside, all year round: a board takes nothing else.
 STEPS = """
 [program]
 format = 1
 name = "story-steps"
-on = "17:00"
-off = "07:00"
+on = "16:00"
+off = "09:00"
 
 [[step]]
-at = "17:00"
+at = "16:00"
 percent = 100
 
 [[step]]
@@ -34,7 +35,7 @@ percent = 50
 
 async def _steps_are_followed(bench: Bench | RealBench) -> None:
     await bench.start_agent()
-    for moment, level in (("17:00:03", FULL), ("20:00:03", SEVENTY), ("23:00:03", HALF), ("07:00:03", DARK)):
+    for moment, level in (("16:00:03", FULL), ("20:00:03", SEVENTY), ("23:00:03", HALF), ("09:00:03", DARK)):
         await bench.until(moment)
         assert await bench.levels() == bench.all_at(level), moment
     await bench.stop_agent()
@@ -44,7 +45,7 @@ async def _steps_are_followed(bench: Bench | RealBench) -> None:
 
 def test_the_lamps_follow_a_program_from_dusk_to_dawn(real_board: Path | None, tmp_path: Path) -> None:
     """On either bench."""
-    begins = "2025-12-15 16:30"
+    begins = "2025-12-15 15:30"
     if real_board is None:
         live(_steps_are_followed, tmp_path, begins=begins, site=Site(program=STEPS))
     else:
