@@ -27,8 +27,9 @@ QUERY_STATUS, STATUS = 0x2C, 0x2D
 EVENT = 0x31
 ADD_FRAME, ADDED = 0x32, 0x33
 
-_PAYLOADS = {DESCRIPTOR: (19, 23), SETTINGS: (2, 23), STATUS: (1, 23), EVENT: (4, 23), ADDED: (1, 2)}
-"""What an interface says, and how long it may be: shortest and longest payload."""
+_PAYLOADS = {DESCRIPTOR: (19, 23), SETTINGS: (2, 23), STATUS: (1, 23), EVENT: (4, 9), ADDED: (1, 2)}
+"""What an interface says, and how long it may be: shortest and longest payload. No event is longer than tick, line,
+status, number and a frame of 32 bits: a longer one is two messages that a broken length has run together."""
 
 PLAIN_MODE = 0x00
 """No keep-alive PING of its own, and frames also go out in initialise and quiescent mode."""

@@ -121,6 +121,7 @@ def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pyte
         return works(plan, luminaire, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("agent.targets.demand", fails)
+    monkeypatch.setattr("agent.targets._twins", lambda plan, names: {})  # alike lamps would fail alike
     street = Street(D60, 23)
     assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(50.0, 64.0)}
     assert street.told == [("invalidProgram", True)]
@@ -220,3 +221,17 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
     street.inputs.observe(Reading("C1", "lux", 1.0, ""))
     assert street.targets.now()["L01"].percent == 60.0
     assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
+
+
+def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    works = demand.demand
+
+    def counts(plan: Plan, luminaire: str, *rest: object) -> demand.Demand:
+        asked.append(luminaire)
+        return works(plan, luminaire, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("agent.targets.demand", counts)
+    street = Street(D60, 23)
+    assert street.targets.now()["L01"] == street.targets.now()["L02"]
+    assert asked == ["L01", "L01"]

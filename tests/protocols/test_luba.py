@@ -68,7 +68,7 @@ def test_the_tick_counts_on_over_its_end(earlier: int, ticks: int) -> None:
 
 def test_what_was_passed_over_is_counted() -> None:
     reader = MessageReader()
-    reader.feed(b"\x00\x01" + GOOD[0][0] + b"\x59\x31\x17")
+    reader.feed(b"\x00\x01" + GOOD[0][0] + b"\x59\x31\x09")
     assert reader.noise_bytes == 2
     assert reader.drop_rest() == []
     assert reader.noise_bytes == 5
