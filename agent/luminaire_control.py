@@ -200,11 +200,7 @@ class LuminaireControl:
 
     async def _compare(self, luminaire: LuminaireState, shows: int) -> None:
         """Level shown with level told."""
-        commanded = luminaire.commanded
-        reachable = await self._reachable(luminaire, shows)
-        if luminaire.commanded != commanded:
-            return
-        if shows == reachable or luminaire.lamp_failed:
+        if shows == await self._reachable(luminaire, shows) or luminaire.lamp_failed:
             luminaire.mismatches = 0
             self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
             return

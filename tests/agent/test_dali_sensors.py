@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -70,18 +71,23 @@ def test_sensors_are_set_up_at_the_start_and_after_trouble_and_only_where_they_m
         async with gateway.agent() as agent:
             await gateway.until(30.0)
             assert set_up(gateway) == RIGHT
-            # One that was exchanged, or has lost its memory, comes back with the bus voltage.
-            gateway.street.bus_power(False)
-            await gateway.until(40.0)
-            for one in (instance_of(gateway, "P1", 0), instance_of(gateway, "C1", 1)):
-                one.reset()
-            gateway.street.bus_power(True)
-            await gateway.until(60.0)
-            assert set_up(gateway) == RIGHT
+            # One that was exchanged, or has lost its memory, comes back with the bus voltage. It is seen to at once,
+            # whenever that is.
+            for at in (40.0, 57.0):
+                await gateway.until(at)
+                gateway.street.bus_power(False)
+                for one in (instance_of(gateway, "P1", 0), instance_of(gateway, "C1", 1)):
+                    one.reset()
+                for device in gateway.street.devices:
+                    device.power_cycle_notification = False
+                await gateway.until(at + 1.0)
+                gateway.street.bus_power(True)
+                await gateway.until(at + 8.0)
+                assert set_up(gateway) == RIGHT
             assert await told(agent, "controlDeviceCommFailure") == []
         gateway.street.bus.trace.clear()
         async with gateway.agent():
-            await gateway.until(90.0)
+            await gateway.clock.sleep(30.0)
             assert set_up(gateway) == RIGHT
             assert writes(gateway) == 0
 
@@ -151,6 +157,34 @@ def test_sensors_on_a_bus_without_luminaires(tmp_path: Path) -> None:
             assert await told(agent) == []
 
     at_a_gateway(story, tmp_path, buses=(BusOf("L"), BusOf("S", lamps=0, channel=2)), more=more)
+
+
+def test_a_passage_is_heard_while_other_sensors_are_set_up(tmp_path: Path) -> None:
+    """A set-up that let nobody speak would swallow passages that are shorter than itself."""
+    more = "".join(
+        f'[[sensor]]\nname = "P{number}"\nbus = "L"\ndevice = {number}\nkind = "presence"\nat = "L{number + 1:02d}"\n'
+        for number in range(10)
+    )
+
+    async def story(gateway: Gateway) -> None:
+        state = gateway.runtime / "mast.inputs.json"
+        async with gateway.agent() as agent:
+            await gateway.until(120.0)
+            for passage in range(20):
+                number = passage % 10
+                (sensors,) = agent._sensors.values()
+                sensors.set_up_again()
+                await gateway.clock.sleep(0.3 + 0.05 * passage)
+                began = gateway.clock.wall()
+                gateway.street.presence(number, True)
+                await gateway.clock.sleep(0.6)
+                gateway.street.presence(number, False)
+                await gateway.clock.sleep(0.3)
+                since, _ = json.loads(state.read_text())["active"][f"presence@L{number + 1:02d}"]
+                assert since >= began, number
+                await gateway.clock.sleep(30.0)
+
+    at_a_gateway(story, tmp_path, buses=(BusOf("L", 10),), more=more)
 
 
 # What events say, without a bus.
