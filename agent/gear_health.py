@@ -68,7 +68,8 @@ class GearHealth:
         kept."""
         reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         tries = 1
-        while reply.kind == Reply.NO_ANSWER and luminaire.answers and tries < SILENT_AFTER:
+        known_gone = self._events.holds("controlGearCommFailure", luminaire.name)
+        while reply.kind == Reply.NO_ANSWER and not known_gone and tries < SILENT_AFTER:
             tries += 1
             reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         if reply.kind == Reply.VALUE:
@@ -93,10 +94,11 @@ class GearHealth:
             self._tell_availability(luminaire, luminaire.last_answer_at)
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+        # Also where its mains was gone: whoever is asked has a bus with voltage again.
+        self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         if luminaire.answers:
             luminaire.answers = False
-            where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
-            self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
             self._tell_availability(luminaire, luminaire.last_answer_at)
 
     def _note_status(self, luminaire: LuminaireState, status: int) -> None:
@@ -115,7 +117,9 @@ class GearHealth:
             luminaire.last_well_at = self._clock.wall()
         if previous is None or could_burn != luminaire.can_burn:
             self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
-        if status & StatusBit.POWER_CYCLE_SEEN:
+        # Gear says so until it is told a level: it is still the same loss.
+        known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
+        if status & StatusBit.POWER_CYCLE_SEEN and not known:
             self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
             luminaire.forget_what_it_shows()
             if could_burn and self.observer:

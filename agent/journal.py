@@ -121,9 +121,13 @@ class Journal:
         return self._file.newest_synchronised_wall
 
     def state(self, name: str) -> object:
-        """The named value as last committed; None = never committed. Each call returns a copy of its own."""
+        """The named value as last committed; None = never committed, or spoilt on the disk. Each call returns a copy
+        of its own."""
         text = self._file.state.get(name)
-        return None if text is None else json.loads(text)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError:
+            return None  # a flipped bit, which SQLite does not see, must not keep the agent from starting
 
     def append(self, kind: str, body: Mapping[str, object]) -> None:
         """Buffers one record; the next commit writes it. Raises ValueError or TypeError for what JSON cannot hold

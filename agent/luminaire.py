@@ -47,6 +47,7 @@ class LuminaireState:
     scenes: tuple[int, ...] | None = None
     level_limits: tuple[int, int] | None = None
     fail_safe_checked: bool = False
+    fail_safe_seen_at: float = float("-inf")
     status: int | None = None
     status_asked_at: float | None = None
     last_answer_at: float | None = None

@@ -22,6 +22,7 @@ from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.addresses import Address
 from protocols.dali.frames import ForwardFrame, Reply
+from protocols.errors import ConversationFailed
 
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
@@ -58,19 +59,21 @@ class LuminaireControl:
         self._next_change_s = next_change_s
         self._wake = asyncio.Event()
         self._tell_again = asyncio.Event()
+        self._cycled = asyncio.Event()
         self._power_cycle_seen_in_vain_at: float | None = None
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
-        """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken;
-        `after_cycle()` is awaited where it is awaitable."""
-        parts = [asyncio.ensure_future(self._cycle_for_ever(after_cycle)), asyncio.ensure_future(self._react())]
+        """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken.
+        After a cycle `after_cycle()` is called, and awaited where it is awaitable; no cycle waits for it."""
+        work = (self._cycle_for_ever(), self._react(), self._after_cycles(after_cycle))
+        parts = [asyncio.ensure_future(part) for part in work]
         try:
             await asyncio.gather(*parts)
         finally:
             for part in parts:  # where one failed, the other must not run beside those of the restart
                 part.cancel()
 
-    async def _cycle_for_ever(self, after_cycle: Callable[[], object]) -> None:
+    async def _cycle_for_ever(self) -> None:
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             pause = True
@@ -81,14 +84,21 @@ class LuminaireControl:
             else:
                 self._tell_again.clear()
                 await self.cycle()
-            done = after_cycle()
-            if asyncio.iscoroutine(done):
-                await done
+            self._cycled.set()
             if not pause:
                 continue
             pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
             with contextlib.suppress(TimeoutError):
                 await self._clock.wait_for(self._tell_again.wait(), max(pause_s, SHORTEST_PAUSE_S))
+
+    async def _after_cycles(self, after_cycle: Callable[[], object]) -> None:
+        """Beside the cycles: a disk that hangs must not keep the lamps waiting."""
+        while True:
+            await self._cycled.wait()
+            self._cycled.clear()
+            done = after_cycle()
+            if asyncio.iscoroutine(done):
+                await done
 
     async def _react(self) -> None:
         """Levels, and nothing before them, as soon as a sensor has spoken or what it said is over."""
@@ -102,7 +112,7 @@ class LuminaireControl:
             self._wake.clear()
             try:
                 await self.dimming.command_levels()
-            except DriverError:
+            except (DriverError, ConversationFailed):
                 self._tell_again.set()  # a whole cycle says what the trouble is
 
     def wake(self) -> None:
@@ -156,7 +166,7 @@ class LuminaireControl:
             await self.dimming.learn_stored()
         except (PortUnavailable, BusUnpowered):
             return  # the interface has said so itself
-        except DriverError as error:
+        except (DriverError, ConversationFailed) as error:
             self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
         else:
             self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
@@ -227,10 +237,12 @@ class LuminaireControl:
     async def _check_fail_safe_levels(self) -> None:
         """Mains that returns, and a bus that loses its voltage, must give the safe level: set where it is not so."""
         left = FAIL_SAFE_CHECKS_A_CYCLE
-        for luminaire in self.luminaires:
+        # The longest unseen first: gear that never takes its level must not keep the others from theirs.
+        for luminaire in sorted(self.luminaires, key=lambda each: each.fail_safe_seen_at):
             if luminaire.fail_safe_checked or not luminaire.answers or left == 0:
                 continue
             left -= 1
+            luminaire.fail_safe_seen_at = self._clock.monotonic()
             right = True
             for parameter in ("POWER ON LEVEL", "SYSTEM FAILURE LEVEL"):
                 right = right and await self._make_safe(luminaire, parameter)

@@ -155,7 +155,9 @@ class Metering:
         if reading is None:
             return
         if not entry.ledger.is_plausible(*reading):
-            # A reading that was disturbed on the bus looks like this too; a new register says the same twice.
+            # A reading that was disturbed on the bus looks like this too; a new register says the same twice, and may
+            # be another gear's, with a scale of its own.
+            del self._exponents[name]
             reading = await self._read_register(entry) or reading
         for anomaly in entry.ledger.reading(*reading):
             self._events.note(anomaly.name, name, anomaly.text)

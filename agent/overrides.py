@@ -92,6 +92,7 @@ class Overrides:
         try:
             self.current = read(self._state)
         except OverridesUnreadable as error:
+            self._seen = None  # permissions and disks are mended without a change of the file
             self._events.begin("overrideUnreadable", "gateway", f"{error}; until then nothing changes")
         else:
             self._events.end("overrideUnreadable", "gateway", "the overrides can be read again")

@@ -61,7 +61,7 @@ PRODUCTS = {
 
 def send_safe_level(board_path: Path) -> list[str]:
     """Sends the board's safe level by broadcast on each of its buses; returns a sentence for each that failed."""
-    board = tomllib.loads(board_path.read_text(encoding="utf-8"))
+    board = tomllib.loads(board_path.read_text(encoding="utf-8", errors="replace"))
     level = _level(board.get("board"))
     buses = board.get("bus")
     failed = []

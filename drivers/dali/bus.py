@@ -8,7 +8,6 @@ command must not wait for a whole reading: `send` passes between two frames of a
 import asyncio
 
 from drivers.dali.settling import WITHIN_TRANSACTION
-from drivers.errors import DriverError
 from protocols.dali import gear_commands
 from protocols.dali.frames import Transmission
 from protocols.errors import Interrupted
@@ -36,7 +35,7 @@ class _Waiter:
         self.turn = asyncio.Event()
         self.given_up = False
         self.reply: "Reply | None" = None
-        self.error: "DriverError | None" = None
+        self.error: "Exception | None" = None
 
 
 class DaliBus:
@@ -145,7 +144,7 @@ class DaliBus:
             if not waiter.given_up:
                 self._waiting.append(waiter)  # the one that let it pass is cancelled: it gets its own turn
             raise
-        except DriverError as error:
+        except Exception as error:  # noqa: BLE001 - the waiter raises it; one that is not told would wait for ever
             waiter.error = error
         waiter.turn.set()
         return True

@@ -41,9 +41,16 @@ def dim(address: "Address", level: int) -> "Generator[Transmission, Reply, None]
 
 
 def set_parameter(address: "Address", name: str, value: int) -> "Generator[Transmission, Reply, None]":
-    """A configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL."""
-    yield gear_commands.special("DTR0", value)
-    yield gear_commands.command(address, name)
+    """A configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL. Begins again
+    where another master changed DTR0 in the middle."""
+    for _ in range(TRIES):
+        try:
+            yield gear_commands.special("DTR0", value)
+            yield gear_commands.command(address, name)
+        except Interrupted:
+            continue
+        return
+    raise Interrupted("another master keeps changing DTR0 before %s %d has taken it" % (address.kind, address.number))
 
 
 def read_bank(

@@ -536,3 +536,16 @@ def test_an_unreadable_body_does_not_stop_the_others(path: Path) -> None:
         await journal.close()
 
     lived(story)
+
+
+def test_a_state_that_the_disk_has_spoilt_is_none(path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        await journal.commit({"ledger": {"L01": 7}, "control_from": 900})
+        await journal.close()
+        changed(path, "UPDATE state SET value = '{\"L01\":7' WHERE name = 'ledger'")
+        journal = await Journal.open(path, "gw-1", clock)
+        assert [journal.state("ledger"), journal.state("control_from")] == [None, 900]
+        await journal.close()
+
+    lived(story)

@@ -9,6 +9,7 @@ import pytest
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_variables import GearProfile
 from protocols.dali import sequences
+from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from protocols.errors import ConversationFailed
 from tests.agent.lamp_bus import (
     BROADCAST_LEVEL,
@@ -25,6 +26,8 @@ from tests.agent.lamp_bus import (
     on_the_bus,
     running,
 )
+
+DTR0 = 0xA3
 
 
 def test_one_broadcast_where_all_agree() -> None:
@@ -307,3 +310,48 @@ def test_a_group_that_silent_gear_may_be_in_is_not_used() -> None:
         assert bus.levels() == [HALF, HALF, HALF, OFF]
 
     on_the_bus(story, lamps=4)
+
+
+def test_what_comes_after_a_cycle_may_hang_and_the_lamps_still_get_their_levels() -> None:
+    async def story(bus: LampBus) -> None:
+        hangs = asyncio.get_running_loop().create_future()
+
+        async def commit() -> None:
+            await hangs  # a disk that takes nothing any more
+
+        async with running(bus.control.run(commit)):
+            await bus.clock.sleep(CYCLE_S)
+            for percent, level in ((50.0, HALF), (100.0, FULL)):
+                bus.want(percent)
+                await bus.clock.sleep(2 * CYCLE_S)
+                assert bus.levels() == [level] * 3
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("disturbed", [1, 1000], ids=["once", "always"])
+def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
+    disturbed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles()
+        transmit, left = bus.interface.transmit, disturbed
+
+        async def disturbing(channel: int, transmission: Transmission, priority: int) -> Reply:
+            nonlocal left
+            reply = await transmit(channel, transmission, priority)
+            if transmission.frame.value >> 8 == DTR0 and left:
+                left -= 1
+                bus.dali.note_foreign(ForwardFrame(16, DTR0 << 8 | 5))
+            return reply
+
+        monkeypatch.setattr(bus.interface, "transmit", disturbing)
+        bus.want(100.0, 1.0)
+        await bus.cycles()
+        assert bus.told() == ([("busUnusable", "street", True)] if left else [])
+        left = 0
+        await bus.cycles()
+        assert bus.levels() == [FULL] * 3
+
+    on_the_bus(story)

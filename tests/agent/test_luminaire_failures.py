@@ -311,3 +311,60 @@ def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str) 
         assert bus.told() == []
 
     on_the_bus(story)
+
+
+def test_gear_that_never_takes_its_fail_safe_level_does_not_keep_others_from_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    takes = CONFIGURATION[SET_POWER_ON_LEVEL]
+
+    async def story(bus: LampBus) -> None:
+        stubborn = [gear.variables for gear in bus.street.gear[:FAIL_SAFE_CHECKS_A_CYCLE]]
+        for gear in bus.street.gear:
+            gear.variables.power_on_level = 0
+        monkeypatch.setitem(
+            CONFIGURATION,
+            SET_POWER_ON_LEVEL,
+            lambda gear, now: None if gear.variables in stubborn else takes(gear, now),
+        )
+        await bus.cycles(2)
+        assert [gear.variables.power_on_level for gear in bus.street.gear] == [0] * len(stubborn) + [FULL] * 2
+
+    on_the_bus(story, lamps=FAIL_SAFE_CHECKS_A_CYCLE + 2)
+
+
+def test_gear_that_does_not_come_back_with_its_mains_is_reported() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.control.note_bus_without_voltage(gear_feeds_bus=True)
+        bus.street.gear_dead(1)
+        bus.control.tell_again()
+        await bus.cycles(2 * int(STATUS_EVERY_S / CYCLE_S))
+        assert bus.told() == [("controlGearCommFailure", "L1", True)]
+        bus.street.gear_dead(1, False)
+        await bus.cycles(int(STATUS_EVERY_S / CYCLE_S) + 2)
+        assert bus.told("controlGearCommFailure")[1:] == [("controlGearCommFailure", "L1", False)]
+        assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+def test_a_power_cut_that_a_reading_finds_first_is_told_once() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        for _ in range(2):
+            bus.street.mains(False, 1)
+            await bus.clock.sleep(1.0)
+            bus.street.mains(True, 1)
+            await bus.clock.sleep(1.0)
+            bus.records.clear()
+            bus.observed.outages.clear()
+            await bus.control.health.poll_status(bus.lamps[1])
+            await bus.cycles(2)
+            assert bus.told() == [("supplyLoss", "L1", True)]
+            assert len(bus.observed.outages) == 1
+            assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)

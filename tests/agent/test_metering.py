@@ -315,3 +315,26 @@ def test_metering_that_fails_on_one_bus_is_not_doubled_on_the_other(
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     at_a_gateway(story, tmp_path, buses=[BusOf("A", 1, "a"), BusOf("B", 1, "b")])
+
+
+def test_new_gear_is_read_with_its_own_scale(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(QUARTER_S + 60.0)
+            fitted = here.clock.monotonic()
+
+            def whole_wh(location: int, byte: int | None) -> int | None:
+                if location == EXPONENT:
+                    return 0
+                count = int(25.0 * (here.clock.monotonic() - fitted) / 3600)
+                return count.to_bytes(6)[location - ENERGY.start] if location in ENERGY else byte
+
+            DisturbedBanks(here.street, 0).change = whole_wh
+            await here.until(9 * QUARTER_S + 60.0)
+            readings = [body for body in await bodies(agent, "reading") if body["luminaire"] == "L01"]
+            assert [body["resolution_wh"] for body in readings] == [RESOLUTION_WH] * 2 + [1.0] * 8
+            assert readings[-1]["energy_wh"] == pytest.approx(25.0 * 2, abs=1.0)
+            intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            assert sum(body["actual_wh"] for body in intervals[2:]) == pytest.approx(25.0 * 7 / 4, abs=1.1)
+
+    at_a_gateway(story, tmp_path)

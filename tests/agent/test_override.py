@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent import main
 from agent.clock import MachineClock
-from agent.overrides import MOST, OverridesUnreadable, give, read
+from agent.events import EventLog
+from agent.overrides import MOST, Overrides, OverridesUnreadable, give, read
 from agent.schedule.override import Override
 from tests.agent.gateway import BusOf, board_text
 
@@ -129,8 +130,10 @@ def test_what_is_over_is_forgotten_and_what_counts_is_kept(tmp_path: Path) -> No
     give(tmp_path, Override(10.0, 0.0, 100.0), 0.0)
     give(tmp_path, Override(20.0, 50.0, 500.0, groups=("park",)), 50.0)
     give(tmp_path, Override(30.0, 60.0, 70.0, luminaires=("L01",)), 60.0)
-    assert [each.percent for each in give(tmp_path, Override(40.0, 200.0, 900.0), 200.0)] == [20.0, 40.0]
-    assert read(tmp_path) == (Override(20.0, 50.0, 500.0, groups=("park",)), Override(40.0, 200.0, 900.0))
+    # L01's is over, but it holds back the park's.
+    assert [each.percent for each in give(tmp_path, Override(40.0, 200.0, 900.0), 200.0)] == [20.0, 30.0, 40.0]
+    assert [each.percent for each in give(tmp_path, Override(50.0, 600.0, 900.0), 600.0)] == [40.0, 50.0]
+    assert read(tmp_path) == (Override(40.0, 200.0, 900.0), Override(50.0, 600.0, 900.0))
 
 
 @given(st.binary(max_size=200))
@@ -178,3 +181,18 @@ def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
     assert len(read(tmp_path)) == 30 <= MOST
     (tmp_path / "overrides.json").write_text("garbage")
     assert give(tmp_path, Override(10.0, 40.0), 40.0) == (Override(10.0, 40.0),)
+
+
+def test_a_file_that_could_not_be_read_is_taken_up_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    overrides = Overrides(tmp_path, EventLog(lambda _kind, body: told.append(body["active"]), lambda: NOW))
+    (given,) = give(tmp_path, Override(80, NOW), NOW)
+
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", refused)
+        assert [overrides.take_up(), overrides.take_up()] == [(), ()]
+    assert overrides.take_up() == (given,)
+    assert told == [True, False]

@@ -195,3 +195,10 @@ def test_exit_codes(
         command()
     assert ended.value.code == code
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_letters_of_another_encoding_do_not_keep_a_street_dark(tmp_path: Path, wire: Wire) -> None:
+    board = written(tmp_path, [BusOf("A", 1, "wire")])
+    board.write_bytes(board.read_bytes() + b"# caf\xe9\n")
+    assert send_safe_level(board) == []
+    assert b"hFEFE" in wire.lines()

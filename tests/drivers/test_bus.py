@@ -276,3 +276,20 @@ def test_a_bond_is_given_without_touching_the_frame() -> None:
     assert bonded(LEVEL, Transmission.TIED) == Transmission(LEVEL.frame, False, False, Transmission.TIED)
     assert issubclass(Interrupted, ConversationFailed)
     assert not issubclass(Interrupted, DriverError)
+
+
+def test_a_level_that_passes_hears_of_whatever_went_wrong_with_it() -> None:
+    async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
+        def observer(transmission: Transmission, reply: Reply | None) -> None:
+            if transmission is LEVEL:
+                raise ZeroDivisionError
+
+        bus.observer = observer
+        reading = asyncio.create_task(bus.run(frames(1, 2, 3), TELEMETRY))
+        await clock.sleep(FRAME_S / 2)
+        with pytest.raises(ZeroDivisionError):
+            await clock.wait_for(bus.send(LEVEL), 10)
+        await reading
+        assert interface.values == [1, LEVEL.frame.value, 2, 3]
+
+    on_a_bus(story)

@@ -126,7 +126,11 @@ def test_parameters_go_through_dtr0() -> None:
 
 
 def test_what_others_keep_interrupting_fails_in_the_end() -> None:
-    for conversation in (sequences.read_bank(LAMP, 202, 4, 1), sequences.write_bank(LAMP, 1, 9, (5,))):
+    for conversation in (
+        sequences.read_bank(LAMP, 202, 4, 1),
+        sequences.write_bank(LAMP, 1, 9, (5,)),
+        sequences.set_parameter(LAMP, "SET FADE TIME", 5),
+    ):
         next(conversation)
         for _ in range(sequences.TRIES - 1):
             conversation.throw(Interrupted("something came in between"))
