@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from agent.interfaces import Clock
-from agent.schedule.inputs import CellState, InputState, Reading, from_json, no_inputs, observe, to_json
+from agent.schedule.inputs import REPEATS_S, CellState, InputState, Reading, from_json, no_inputs, observe, to_json
 from agent.schedule.plan import Plan
 from agent.schedule.program import PRESENCE
 
@@ -62,8 +62,8 @@ class Inputs:
     def next_end(self) -> float | None:
         """When (Unix seconds) the next input that counts now counts no longer, with its hold; None: none does."""
         now, state = self._clock.wall(), self.state
-        # Until the longest hold after the state began, nobody knows what was before.
-        ends = {state.begun + hold_s for hold_s, _ in self._holds}
+        # For so long after the state began, nobody knows what was before.
+        ends = {state.begun + max(hold_s, REPEATS_S) for hold_s, _ in self._holds}
         for key, (_, until) in state.active.items():
             ends |= {until + hold_s for hold_s, source in self._holds if key.startswith(source)}
         return min((end for end in ends if end > now), default=None)

@@ -184,10 +184,10 @@ MOTION = Program(
 
 def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> None:
     street = Street(MOTION, 23)
-    # Nothing is known of the past: lit, until the hold is over.
+    # Nothing is known of the past: lit, until whoever is there must have been told again.
     assert street.targets.now()["L01"] == Wanted(100.0, 1.0, 1.0)
-    assert street.inputs.next_end() == street.clock.now + 30
-    street.clock.now += 30
+    assert street.inputs.next_end() == street.clock.now + 60
+    street.clock.now += 60
     assert street.targets.now()["L01"].percent == 20.0
     assert street.inputs.next_end() is None
     street.inputs.observe(Reading("P01", "presence", 1.0, "L01"))
