@@ -62,6 +62,11 @@ def test_the_ready_programs() -> None:
         load_program("d6O")
 
 
+def test_the_docs_have_every_ready_program() -> None:
+    page = (ROOT / "board_configs" / "README.md").read_text()
+    assert [name for name in ready_programs() if f"| `{name}` |" not in page] == []
+
+
 def test_a_program_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(GOOD)

@@ -167,3 +167,41 @@ def test_a_state_folder_that_cannot_be_written_does_not_stop_the_lamps(
     config = LastGood(gateway.state).load(str(gateway.board), None)
     assert (config.board.gateway, config.refused) == ("story", "")
     assert any("cannot be kept" in line.getMessage() for line in caplog.records)
+
+
+CALENDAR = """[calendar]
+name = "own"
+program = "evening.toml"
+
+[[rule]]
+program = "festival"
+weekdays = ["friday"]
+"""
+
+
+def test_a_calendar_is_kept_with_its_programs(gateway: Gateway) -> None:
+    (gateway.files / "own.toml").write_text(CALENDAR)
+    (gateway.files / "evening.toml").write_text(NIGHT.format(name="evening"))
+    text = gateway.board.read_text()
+    gateway.board.write_text(text.replace('program = "d60"', 'calendar = "own.toml"'))
+    assert 'calendar = "own.toml"' in gateway.board.read_text()
+    good = LastGood(gateway.state).load(str(gateway.board), None)
+    assert [program.name for program in good.plan.programs] == ["evening", "festival"]
+    (gateway.files / "evening.toml").write_text("[program\n")
+    config = LastGood(gateway.state).load(str(gateway.board), None)
+    assert "the last good one is used" in config.refused
+    shutil.rmtree(gateway.files)
+    for _ in range(2):
+        config = LastGood(gateway.state).load(str(gateway.board), None)
+        assert config.plan.programs == good.plan.programs
+        assert (config.board.path, config.program.name) == (gateway.board, "evening")
+        assert config.plan.luminaires[config.plan.names[0]].calendar.rules[0].weekdays == (5,)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format": 9}', b'{"format": 1, "board": 3, "path": 1}'])
+def test_files_that_were_kept_badly_are_not_used(gateway: Gateway, content: bytes) -> None:
+    LastGood(gateway.state).load(str(gateway.board), None)
+    (gateway.state / "last-good-files.json").write_bytes(content)
+    gateway.break_board()
+    config = LastGood(gateway.state).load(str(gateway.board), None)
+    assert (config.board.name, config.program.name) == ("story", "d60")

@@ -290,6 +290,40 @@ def test_calendar_changes_at_noon_without_a_flicker() -> None:
     assert ask(plan, local("2026-01-17 23:00")).percent == 50
 
 
+def test_noon_changes_the_level_only_where_the_programs_differ() -> None:
+    bright = program(("12:00", 80), on="12:00", off="12:00")
+    dim = program(("12:00", 30), on="12:00", off="12:00")
+    calendar = Calendar("c", bright, (Rule(dim, weekdays=(5,)),))
+    plan = Plan([PlannedLuminaire("A", calendar)])
+    noons = [local(f"2026-01-{day} 12:00") for day in (15, 16, 17, 18)]
+    assert [ask(plan, noon + after).percent for noon in noons for after in (-1, 0)] == [80, 80, 80, 30, 30, 80, 80, 80]
+    # A level that goes on over noon keeps the fade that led to it.
+    d60 = plain_plan(D60, ["A"])
+    assert ask(d60, noons[0] - 60) == ask(d60, noons[0] + 60) == (0, 8, "program", ())
+
+
+def test_a_clock_set_back_makes_the_past_unknown_until_something_is_read() -> None:
+    plan = plain_plan(MOTION, ["A"])
+    ahead = presence(plan, KNOWN, "A", NIGHT + 86400)
+    # Unknown is the lit case.
+    assert ask(plan, NIGHT, ahead).percent == 100
+    state = observe(plan, ahead, Reading("", "operating_hours", 5, "A"), NIGHT)
+    assert (state.begun, state.active, state.operating_hours) == (NIGHT, {}, {"A": 5})
+    assert [ask(plan, NIGHT + after, state).percent for after in (59, 60)] == [100, 20]
+    born_later = observe(plan, no_inputs(NIGHT + 86400), Reading("", "operating_hours", 5, "A"), NIGHT)
+    assert born_later.begun == NIGHT
+    # A minute back is what clocks do when they are set right.
+    assert observe(plan, ahead, Reading("", "operating_hours", 5, "A"), NIGHT + 86350).active == ahead.active
+
+
+def test_the_midpoint_is_the_middle_between_sunset_and_sunrise() -> None:
+    plan = plan_of(program(("sunset", 100), ("midpoint-02:00", 40)))
+    sunset, middle, sunrise = (
+        change.unix for change in changes(plan, "A", PLACE, NIGHT - 43200 + 3600, NIGHT + 43200)[1:]
+    )
+    assert middle == pytest.approx((sunset + sunrise) / 2 - 7200, abs=0.001)
+
+
 def test_a_clock_that_cannot_be_believed_means_light() -> None:
     plan = plain_plan(D60, ["A"], 70)
     noon = local("2026-06-15 12:00")

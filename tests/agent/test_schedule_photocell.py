@@ -147,6 +147,8 @@ def test_the_window_in_the_evening(dark_at: float | None, lit_from: float) -> No
         if dark_at == -600:
             # Once on, a brighter moment in the window does not switch it off.
             cell.until(SUNSET - 300).turns(50)
+            assert cell.percent == 100
+            assert cell.until(SUNSET + 900).percent == 100
     for at in (lit_from - 2, lit_from + 2):
         if SUNSET + at > cell.now:
             assert (cell.until(SUNSET + at).percent > 0) == (at > lit_from)
@@ -160,6 +162,8 @@ def test_the_window_in_the_morning(light_at: float | None, lit_until: float) -> 
         if light_at == -900:
             assert cell.percent == 0 or cell.ask().reason == "floor"
             cell.until(SUNRISE - 800).turns(5)  # a cloud: the night is over all the same
+            assert cell.ask()[:2] == (0, 0)
+            assert cell.until(SUNRISE + 900).ask()[:2] == (0, 0)
     for at in (lit_until - 2, lit_until + 2):
         if SUNRISE + at > cell.now:
             assert (cell.until(SUNRISE + at).ask()[::2] == (100, "program")) == (at < lit_until)
