@@ -28,6 +28,7 @@ from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
 from agent.monitor import SOCKET, Monitor
+from agent.operating_hours import Aging, OperatingHours
 from agent.overrides import Overrides
 from agent.recorder import Recorder
 from agent.savings.ledger import LuminaireLedger, StateUnreadable
@@ -80,6 +81,7 @@ class Agent:
         self._interfaces: dict[str, DaliInterface] = {}
         self._inputs = Inputs(plan, folders.runtime, board.gateway, clock)
         self._sensors: dict[str, DaliSensors] = {}
+        self._aging: list[Aging] = []
         self._controls = self._make_controls(plan, Overrides(folders.state, self.events))
         self.metering = self._make_metering()
         for control in self._controls.values():
@@ -95,6 +97,9 @@ class Agent:
             self._supervise(f"control of {control.name}", functools.partial(control.run, self.recorder.commit))
         for bus, sensors in self._sensors.items():
             self._supervise(f"sensors of {bus}", sensors.run)
+        if self._aging:
+            hours = OperatingHours(self._aging, self._observe, self._clock)
+            self._supervise("operating hours", hours.run)
         self._supervise("metering", self.metering.run)
         if self.reporter:
             self._supervise("upstream", self.reporter.run)
@@ -140,6 +145,8 @@ class Agent:
                     )
                 if not lamps:
                     continue
+                aging = [name for name in plan.names if plan.luminaires[name].output.curve]
+                self._aging += [Aging(lamp, dali[bus.channel]) for lamp in lamps if lamp.name in aging]
                 controls[bus.name] = LuminaireControl(
                     bus.name,
                     dali[bus.channel],
