@@ -72,3 +72,4 @@ class LuminaireState:
         self.fail_safe_checked = False
         self.groups = None
         self.scenes = None
+        self.level_limits = None

@@ -29,6 +29,9 @@ STATUS_EVERY_S = 300.0
 """Each gear is asked for its status about this often; a reading asks too."""
 FAIL_SAFE_CHECKS_A_CYCLE = 8
 MISMATCHES_TO_REPORT = 3
+FOREIGN_GONE_AFTER_S = 3600.0
+FAILURES_TO_REPORT = 3
+"""Cycles in a row: a line that is lost now and then on a noisy wire is made up for in the next one."""
 SHORTEST_PAUSE_S = 0.001
 
 
@@ -61,6 +64,8 @@ class LuminaireControl:
         self._tell_again = asyncio.Event()
         self._cycled = asyncio.Event()
         self._power_cycle_seen_in_vain_at: float | None = None
+        self._failed_cycles = 0
+        self._foreign_at: float | None = None
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
         """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken.
@@ -152,6 +157,7 @@ class LuminaireControl:
             f"another master on DALI bus {self.name} sends {meaning.name}: its levels are overruled; find and remove it"
         )
         self._events.begin("foreignMaster", self.name, text)
+        self._foreign_at = self._clock.monotonic()
 
     async def cycle(self) -> None:
         """Once through everything. A bus in trouble ends the cycle; its interface says what the trouble is."""
@@ -167,8 +173,14 @@ class LuminaireControl:
         except (PortUnavailable, BusUnpowered):
             return  # the interface has said so itself
         except (DriverError, ConversationFailed) as error:
-            self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
+            self._failed_cycles += 1
+            if self._failed_cycles >= FAILURES_TO_REPORT:
+                self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
         else:
+            self._failed_cycles = 0
+            if self._foreign_at is not None and self._clock.monotonic() - self._foreign_at > FOREIGN_GONE_AFTER_S:
+                self._foreign_at = None
+                self._events.end("foreignMaster", self.name, f"no other master dims on DALI bus {self.name} any more")
             self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
 
     async def _find_power_cycles(self) -> None:

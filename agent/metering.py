@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.events import EventLog
@@ -20,7 +21,7 @@ from agent.recorder import Recorder
 from agent.savings.control import control_intervals
 from agent.savings.intervals import QUARTER_S, quarter_start
 from agent.savings.ledger import LuminaireLedger
-from drivers.errors import DriverError
+from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import memory_banks, sequences
 from protocols.errors import ConversationFailed
 
@@ -32,6 +33,10 @@ MOST_POWER_W = 1000.0
 """More than any luminaire draws: what bounds how far a register can count during one reading."""
 
 
+WRONG_CLOCK_S = 3600.0
+"""A record that is further ahead of a synchronised clock was written while the clock was wrong."""
+
+
 class Reading(NamedTuple):
     """A register as read: Wh, its resolution in Wh, and when (Unix seconds)."""
 
@@ -40,7 +45,8 @@ class Reading(NamedTuple):
     resolution_wh: float
 
 
-class Metered(NamedTuple):
+@dataclass
+class Metered:
     """A luminaire with its place and its ledger."""
 
     control: LuminaireControl
@@ -123,7 +129,7 @@ class Metering:
             with contextlib.suppress(TimeoutError):
                 await self._clock.wait_for(entries[0].control.wait_usable(), self._until_next_quarter_s())
                 await self._sweep(entries)
-            self._close_quarters(entries)
+            await self._close_quarters(entries)
             await self._recorder.commit()
             await self._clock.sleep(self._until_next_quarter_s())
 
@@ -134,6 +140,7 @@ class Metering:
         """Reads every luminaire of a bus once."""
         if not self._clock.valid():
             return
+        self._leave_a_wrong_clock_behind(entries)
         for entry in entries:
             name = entry.luminaire.name
             if name in self._untold:
@@ -145,9 +152,28 @@ class Metering:
                 await entry.control.health.poll_status(entry.luminaire)
                 if entry.luminaire.answers:
                     await self._read(entry, await entry.control.read_level(entry.luminaire))
-            except DriverError as error:
-                log.debug("readings of %s: %s", entry.control.name, error)
+            except (PortUnavailable, BusUnpowered) as error:
+                log.debug("readings of %s end: %s", entry.control.name, error)
                 return
+            except DriverError as error:
+                log.debug("reading of %s: %s", entry.luminaire.name, error)
+
+    def _leave_a_wrong_clock_behind(self, entries: Sequence[Metered]) -> None:
+        """A clock that was once ahead has written quarters that are still to come: until they do, nothing could be
+        recorded. Where a reference now says so, the record begins anew."""
+        if not self._clock.synchronised():
+            return
+        latest = self._clock.wall() + WRONG_CLOCK_S
+        for entry in entries:
+            newest = entry.ledger.newest_at
+            if newest is not None and newest > latest:
+                name = entry.luminaire.name
+                entry.ledger = entry.ledger.anew()
+                entry.ledger.level(self._clock.wall(), entry.luminaire.commanded or 0)
+                text = f"the record of {name} was ahead of the time, for the clock had been wrong: it begins anew"
+                self._events.note("clockWasAhead", name, text)
+        if self._control_from is not None and self._control_from > latest:
+            self._control_from = None
 
     async def _read(self, entry: Metered, level: int | None) -> None:
         name = entry.luminaire.name
@@ -197,13 +223,14 @@ class Metering:
         energy_wh = round(register.count * resolution_wh, max(0, -exponent))
         return Reading(self._clock.wall(), energy_wh, resolution_wh)
 
-    def _close_quarters(self, entries: Sequence[Metered]) -> None:
+    async def _close_quarters(self, entries: Sequence[Metered]) -> None:
         if not self._clock.valid():
             return
         now = self._clock.wall()
         for entry in entries:
             for interval in entry.ledger.close(now):
                 self._recorder.append("interval", interval.body())
+            await asyncio.sleep(0)  # after months without power there is much to close: the lamps go first
         if self._control_from is None:
             self._control_from = quarter_start(now)
         for used in control_intervals(self._control_power_w, self._control_from, now):

@@ -7,6 +7,7 @@ the agent on purpose: no event loop, no journal, and it takes what it can of a b
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import tomllib
@@ -124,15 +125,21 @@ def _opened(port: str, product: _Product) -> serial.Serial:
 
 
 def command() -> None:
-    """The console script. Exit codes: 0 every bus was told, 1 one could not be, 2 wrong use or an unreadable board."""
+    """The console script. A board that cannot be read gives way to the last good one in the agent's state folder.
+
+    Exit codes: 0 every bus was told, 1 one could not be, 2 wrong use or no board that can be read.
+    """
     if len(sys.argv) != 2:
         sys.stderr.write("usage: lichtmast-safe-level BOARD\n")
         sys.exit(2)
-    try:
-        failed = send_safe_level(Path(sys.argv[1]))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        sys.stderr.write(f"{sys.argv[1]} cannot be read: {error}\n")
-        sys.exit(2)
-    for sentence in failed:
-        sys.stderr.write(f"{sentence}\n")
-    sys.exit(1 if failed else 0)
+    state = Path(os.environ.get("STATE_DIRECTORY", "state"))
+    for board in (Path(sys.argv[1]), state / "last-good-board.toml"):
+        try:
+            failed = send_safe_level(board)
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            sys.stderr.write(f"{board} cannot be read: {error}\n")
+            continue
+        for sentence in failed:
+            sys.stderr.write(f"{sentence}\n")
+        sys.exit(1 if failed else 0)
+    sys.exit(2)

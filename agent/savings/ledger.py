@@ -96,6 +96,17 @@ class LuminaireLedger:
         return self._open_start
 
     @property
+    def newest_at(self) -> float | None:
+        """The newest instant on record; None before anything was told."""
+        return self._knots[-1].at if self._knots else None
+
+    def anew(self) -> LuminaireLedger:
+        """A ledger of the same luminaire that knows nothing yet."""
+        return LuminaireLedger(
+            self.name, self._declared, self._burning_spans, self._longest_wait_s, self._baseline_power
+        )
+
+    @property
     def full_power_w(self) -> float:
         """Power at 100 %: the board's, until half an hour of it has been metered."""
         return self._full_power.power_w

@@ -348,7 +348,7 @@ def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
 
         monkeypatch.setattr(bus.interface, "transmit", disturbing)
         bus.want(100.0, 1.0)
-        await bus.cycles()
+        await bus.cycles(3)
         assert bus.told() == ([("busUnusable", "street", True)] if left else [])
         left = 0
         await bus.cycles()

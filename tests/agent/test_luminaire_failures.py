@@ -285,10 +285,11 @@ def test_two_gear_at_one_short_address() -> None:
 def test_a_bus_that_cannot_be_used_is_reported_until_it_can() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)
-        for _ in range(2):
+        for cycle in range(4):
             bus.street.transmit_collisions(4)  # another master, each time the frame is tried
             await bus.cycles()
-            assert bus.told() == [("busUnusable", "street", True)]
+            # Now and then a cycle fails on a noisy line: that is no event yet.
+            assert bus.told() == ([("busUnusable", "street", True)] if cycle >= 2 else [])
         assert bus.levels() == [OFF] * 3
         await bus.cycles()
         assert bus.told() == [("busUnusable", "street", True), ("busUnusable", "street", False)]

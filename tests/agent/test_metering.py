@@ -338,3 +338,22 @@ def test_new_gear_is_read_with_its_own_scale(tmp_path: Path) -> None:
             assert sum(body["actual_wh"] for body in intervals[2:]) == pytest.approx(25.0 * 7 / 4, abs=1.1)
 
     at_a_gateway(story, tmp_path)
+
+
+def test_a_clock_that_was_ahead_does_not_end_the_record(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(QUARTER_S + 60.0)
+            right = here.clock.wall() - here.clock.monotonic()
+            here.clock.set_wall(here.clock.wall() + 3 * 86_400.0)
+            await here.clock.sleep(2 * QUARTER_S)
+            here.clock.set_wall(right + here.clock.monotonic())
+            back_at = here.clock.wall()
+            await here.clock.sleep(5 * QUARTER_S)
+            assert told(agent, "clockWasAhead") == [("clockWasAhead", name, True) for name in here.names]
+            intervals = await bodies(agent, "interval")
+            for name in here.names:
+                since = [start for start in starts(intervals, name) if back_at <= start < back_at + 5 * QUARTER_S]
+                assert len(since) >= 3
+
+    at_a_gateway(story, tmp_path)

@@ -202,3 +202,19 @@ def test_letters_of_another_encoding_do_not_keep_a_street_dark(tmp_path: Path, w
     board.write_bytes(board.read_bytes() + b"# caf\xe9\n")
     assert send_safe_level(board) == []
     assert b"hFEFE" in wire.lines()
+
+
+def test_a_board_that_cannot_be_read_gives_way_to_the_last_good_one(
+    tmp_path: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent runs on it too; and when that agent dies, somebody must light the street."""
+    (tmp_path / "board.toml").write_text("[board")
+    state = tmp_path / "state"
+    state.mkdir()
+    written(tmp_path, [BusOf("A", 1, "wire")], name="state/last-good-board.toml")
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    monkeypatch.setattr("sys.argv", ["lichtmast-safe-level", str(tmp_path / "board.toml")])
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == 0
+    assert b"hFEFE" in wire.lines()
