@@ -350,7 +350,7 @@ def test_a_clock_that_was_ahead_does_not_end_the_record(tmp_path: Path) -> None:
             here.clock.set_wall(right + here.clock.monotonic())
             back_at = here.clock.wall()
             await here.clock.sleep(5 * QUARTER_S)
-            assert told(agent, "clockWasAhead") == [("clockWasAhead", name, True) for name in here.names]
+            assert await told(agent, "clockWasAhead") == [("clockWasAhead", name, True) for name in here.names]
             intervals = await bodies(agent, "interval")
             for name in here.names:
                 since = [start for start in starts(intervals, name) if back_at <= start < back_at + 5 * QUARTER_S]
