@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncIterator
+
+from hil.free_port import free_port
 
 KEEPALIVE_GRACE_S = 30 * 86_400
 """paho counts its keepalive on the machine's clock, the broker on the loop's: in a virtual night no ping is due."""
@@ -24,10 +25,7 @@ async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
         async def _session_monitor(self) -> None:
             return
 
-    if not port:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    port = port or free_port()
     broker = NightBroker(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from hil.free_port import free_port
+
 PIECE = 65536
 
 
@@ -12,7 +14,7 @@ class BrokerLine:
     """Carries bytes both ways between `port` and the broker's port while it is up."""
 
     def __init__(self, broker_port: int) -> None:
-        self.port = 0
+        self.port = free_port()
         self._broker_port = broker_port
         self._server: asyncio.Server | None = None
         self._carriers: set[asyncio.Task[None]] = set()
@@ -20,7 +22,6 @@ class BrokerLine:
     async def up(self) -> None:
         """The line is there (again), always at the same port."""
         self._server = await asyncio.start_server(self._joined, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """The line is gone: connections end without a goodbye, new ones are refused."""

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from hil.free_port import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
 """Real seconds after which whatever is waited for will not come any more, on a slow machine too."""
@@ -46,9 +48,7 @@ def mosquitto(folder: Path) -> Iterator[int]:
         if os.environ.get("CI") == "true":
             pytest.fail(sentence)
         pytest.skip(sentence)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     process = subprocess.Popen([program, "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

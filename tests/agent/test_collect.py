@@ -24,8 +24,9 @@ from agent.journal import Journal, Record
 from agent.upstream import reporter
 from agent.upstream.mqtt import Broker
 from agent.upstream.reporter import MqttReporter
+from hil.free_port import free_port
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.wire import Mosquitto, free_port, interval, mosquitto
+from tests.agent.wire import Mosquitto, interval, mosquitto
 
 __all__ = ["mosquitto"]
 

@@ -23,8 +23,9 @@ from agent.upstream import mqtt, payloads, reporter
 from agent.upstream.mqtt import Broker, LinkLost, Session
 from agent.upstream.reporter import MqttReporter
 from hil.embedded_broker import embedded_broker
+from hil.free_port import free_port
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.wire import START, Cable, Mosquitto, free_port, interval, mosquitto
+from tests.agent.wire import START, Cable, Mosquitto, interval, mosquitto
 
 __all__ = ["mosquitto"]
 

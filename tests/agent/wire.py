@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from hil.free_port import free_port
+
 START = 1_763_800_200
 
 
@@ -31,14 +33,6 @@ def interval(number: int) -> dict[str, object]:
         "full_power_w": 25.0,
         "full_power_source": "declared",
     }
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Mosquitto:
