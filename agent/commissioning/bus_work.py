@@ -21,6 +21,7 @@ from protocols.dali import addresses, sequences
 from protocols.dali.commissioning import ALL, WITHOUT_ADDRESS, Found, commission, only
 from protocols.dali.commissioning_errors import CommissioningFailed
 from protocols.dali.short_addresses import AddressPlan
+from protocols.dali.supply import GEAR_CURRENT_MA, check_supplies
 from protocols.dali.survey import Survey, shared, survey
 
 T = TypeVar("T")
@@ -85,6 +86,7 @@ class BusWork:
             self.tell("gear", done / len(present))
             await self._counted("gear", self._gear(number, found.get(number)))
         self._compare(there, found)
+        self._check_supplies()
 
     async def _write_fail_safe_levels(self) -> None:
         """Before anything else: whatever goes wrong from here on, the lamps will burn."""
@@ -180,6 +182,12 @@ class BusWork:
             self._finding("whichReplaced", self.record.bus, new=names, missing=", ".join(lamp.name for lamp in missing))
         elif len(new) > 1:
             self._finding("whichLamp", self.record.bus, new=names)
+
+    def _check_supplies(self) -> None:
+        """The supplies of D4i gear add up: more than a bus bears, or less than is drawn, is a finding."""
+        supplies = [gear.supply for gear in self.record.gear if gear.supply is not None and gear.supply.present]
+        for finding in check_supplies(supplies, GEAR_CURRENT_MA * len(self.record.gear)):
+            self._finding(finding.name, self.record.bus, lamps=", ".join(finding.subjects), text=finding.text)
 
     def _name(self, number: int) -> str:
         lamp = self._by_address.get(number)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from protocols.dali.supply import Supply
+
 Kind = Literal["note", "difference", "trouble"]
 
 KINDS: dict[str, Kind] = {
@@ -30,6 +32,9 @@ KINDS: dict[str, Kind] = {
     "tooManyGear": "trouble",
     "answersContradict": "trouble",
     "busLost": "trouble",
+    "tooManySupplies": "trouble",
+    "tooLittleSupply": "trouble",
+    "supplyUnknown": "note",
 }
 """Notes are as they should be; a difference is between the bus and the board; trouble stands in the way."""
 
@@ -62,6 +67,8 @@ class FoundGear:
     groups: tuple[int, ...] = ()
     banks: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """By bank and field: the value as text with its unit; None where the gear does not tell it."""
+    supply: Supply | None = None
+    """The integrated bus supply of D4i gear (part 250); None where that could not be read."""
 
     @property
     def subject(self) -> str:

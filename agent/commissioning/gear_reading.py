@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from agent.commissioning.findings import FoundGear
-from protocols.dali import addresses, bank_access, bank_inquiries, gear_data, memory_banks
+from protocols.dali import addresses, bank_access, bank_inquiries, gear_data, memory_banks, supply
 from protocols.dali.bank_values import Value
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.dali.memory_banks import Bank
@@ -47,6 +47,7 @@ class GearWork:
             settings = await self.inquire(gear_data.read_settings(address))
             gear.settings = {name: getattr(settings, name) for name in settings._fields}
             gear.groups = await self._conversation(gear_data.read_groups(address))
+            gear.supply = await self.inquire(supply.read_supply(address, gear.subject))
         except ConversationFailed as failure:
             self._trouble(failure)
             return

@@ -60,4 +60,7 @@ def _bus_as_json(record: BusRecord) -> dict[str, object]:
         {"name": one.name, "kind": one.kind, "subject": one.subject, **one.facts, "sentence": sentence(one, "en")}
         for one in record.findings
     ]
-    return {**dataclasses.asdict(record), "findings": findings, "right": record.is_right}
+    whole = dataclasses.asdict(record)
+    for told, gear in zip(whole["gear"], record.gear, strict=True):
+        told["supply"] = None if gear.supply is None else gear.supply._asdict()
+    return {**whole, "findings": findings, "right": record.is_right}

@@ -95,6 +95,20 @@ _FINDINGS: dict[str, tuple[str, str]] = {
         "{subject}: de antwoorden op deze bus spreken elkaar tegen bij willekeurig adres {random_address}: neem elke"
         " andere besturing los, zoek een slecht contact, en herhaal dit",
     ),
+    "tooManySupplies": (
+        "{text}",
+        "{subject}: de ingebouwde voedingen geven samen meer dan de 250 mA die een bus verdraagt: schakel die van"
+        " {lamps} uit",
+    ),
+    "tooLittleSupply": (
+        "{text}",
+        "{subject}: de ingebouwde voedingen ({lamps}) geven minder dan er wordt gevraagd: schakel er een bij, of plaats"
+        " een voeding",
+    ),
+    "supplyUnknown": (
+        "{text}",
+        "{subject}: {lamps} meldt niet wat de ingebouwde voeding geeft: zoek het op in het gegevensblad",
+    ),
     "busLost": (
         "{text}; what was done so far is kept: run this again",
         "{text}; wat gedaan is blijft bewaard: herhaal dit",

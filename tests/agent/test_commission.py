@@ -15,7 +15,7 @@ import pytest
 from agent.commands import commission
 from agent.config.problems import ConfigError
 from hil.devices.gear_variables import MASK, GearProfile, Variables
-from hil.devices.street import Lamp, Street
+from hil.devices.street import BusSupply, Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.agent.gateway import BusOf, board_text
 from tests.agent.lamp_bus import NIGHT
@@ -58,6 +58,7 @@ class Bench:
         during: Callable[[Street], object] = lambda _street: None,
         at_s: float = 0.0,
         profile: GearProfile | None = None,
+        bus_supply: BusSupply = "separate",
     ) -> Ended:
         board = self.folder / "board.toml"
         board.write_text(board_text(self.folder, [BusOf("s", luminaires)]), encoding="utf-8")
@@ -66,7 +67,9 @@ class Bench:
         arguments = parser.parse_args([str(board), "--record", str(self.folder / "records"), "--lang", "en", *options])
 
         async def story(clock: VirtualClock) -> Ended:
-            street = Street(lamps, link=self.folder / "port", traffic=clock, profile=profile, seed=5)
+            street = Street(
+                lamps, link=self.folder / "port", traffic=clock, profile=profile, seed=5, bus_supply=bus_supply
+            )
             prepare(street)
             street.loop.call_later(at_s, during, street)
             try:
@@ -220,6 +223,16 @@ def test_gear_without_energy_reporting_is_named(bench: Bench) -> None:
     ended = bench.run([Lamp(0, 25.0)], "--json", luminaires=1, profile=GearProfile(device_types=(6,)))
     assert ended.code == 0
     assert ("noEnergyReport", "s01") in ended.findings("note")
+
+
+@pytest.mark.parametrize(("lamps", "named"), [(3, []), (6, [("tooManySupplies", "s")])])
+def test_the_supplies_of_all_gear_together_are_checked(bench: Bench, lamps: int, named: list[tuple[str, str]]) -> None:
+    """52 to 60 mA each, and a bus bears 250 mA."""
+    there = [Lamp(number, 25.0) for number in range(lamps)]
+    ended = bench.run(there, "--json", luminaires=lamps, bus_supply="gear")
+    assert ended.findings("trouble") == named
+    assert ended.code == (1 if named else 0)
+    assert all(gear["supply"]["present"] for gear in ended.bus()["gear"])
 
 
 def test_gear_that_answers_nonsense_is_named_and_the_others_are_done(bench: Bench) -> None:

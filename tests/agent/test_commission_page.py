@@ -28,6 +28,7 @@ FACTS = {
     "wanted": 2,
     "random_address": "14D1D4",
     "text": "said the driver",
+    "lamps": "L01, L02",
 }
 
 
