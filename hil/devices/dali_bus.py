@@ -35,6 +35,9 @@ def frame_s(bits: int) -> float:
     return (bits + 1) * BIT_S
 
 
+DTRS = (0xA3, 0xC3, 0xC5)
+
+
 class Result(Enum):
     """How a forward frame ended for the one that sent it."""
 
@@ -281,6 +284,10 @@ class DaliBus:
         for one in self._suspicious:
             if address < FIRST_SPECIAL and not one.hears(address):
                 one.overheard()
+        if address in DTRS:  # the most frequent frames of all, to all gear, and without an answer
+            for gear in self._meant(address):
+                gear.load_dtr(address, opcode, end)
+            return self._gather([], end)
         answers = [(one, one.receive(address, opcode, sequence, end)) for one in self._meant(address)]
         return self._gather([pair for pair in answers if pair[1] is not None], end)
 
