@@ -41,7 +41,6 @@ class Dimming:
         self._stagger_s = stagger_s
         self._levels_differ = False
         self._changed = False
-        self._done_for: Mapping[str, Wanted] = {}
         self._one_at_a_time = asyncio.Lock()
         self.observer: LuminaireObserver | None = None
 
@@ -62,8 +61,6 @@ class Dimming:
                     return
 
     async def _command_due(self, asked: Mapping[str, Wanted]) -> None:
-        if asked == self._done_for and all(each.commanded is not None for each in self._luminaires):
-            return
         wishes: dict[int, Wish] = {}
         due, dark = set(), False
         for luminaire in self._luminaires:
@@ -76,7 +73,6 @@ class Dimming:
                 due.add(luminaire.short_address)
                 dark = dark or (luminaire.commanded == levels.OFF)
         if not due:
-            self._done_for = asked
             return
         self._levels_differ = self._levels_differ or len({wish.level for wish in wishes.values()}) > 1
         if dark and self._stagger_s > 0:
