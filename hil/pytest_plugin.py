@@ -58,6 +58,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "system: needs real processes, a real broker or many kills"
+    )
     board = _checked_board(config)
     output: str = config.getoption("--story-output")
     folder: str | None = config.getoption("--story-report")

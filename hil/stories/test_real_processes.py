@@ -9,6 +9,8 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from agent.centre.collect import collect
 from agent.clock import MachineClock
 from agent.config.board import load_board
@@ -31,6 +33,8 @@ off = "12:00"
 at = "12:00"
 percent = 50
 """
+pytestmark = pytest.mark.system
+
 SITE = Site(lamps=3, safe_percent=80, program=HALF_AROUND_THE_CLOCK)
 KILLS = 12 if os.environ.get("LICHTMAST_SOAK") else 3
 

@@ -108,6 +108,7 @@ asyncio.run(collect.run(parser.parse_args(), MachineClock()))
 """
 
 
+@pytest.mark.system
 def test_the_collector_killed_again_and_again_loses_and_doubles_nothing(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

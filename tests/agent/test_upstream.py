@@ -369,6 +369,7 @@ def really(story: Callable[[Clock], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("hasty")
 def test_mosquitto_killed_and_back(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async def story(clock: Clock) -> None:
@@ -387,6 +388,7 @@ def test_mosquitto_killed_and_back(tmp_path: Path, mosquitto: Mosquitto) -> None
     really(story)
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("collector_too", [False, True])
 def test_a_link_that_goes_silent_and_then_dies(tmp_path: Path, mosquitto: Mosquitto, collector_too: bool) -> None:
@@ -409,6 +411,7 @@ def test_a_link_that_goes_silent_and_then_dies(tmp_path: Path, mosquitto: Mosqui
     really(story)
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("hasty")
 def test_a_silent_link_without_traffic_is_noticed_by_the_keepalive(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async def story(clock: Clock) -> None:
