@@ -58,9 +58,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "system: needs real processes, a real broker or many kills"
-    )
+    config.addinivalue_line("markers", "system: real processes, a real broker, many kills or nights")
     board = _checked_board(config)
     output: str = config.getoption("--story-output")
     folder: str | None = config.getoption("--story-report")

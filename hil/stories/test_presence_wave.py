@@ -118,7 +118,8 @@ def test_a_presence_wave_along_ten_luminaires(emulated: Path) -> None:
     live(story, emulated, begins="2025-12-15 22:30", site=SITE)
 
 
-def test_presence_at_any_moment(emulated: Path) -> None:
+@pytest.mark.parametrize("passages", [12, pytest.param(60, marks=pytest.mark.system)])
+def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
     """Also in the middle of readings and status queries: the first lamp is on its way in time, wherever it is."""
     chance = random.Random(7)
 
@@ -126,7 +127,7 @@ def test_presence_at_any_moment(emulated: Path) -> None:
         await bench.start_agent()
         await bench.until("23:05:04")
         slowest_s = 0.0
-        for passage in range(60):
+        for passage in range(passages):
             if passage % 2:
                 # Into the readings at the beginning of a quarter.
                 await bench.wait_s(900.0 - bench.clock.wall() % 900.0 + chance.uniform(0.0, 4.0))
@@ -170,7 +171,7 @@ def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
 
 
 @pytest.mark.parametrize("state_is_lost", [False, True], ids=["with-its-state", "without-its-state"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.system) for seed in (1, 2))])
 def test_a_restart_at_any_moment(emulated: Path, tmp_path: Path, seed: int, state_is_lost: bool) -> None:
     """The same passages twice: by an agent that never stops, and by one that does. With its input state it shows the
     same levels, without it is at least as light."""

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hil.stories.boards import Site
 from hil.stories.processes import LICHTMAST, PATIENCE_S, ROOT, running, true_within_patience
 
 
+@pytest.mark.system
 def test_the_stories_run_on_a_board_of_another_process(emulated: Path) -> None:
     links = emulated / "ports"
     board = Site(lamps=2).write(emulated, links / "street", broker_port=1)

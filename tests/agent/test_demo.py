@@ -65,6 +65,7 @@ def figures(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -
     return found
 
 
+@pytest.mark.system
 def test_a_night_is_the_same_for_the_same_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, again = (figures(tmp_path, capsys, "--seed", "7") for _ in range(2))
     assert first.pop("took_s") > 0

@@ -213,6 +213,7 @@ def test_without_pytest_it_says_what_to_install(
     assert capsys.readouterr().err == "the stories need pytest: install lichtmast[hil]\n"
 
 
+@pytest.mark.system
 def test_a_stop_ends_the_story_and_still_reports(tmp_path: Path) -> None:
     story = tmp_path / "test_endless.py"
     story.write_text(
@@ -245,6 +246,7 @@ def test_a_story_that_takes_its_process_down_is_a_failure(tmp_path: Path, capfd:
     assert "pytest ended with 77" in capfd.readouterr().err
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("autoload", ["", "1"], ids=["with what is installed", "from the source tree alone"])
 def test_the_example_runs_under_plain_pytest(autoload: str, tmp_path: Path) -> None:
     (tmp_path / "test_our_street.py").write_text(example(), encoding="utf-8")
@@ -255,6 +257,7 @@ def test_the_example_runs_under_plain_pytest(autoload: str, tmp_path: Path) -> N
     assert "<svg" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.system
 def test_the_example_runs_on_the_lamps_of_a_board(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """In real time, on a board that another process emulates; with one line that fails at its end."""
     text = example().replace("        await street.stop_agent()", "        assert not moment, 'seen enough'")

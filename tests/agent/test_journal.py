@@ -506,6 +506,7 @@ def killed_writers(path: Path) -> list[int]:
     return told
 
 
+@pytest.mark.system
 def test_killed_at_any_moment_nothing_is_lost_or_doubled(path: Path, killed_writers: list[int]) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)

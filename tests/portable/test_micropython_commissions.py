@@ -6,12 +6,15 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from hil.devices.street import Lamp, Street
 from tests.portable.test_on_both import HERE, MICROPYTHON, ROOT
 
 GEAR = 4
 
 
+@pytest.mark.system
 def test_micropython_commissions_a_bus(tmp_path: Path) -> None:
     async def story() -> None:
         street = Street([Lamp(None, 25.0)] * GEAR, link=tmp_path / "port")
