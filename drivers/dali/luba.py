@@ -16,8 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from protocols.dali.frames import Transmission
 
-REPLY_WITHIN_S = 0.25
-"""The interface answers a message of the host's within milliseconds; USB and a busy host may add to it."""
+TAKEN_WITHIN_S = 0.25
+"""The interface says within milliseconds that it has taken a frame; USB and a busy host may add to it."""
+REPLY_WITHIN_S = 0.5
+"""A question is waited for longer: one more without a reply, and the port counts as lost."""
 SENT_WITHIN_S = 1.0
 """A frame that has not gone out by now meets other masters' each time."""
 FULL_AGAIN_AFTER_S = 0.05
@@ -130,7 +132,7 @@ class Luba(Link):
         for _ in range(FULL_TRIES):
             self._put(_ADDED, content)
             sending = self._sending = _Sending(channel, transmission, self._reader.noise_bytes)
-            await self._until(sending.taken_or_not, REPLY_WITHIN_S)
+            await self._until(sending.taken_or_not, TAKEN_WITHIN_S)
             if sending.refused is None:
                 return sending
             if sending.refused == Refusal.BUS_VOLTAGE:
