@@ -24,6 +24,9 @@ LEVELS = 2
 CONFIGURATION = 3
 TELEMETRY = 4
 DISCOVERY = 5
+LONGEST_WAIT_EVERY = 4
+"""One reading in so many is the one that has waited longest, whatever its priority: however small the share is and
+however many ask for telemetry, discovery has its turn."""
 
 
 class _Waiter:
@@ -57,6 +60,7 @@ class DaliBus:
         self._telemetry_from = 0.0
         self._gate: "asyncio.Task[None] | None" = None
         self._passed_s = 0.0
+        self._readings = 0
         self._waiting: "list[_Waiter]" = []
         self._arrivals = 0
         self._taken = False
@@ -192,6 +196,10 @@ class DaliBus:
         self._taken = bool(ready)
         if ready:
             waiter = min(ready, key=lambda one: one.order)
+            if waiter.limited:
+                self._readings += 1
+                if self._readings % LONGEST_WAIT_EVERY == 0:
+                    waiter = min(ready, key=lambda one: one.order[1])
             self._waiting.remove(waiter)
             waiter.turn.set()
         elif self._waiting and self._clock and self._gate is None:

@@ -89,6 +89,28 @@ def test_those_who_wait_for_the_share_go_by_urgency_then_in_their_order() -> Non
     with_share(story)
 
 
+def test_discovery_has_its_turn_however_many_ask_for_telemetry() -> None:
+    async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
+        async def keep_asking(number: int) -> None:
+            while True:
+                await bus.run(reading(number), TELEMETRY)
+
+        asking = [asyncio.create_task(keep_asking(number)) for number in range(5)]
+        await clock.sleep(60)
+        for _ in range(5):
+            called = clock.monotonic()
+            await bus.run(frames(99), DISCOVERY)
+            # In the queue when the five were: at the latest the next turn but four, and a reading may have just begun.
+            assert clock.monotonic() - called < 9 * READING_S / SHARE
+        served = [interface.values.count(number) for number in range(5)]
+        assert max(served) - min(served) <= 20
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    with_share(story)
+
+
 def test_what_passes_a_reading_is_not_held_against_the_readings() -> None:
     async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
         first = asyncio.create_task(bus.run(frames(1, 2), TELEMETRY))
