@@ -112,7 +112,8 @@ class AtxHat(Link):
 
     async def _ask_version(self) -> None:
         self._reader.drop_rest()
-        await self._exchange(1, wire.QUERY_VERSION, (Line.VERSION,), FENCE_TIMEOUT_S)
+        await self._ask(Line.VERSION, wire.QUERY_VERSION, FENCE_TIMEOUT_S)
+        self._in_doubt = False
 
     async def _exchange(self, channel: int, command: bytes, awaited: "tuple[str, ...]", timeout_s: float) -> Line:
         self._listen(channel, awaited)
@@ -163,7 +164,9 @@ class AtxHat(Link):
                 self._note_status(line.channel, line.content)
             elif line.kind == Line.NOISE:
                 self.noise_lines += 1
-            elif line.kind != Line.VERSION:
+            elif line.kind == Line.VERSION:
+                self._owed.replied(Line.VERSION, now)
+            else:
                 edge = now - _age_of_last_edge(line)
                 self._last_edge[line.channel] = max(edge, self._last_edge[line.channel])
             if line.kind == Line.FOREIGN and self._foreign is not None:

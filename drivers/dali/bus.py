@@ -24,6 +24,9 @@ LEVELS = 2
 CONFIGURATION = 3
 TELEMETRY = 4
 DISCOVERY = 5
+LONGEST_WAIT_EVERY = 4
+"""One reading in so many is the one that has waited longest, whatever its priority: however small the share is and
+however many ask for telemetry, discovery has its turn."""
 
 
 class _Waiter:
@@ -32,6 +35,7 @@ class _Waiter:
     def __init__(self, priority: int, number: int, transmission: "Transmission | None") -> None:
         self.order = (priority, number)
         self.transmission = transmission
+        self.limited = transmission is None and priority >= TELEMETRY
         self.turn = asyncio.Event()
         self.given_up = False
         self.reply: "Reply | None" = None
@@ -41,8 +45,9 @@ class _Waiter:
 class DaliBus:
     """A bus on one channel of an interface.
 
-    `telemetry_share` (0-1) is the most of the time that readings and discovery may take of the bus: after each such
-    conversation the next one waits until the share is kept.
+    `telemetry_share` (0-1) is the most of the time that readings and discovery may take of the bus, however many ask:
+    after each such conversation the next one, which is the most urgent then, waits until the share is kept. Without a
+    clock there is no limit.
     """
 
     def __init__(
@@ -53,6 +58,9 @@ class DaliBus:
         self._clock = clock
         self._telemetry_share = telemetry_share
         self._telemetry_from = 0.0
+        self._gate: "asyncio.Task[None] | None" = None
+        self._passed_s = 0.0
+        self._readings = 0
         self._waiting: "list[_Waiter]" = []
         self._arrivals = 0
         self._taken = False
@@ -69,18 +77,17 @@ class DaliBus:
 
         Raises what the conversation raises, or a DriverError; the conversation is then closed where it stands.
         """
-        if priority >= TELEMETRY:
-            await self._wait_for_share()
         await self._acquire(_Waiter(priority, self._number(), None))
-        began = self._clock.monotonic() if self._clock else 0.0
+        began = self._now()
+        self._passed_s = 0.0
         try:
             return await self._converse(conversation, priority)
         finally:
             conversation.close()
-            if self._clock and priority >= TELEMETRY:
-                used = self._clock.monotonic() - began
-                self._telemetry_from = began + used / self._telemetry_share
-            self._release()
+            if priority >= TELEMETRY:
+                used_s = self._now() - began - self._passed_s
+                self._telemetry_from = self._now() + used_s * (1 / self._telemetry_share - 1)
+            self._hand_over()
 
     async def send(self, transmission: "Transmission", priority: int = LEVELS) -> "Reply":
         """One frame that touches no DTR, such as a level: it passes between the frames of a running conversation."""
@@ -93,7 +100,7 @@ class DaliBus:
         try:
             return await self._transmit(transmission, priority)
         finally:
-            self._release()
+            self._hand_over()
 
     def note_foreign(self, frame: "ForwardFrame") -> None:
         """Another master's frame was seen: where it changes a DTR, the conversation that relies on one begins again."""
@@ -109,8 +116,11 @@ class DaliBus:
         try:
             transmission = next(conversation)
             while True:
+                waited_from = self._now()
                 await self._interface.wait_settled(self._channel, priority)
                 passed = bond != Transmission.TIED and await self._let_pass()
+                if passed:
+                    self._passed_s += self._now() - waited_from
                 if passed and bond != Transmission.WRITING:
                     continue
                 if not relies_on_dtr:
@@ -157,9 +167,8 @@ class DaliBus:
             self.observer(transmission, reply)
         return reply
 
-    async def _wait_for_share(self) -> None:
-        if self._clock:
-            await self._clock.sleep(self._telemetry_from - self._clock.monotonic())
+    def _now(self) -> float:
+        return self._clock.monotonic() if self._clock else 0.0
 
     def _number(self) -> int:
         self._arrivals += 1
@@ -167,24 +176,38 @@ class DaliBus:
 
     async def _acquire(self, waiter: _Waiter) -> None:
         """Returns when the bus is the waiter's, or its transmission has been sent for it."""
-        if not self._taken:
-            self._taken = True
-            return
         self._waiting.append(waiter)
+        if not self._taken:
+            self._hand_over()
         try:
             await waiter.turn.wait()
         except asyncio.CancelledError:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
             elif waiter.reply is None and waiter.error is None and waiter.turn.is_set():
-                self._release()  # the bus was handed over in the same moment: pass it on
+                self._hand_over()  # the bus was handed over in the same moment: pass it on
             waiter.given_up = True
             raise
 
-    def _release(self) -> None:
-        if self._waiting:
-            waiter = min(self._waiting, key=lambda one: one.order)
+    def _hand_over(self) -> None:
+        """Gives the bus, which is free, to the most urgent waiter; to a reading only where the share allows one."""
+        wait_s = self._telemetry_from - self._now()
+        ready = [waiter for waiter in self._waiting if wait_s <= 0 or not waiter.limited]
+        self._taken = bool(ready)
+        if ready:
+            waiter = min(ready, key=lambda one: one.order)
+            if waiter.limited:
+                self._readings += 1
+                if self._readings % LONGEST_WAIT_EVERY == 0:
+                    waiter = min(ready, key=lambda one: one.order[1])
             self._waiting.remove(waiter)
             waiter.turn.set()
-        else:
-            self._taken = False
+        elif self._waiting and self._clock and self._gate is None:
+            self._gate = asyncio.create_task(self._open_gate(self._clock, wait_s))
+
+    async def _open_gate(self, clock: "Clock", wait_s: float) -> None:
+        """The share allows a reading again after so long: those that wait get the bus, if it is free."""
+        await clock.sleep(wait_s)
+        self._gate = None
+        if not self._taken:
+            self._hand_over()

@@ -6,6 +6,7 @@ A driver inherits it, says how the interface is greeted and how a bus is asked f
 import asyncio
 
 from drivers.dali import conditions
+from drivers.dali.owed import Owed
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
 from protocols.dali import device_commands, gear_commands
 
@@ -55,6 +56,7 @@ class Link:
         self._one_at_a_time = asyncio.Lock()
         self._disturbed = asyncio.Event()
         self._arrived = asyncio.Event()
+        self._owed = Owed()
         self._written_at = 0.0
         self._trouble = ""
         self._told_lost = False
@@ -109,6 +111,28 @@ class Link:
             except asyncio.TimeoutError:
                 raise InterfaceSilent("the %s does not answer: %s" % (self.PRODUCT, self.IF_SILENT))
 
+    def _put(self, kind: str, question: bytes) -> None:
+        """Writes a question that the interface answers by itself; it owes the reply until that is here."""
+        self._write(question)
+        self._owed.asked(kind, self._written_at)
+
+    async def _ask(self, kind: str, question: bytes, within_s: float) -> None:
+        """Puts the question and returns with its own reply: no earlier one's, and nothing from before it is to come.
+
+        Raises InterfaceSilent when none is here within `within_s`, or by the time that replies are known to take.
+        """
+        self._put(kind, question)
+        while self._owed.owes(kind):
+            await self._next_reply(kind, self._owed.due(within_s) - self._clock.monotonic())
+
+    async def _next_reply(self, kind: str, within_s: float) -> None:
+        owed = self._owed.owes(kind)
+        try:
+            await self._until(lambda: self._owed.owes(kind) < owed, within_s)
+        except InterfaceSilent:
+            if not self._owed.give_up():
+                raise
+
     async def _or_lose(self, attempt: "Callable[[], Awaitable[T]]") -> "T":
         """What the attempt brings. One answer may be broken on the line; when the second one is missing too, the port
         counts as lost, and this raises InterfaceSilent."""
@@ -124,6 +148,7 @@ class Link:
 
     async def _connect(self) -> None:
         self._disturbed.clear()
+        self._owed = Owed()
         if self.LINES is None:
             self._transport = await self._open_port(self.BAUD, self._received, self._lost)
         else:

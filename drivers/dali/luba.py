@@ -16,8 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from protocols.dali.frames import Transmission
 
-REPLY_WITHIN_S = 0.25
-"""The interface answers a message of the host's within milliseconds; USB and a busy host may add to it."""
+TAKEN_WITHIN_S = 0.25
+"""The interface says within milliseconds that it has taken a frame; USB and a busy host may add to it."""
+REPLY_WITHIN_S = 0.5
+"""A question is waited for longer: one more without a reply, and the port counts as lost."""
 SENT_WITHIN_S = 1.0
 """A frame that has not gone out by now meets other masters' each time."""
 FULL_AGAIN_AFTER_S = 0.05
@@ -39,6 +41,8 @@ QUIET_AFTER_SENT_S = 0.065
 query earlier would take that answer for the next gear's."""
 GIVEN_UP_AFTER_S = 0.1
 """A frame that its caller gave up is on the bus by now, where other masters let it."""
+_DESCRIPTOR, _SETTINGS, _STATUS, _ADDED = "descriptor", "settings", "status", "added"
+"""What the host asks for, as the replies to it are counted."""
 
 
 class _Sending:
@@ -82,7 +86,6 @@ class Luba(Link):
     _sending: "_Sending | None" = None
     _status: "Status | None" = None
     _descriptor: "Descriptor | None" = None
-    _settings: "Settings | None" = None
     _in_doubt = True
     _quiet_until = 0.0
     _sent_at = 0.0
@@ -127,9 +130,9 @@ class Luba(Link):
 
     async def _hand_over(self, channel: int, transmission: "Transmission", content: bytes) -> _Sending:
         for _ in range(FULL_TRIES):
-            self._write(content)
+            self._put(_ADDED, content)
             sending = self._sending = _Sending(channel, transmission, self._reader.noise_bytes)
-            await self._until(sending.taken_or_not, REPLY_WITHIN_S)
+            await self._until(sending.taken_or_not, TAKEN_WITHIN_S)
             if sending.refused is None:
                 return sending
             if sending.refused == Refusal.BUS_VOLTAGE:
@@ -183,12 +186,9 @@ class Luba(Link):
 
     async def _set_up(self) -> None:
         self._heard(self._reader.drop_rest())
-        self._descriptor = self._settings = None
-        self._write(wire.query_descriptor())
-        await self._until(lambda: self._descriptor is not None, REPLY_WITHIN_S)
+        await self._ask(_DESCRIPTOR, wire.query_descriptor(), REPLY_WITHIN_S)
         assert self._descriptor is not None
-        self._write(wire.set_up(self._descriptor.has_supply))
-        await self._until(lambda: self._settings is not None, REPLY_WITHIN_S)
+        await self._ask(_SETTINGS, wire.set_up(self._descriptor.has_supply), REPLY_WITHIN_S)
 
     async def _ask_power(self, channel: int) -> None:
         if self._in_doubt:
@@ -197,9 +197,7 @@ class Luba(Link):
             await self._ask_status(channel)
 
     async def _ask_status(self, channel: int) -> Status:
-        self._status = None
-        self._write(wire.query_status(channel))
-        await self._until(lambda: self._status is not None, REPLY_WITHIN_S)
+        await self._ask(_STATUS, wire.query_status(channel), REPLY_WITHIN_S)
         status = self._status
         assert status is not None
         return status
@@ -230,18 +228,24 @@ class Luba(Link):
                 self._note_sent(message)
             elif isinstance(message, Received):
                 self._note_received(message)
-            elif isinstance(message, Status):
-                self._status = message
-                self._note_power(message.channel, message.powered)
-            elif isinstance(message, Descriptor):
-                self._descriptor = message
-            elif isinstance(message, Settings):
-                self._settings = message
-            elif self._sending is not None and not self._sending.taken_or_not():
-                if isinstance(message, Accepted):
-                    self._sending.number = message.number
-                elif isinstance(message, Refused):
-                    self._sending.refused = message.reason
+            else:
+                self._note_reply(message, self._clock.monotonic())
+
+    def _note_reply(self, message: object, now: float) -> None:
+        if isinstance(message, Status):
+            self._owed.replied(_STATUS, now)
+            self._status = message
+            self._note_power(message.channel, message.powered)
+        elif isinstance(message, Descriptor):
+            self._owed.replied(_DESCRIPTOR, now)
+            self._descriptor = message
+        elif isinstance(message, Settings):
+            self._owed.replied(_SETTINGS, now)
+        elif self._owed.replied(_ADDED, now) and self._sending is not None:
+            if isinstance(message, Accepted):
+                self._sending.number = message.number
+            elif isinstance(message, Refused):
+                self._sending.refused = message.reason
 
     def _note_sent(self, sent: Sent) -> None:
         self._sent_at = self._clock.monotonic()

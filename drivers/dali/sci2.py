@@ -145,7 +145,9 @@ class Sci2(Link):
         await self._or_lose(self._ask_identity)
 
     async def _ask_identity(self) -> None:
-        await self._exchange(wire.QUERY_IDENTITY, (Message.IDENTITY,), IDENTITY_WITHIN_S)
+        self._reader.drop_rest()
+        await self._ask(Message.IDENTITY, wire.QUERY_IDENTITY, IDENTITY_WITHIN_S)
+        self._in_doubt = False
 
     async def _exchange(self, content: bytes, awaited: "tuple[str, ...]", timeout_s: float) -> Message:
         self._reader.drop_rest()
@@ -169,7 +171,10 @@ class Sci2(Link):
     def _received(self, content: bytes) -> None:
         now = self._clock.monotonic()
         for message in self._reader.feed(content):
-            if message.kind == Message.NO_VOLTAGE:
+            if message.kind == Message.IDENTITY:
+                self._owed.replied(Message.IDENTITY, now)
+                self._arrived.set()
+            elif message.kind == Message.NO_VOLTAGE:
                 self._note_power(self._channels[0], False)
             elif message.kind in (Message.REPLY, Message.NOT_SENT, Message.FOREIGN):
                 self._last_edge = max(self._last_edge, now - _age_of_last_edge(message))

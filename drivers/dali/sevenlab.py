@@ -16,8 +16,6 @@ from protocols.dali_interfaces.sevenlab import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from drivers.interfaces import Clock, Foreign, Listener, OpenPort
     from protocols.dali.frames import Transmission
 
@@ -101,7 +99,6 @@ class SevenLab(Link):
         self._reader = wire.ReportReader()
         self._sending: "_Sending | None" = None
         self._in_doubt = False
-        self._informed = False
         self._last_edge = 0.0
         self._quiet_until = 0.0
         self.late_answers = 0
@@ -157,11 +154,9 @@ class SevenLab(Link):
 
     async def _prove(self, sending: _Sending) -> bool:
         """Whether the transmission is over after all; if not, nothing more is to come of it."""
-        self._informed = False
         if self._reader.drop_rest():
             sending.heard = True
-        self._write(wire.QUERY_INFORMATION)
-        await self._until_informed(lambda: self._informed or sending.over())
+        await self._inform()
         return sending.over()
 
     async def _explain(self, sending: _Sending) -> None:
@@ -181,17 +176,15 @@ class SevenLab(Link):
         """After this, nothing that was still under way can come any more."""
         await self._clock.sleep(self._written_at + OWED_S - self._clock.monotonic())
         self._reader.drop_rest()
-        self._informed = False
-        self._write(wire.QUERY_INFORMATION)
-        await self._until_informed(lambda: self._informed)
+        await self._inform()
         self._in_doubt = False
 
-    async def _until_informed(self, condition: "Callable[[], bool]") -> None:
-        try:
-            await self._until(condition, INFORMATION_WITHIN_S)
-        except InterfaceSilent as error:
-            self._lost(str(error))
-            raise
+    async def _inform(self) -> None:
+        """Returns when the interface has said all that it had to say. Raises InterfaceSilent when it says nothing."""
+        await self._or_lose(self._ask_information)
+
+    async def _ask_information(self) -> None:
+        await self._ask(Report.VERSION, wire.QUERY_INFORMATION, INFORMATION_WITHIN_S)
 
     async def _ask_power(self, channel: int) -> None:
         """A frame that does nothing is reported where the bus carries frames, and is not where it has no voltage."""
@@ -208,7 +201,7 @@ class SevenLab(Link):
                 await self._prove(sending)
         finally:
             self._sending = None
-        self._in_doubt = not (sending.over() or self._informed)
+        self._in_doubt = False
         self._note_power(channel, sending.heard)
 
     def _received(self, content: bytes) -> None:
@@ -220,7 +213,7 @@ class SevenLab(Link):
     def _take(self, report: Report, now: float) -> None:
         sending = self._sending
         if report.kind == Report.VERSION:
-            self._informed = True
+            self._owed.replied(Report.VERSION, now)
             return
         if report.kind == Report.HEADING:
             return

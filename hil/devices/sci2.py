@@ -1,7 +1,8 @@
 """The DALI SCI2 RS232 interface, spoken by the interface itself: five bytes each way, 38400 8N1, from the datasheet.
 
 It sends what it is told as soon as the last frame's stop condition is over: settling is the host's task. While a frame
-is on its way it takes no other one.
+is on its way it takes no other one. A host that asks for the echo is told OK when its frame has gone out, and may send
+the next one then; it hears an answer as whatever else the bus says.
 """
 
 from __future__ import annotations
@@ -99,8 +100,6 @@ class Sci2:
             self._say(ERROR, BUS_SHORT)
         else:
             self._busy = True
-            if control & ECHO:
-                self._say(OK)
             twice = self.newer and bool(control & TWICE)
             self._bus.transmit(bits, value, lambda outcome: self._ended(outcome, control, bits, value, twice))
 
@@ -117,14 +116,22 @@ class Sci2:
                 bits, value, lambda second: self._ended(second, control, bits, value, again=False), settle=True
             )
             return
+        if control & ECHO and outcome.result not in (Result.NO_VOLTAGE, Result.COLLISION):
+            # The command is done and the next one may come; an answer is something that the bus says.
+            self._busy = False
+            self._say(OK)
+            self._hear_answer(outcome)
+            return
         status, low, ready = self._reply(outcome)
-        self.loop.call_at(ready, self._report, outcome, control, status, low)
-        late = outcome.free - STOP_S - 9 / 1200 - outcome.ended > NO_AFTER_S
-        if late and outcome.result in (Result.ANSWER, Result.GARBLED):
-            # It began when NO was already said.
-            said = BITS_8 if outcome.result is Result.ANSWER else ERROR
-            low = outcome.value if outcome.result is Result.ANSWER else RECEIVE_ERROR
-            self.loop.call_at(outcome.free, self._monitored, said, low, 0.0, outcome)
+        self.loop.call_at(ready, self._report, outcome, status, low)
+        if outcome.free - STOP_S - 9 / 1200 - outcome.ended > NO_AFTER_S:
+            self._hear_answer(outcome)  # it began when NO was already said
+
+    def _hear_answer(self, outcome: Outcome) -> None:
+        if outcome.result is Result.ANSWER:
+            self.loop.call_at(outcome.free, self._monitored, BITS_8, outcome.value, 0.0, outcome)
+        elif outcome.result is Result.GARBLED:
+            self.loop.call_at(outcome.free, self._monitored, ERROR, RECEIVE_ERROR, 0.0, outcome)
 
     def _reply(self, outcome: Outcome) -> tuple[int, int, float]:
         """Status, low byte, and when they are ready."""
@@ -139,13 +146,12 @@ class Sci2:
             return BITS_8, outcome.value, outcome.free
         return ERROR, RECEIVE_ERROR, outcome.free
 
-    def _report(self, outcome: Outcome, control: int, status: int, low: int) -> None:
+    def _report(self, outcome: Outcome, status: int, low: int) -> None:
         self._busy = False
         assert self._bus is not None
         if status == BITS_8 and not self._bus.still_valid(outcome):
             status, low = NO, 0
-        if status != NO or not control & ECHO:
-            self._say(status, low)
+        self._say(status, low)
 
     def _monitored(self, status: int, value: int, after_s: float, outcome: Outcome | None = None) -> None:
         assert self._bus is not None

@@ -1,6 +1,7 @@
 """A serial port made of a pseudo-terminal pair: the device's end here, a path like a real port's for the host.
 
-The cable can be pulled and put back, and can garble, lose, split, delay or swallow what the device says.
+The cable can be pulled and put back, and can garble, lose, split, delay or swallow what the device says; it can garble
+and lose what the host says.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class SerialPort:
         self.delay_s = 0.0
         self.mute = False
         self.host_there = False
+        self.damaged_commands = 0
         self._loop = loop
         self._received = received
         self._traffic = traffic
         self._rng = random.Random(f"{seed}/cable")
         self._master = self._slave = -1
         self._garble = self._lose = self._split = 0
+        self._garble_commands = self._lose_of_commands = 0
         self._line_free_at = 0.0
 
     @property
@@ -93,6 +96,14 @@ class SerialPort:
         """Loses one byte of each of the next lines."""
         self._lose = lines
 
+    def garble_commands(self, pieces: int) -> None:
+        """Flips one bit in each of the next pieces that the host sends."""
+        self._garble_commands = pieces
+
+    def lose_of_commands(self, pieces: int) -> None:
+        """Loses one byte of each of the next pieces that the host sends."""
+        self._lose_of_commands = pieces
+
     def split(self, lines: int) -> None:
         """Delivers each of the next lines in pieces, some milliseconds apart."""
         self._split = lines
@@ -106,8 +117,7 @@ class SerialPort:
             content = self._garbled(content)
         if self._lose:
             self._lose -= 1
-            lost = self._rng.randrange(len(content))
-            content = content[:lost] + content[lost + 1 :]
+            content = self._without_one(content)
         now = self._loop.time()
         if self._split and len(content) > 1:
             self._split -= 1
@@ -124,10 +134,18 @@ class SerialPort:
                 self._line_free_at = due
                 self._loop.call_at(due, self._put, self._master, piece)
 
+    def _without_one(self, content: bytes) -> bytes:
+        lost = self._rng.randrange(len(content))
+        return content[:lost] + content[lost + 1 :]
+
     def _garbled(self, content: bytes) -> bytes:
-        broken = bytearray(content)
         for _ in range(self._rng.randint(1, 2)):
-            broken[self._rng.randrange(len(broken))] ^= 1 << self._rng.randrange(8)
+            content = self._flipped(content)
+        return content
+
+    def _flipped(self, content: bytes) -> bytes:
+        broken = bytearray(content)
+        broken[self._rng.randrange(len(broken))] ^= 1 << self._rng.randrange(8)
         return bytes(broken)
 
     def _put(self, master: int, piece: bytes) -> None:
@@ -156,6 +174,14 @@ class SerialPort:
             self._close_slave()
         if self._traffic is not None:
             self._traffic.bytes_read(self.path, len(content))
+        if self._garble_commands:
+            self._garble_commands -= 1
+            self.damaged_commands += 1
+            content = self._flipped(content)
+        if self._lose_of_commands:
+            self._lose_of_commands -= 1
+            self.damaged_commands += 1
+            content = self._without_one(content)
         self._received(content)
 
     def _wait_for_host(self) -> None:

@@ -21,6 +21,7 @@ from hil.devices.serial_port import SerialPort
 from hil.devices.sevenlab import SevenLab
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
+from protocols.dali.frames import ForwardFrame
 
 T = TypeVar("T")
 NIGHT = 1_768_500_000.0
@@ -86,7 +87,8 @@ BENCHES = {
 
 @dataclass
 class Bench:
-    """An interface's driver on its emulated product, with gear 0, 1, 2 ... at LEVELS; `heard` is its listener's."""
+    """An interface's driver on its emulated product, with gear 0, 1, 2 ... at LEVELS. `heard` is what its listener has
+    heard, `foreign` other masters' frames with their channel."""
 
     clock: VirtualClock
     street: Street
@@ -94,6 +96,7 @@ class Bench:
     bus: DaliBus
     product: Product
     heard: list[tuple[str, int]] = field(default_factory=list)
+    foreign: list[tuple[int, ForwardFrame]] = field(default_factory=list)
 
     @property
     def port(self) -> SerialPort:
@@ -124,14 +127,19 @@ async def _with_bench(name: str, clock: VirtualClock, link: Path, story: Callabl
     lamps = [Lamp(address, 25.0, level=level) for address, level in enumerate(LEVELS)]
     street = product.emulate(lamps, clock, link)
     heard: list[tuple[str, int]] = []
+    foreign: list[tuple[int, ForwardFrame]] = []
     driver = catalogue.load(name)
     interface: DaliInterface = driver(
-        port_opener(str(link), clock), clock, lambda condition, channel, _sentence: heard.append((condition, channel))
+        port_opener(str(link), clock),
+        clock,
+        lambda condition, channel, _sentence: heard.append((condition, channel)),
+        (1,),
+        lambda channel, frame: foreign.append((channel, frame)),
     )
     running = asyncio.create_task(interface.run())
     try:
         await clock.sleep(0.5)
-        return await story(Bench(clock, street, interface, DaliBus(interface), product, heard))
+        return await story(Bench(clock, street, interface, DaliBus(interface), product, heard, foreign))
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

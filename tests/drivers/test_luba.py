@@ -8,14 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.hardware.serial_port import port_opener
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.dali.luba import Luba as Driver
-from drivers.errors import BusBusy, DriverError, InterfaceSilent
+from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent
 from hil.devices.luba import Luba
+from hil.devices.street import Lamp, Street
+from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply
 from tests.contracts.benches import LEVELS as SHOWN
-from tests.contracts.benches import Bench, on_bench
+from tests.contracts.benches import NIGHT, Bench, on_bench
 
 
 def device(bench: Bench) -> Luba:
@@ -169,3 +172,91 @@ def test_another_masters_frames_are_told() -> None:
         assert told == [(1, ForwardFrame(16, 0xA307))]
 
     on_bench("luba", story)
+
+
+def _received(line: int, bits: int, value: int, tick: int) -> bytes:
+    """The event that this came over a line (0: the first) at this tick."""
+    content = bytes([0x31, 4 + bits // 8, tick >> 8 & 0xFF, tick & 0xFF, line, 0x80 | (bits or 63)])
+    content += value.to_bytes(bits // 8, "big")
+    check = 0
+    for byte in content:
+        check ^= byte
+    return b"\x59" + content + bytes([check])
+
+
+@pytest.mark.parametrize("bits", [8, 0])
+@pytest.mark.parametrize("gear", [63, 2])
+def test_what_comes_over_another_line_is_no_answer(gear: int, bits: int) -> None:
+    async def story(bench: Bench) -> None:
+        for after_ms in range(60):
+            asking = asyncio.create_task(ask(bench.bus, gear))
+            await bench.clock.sleep(after_ms / 1000)
+            bench.port.write(_received(1, bits, 0x11 if bits else 0, int(bench.street.loop.time() * 1000)))
+            assert await asking == (NO_ANSWER if gear == 63 else Reply(Reply.VALUE, SHOWN[gear])), after_ms
+
+    on_bench("luba", story)
+
+
+def test_an_answer_of_its_own_line_before_or_after_the_window_is_none() -> None:
+    """The same event on the query's line: taken in the window only, which is what the test above relies on."""
+
+    async def story(bench: Bench) -> None:
+        taken = []
+        for after_ms in range(60):
+            await bench.clock.sleep(0.1)
+            asking = asyncio.create_task(ask(bench.bus, 63))
+            await bench.clock.sleep(after_ms / 1000)
+            bench.port.write(_received(0, 8, 0x11, int(bench.street.loop.time() * 1000)))
+            if await asking != NO_ANSWER:
+                taken.append(after_ms)
+        # The message takes 3 ms, the frame 14.2 and its stop condition 2.45; an answer ends 13 to 20 ms after it.
+        assert taken != []
+        assert taken == list(range(taken[0], taken[-1] + 1))
+        assert 27 <= taken[0] <= 33
+        assert taken[-1] <= 42
+
+    on_bench("luba", story)
+
+
+def test_two_lines_at_once_each_hear_their_own_gear() -> None:
+    async def story(clock: VirtualClock) -> None:
+        streets = [Street([Lamp(i, 25.0, level=200 + i) for i in range(3)], traffic=clock, product=Luba)]
+        second = [Lamp(i, 25.0, level=100 + i) for i in range(3)]
+        streets.append(Street(second, hat=streets[0].interface, seed=2))
+        assert streets[0].port is not None
+        foreign: list[tuple[int, ForwardFrame]] = []
+        interface = Driver(
+            port_opener(streets[0].port.path, clock),
+            clock,
+            lambda *_told: None,
+            (1, 2),
+            lambda channel, frame: foreign.append((channel, frame)),
+        )
+        running = asyncio.create_task(interface.run())
+        buses = [DaliBus(interface, 1), DaliBus(interface, 2)]
+        await buses[1].wait_usable()
+
+        async def sweep(line: int) -> None:
+            for gear in (0, 1, 2, 63) * 10:
+                expected = NO_ANSWER if gear == 63 else Reply(Reply.VALUE, (200, 100)[line] + gear)
+                assert await ask(buses[line], gear) == expected
+
+        await asyncio.gather(sweep(0), sweep(1))
+        streets[1].late_answer(0, 30)
+        for _ in range(20):
+            assert await ask(buses[1], 0) == NO_ANSWER
+            assert await ask(buses[0], 0) == Reply(Reply.VALUE, 200)
+        streets[1].bus.other_controller(0xA307)
+        await clock.sleep(0.1)
+        assert foreign == [(2, ForwardFrame(16, 0xA307))]
+        streets[1].bus_power(False)
+        await clock.sleep(2)
+        with pytest.raises(BusUnpowered):
+            await ask(buses[1], 0)
+        assert await ask(buses[0], 1) == Reply(Reply.VALUE, 201)
+        assert [street.statistics.settling_violations for street in streets] == [0, 0]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        streets[0].close()
+
+    run_virtual(story, NIGHT)
