@@ -55,6 +55,13 @@ BOARD = Table(
         Key("longitude", Type.NUMBER, "degrees east", low=-180, high=180, example="5.47"),
         Key("timezone", Type.TEXT, "the IANA time zone whose clock the program follows", "Europe/Amsterdam"),
         Key(
+            "rtc",
+            Type.FLAG,
+            "whether the machine has a clock with a battery of its own (in UTC) and starts with its time; else its time"
+            " counts only once a network has confirmed it",
+            False,
+        ),
+        Key(
             "supply",
             Type.TEXT,
             "whether the mast has mains by day",
