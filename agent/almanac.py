@@ -12,6 +12,15 @@ _FIRST_UNIX = datetime(2, 1, 1, tzinfo=UTC).timestamp()
 _LAST_UNIX = datetime(9998, 12, 31, tzinfo=UTC).timestamp()
 
 
+# January and July of a year in which all zones are as they are.
+_SEASONS = (datetime(2026, 1, 1, tzinfo=UTC).timestamp(), datetime(2026, 7, 1, tzinfo=UTC).timestamp())
+
+MOST_HOURS_OFF_THE_SUN = 3.5
+"""So far legal time may be from the sun's. The furthest that people live with is a little more than 3 hours, in the
+west of China (Beijing's clock at 74 east); Spain, Alaska and Greenland keep 1.6 to 2.6, Kiribati half an hour. Further
+off it is another place's clock: its noon is no daytime, and a day from noon to noon no night."""
+
+
 class UnknownTimezone(ValueError):
     """The zone is not in this machine's database; the message says what to do."""
 
@@ -36,6 +45,16 @@ class ZoneAlmanac:
         offset = moment.astimezone(self._zone).utcoffset()
         assert offset is not None
         return int(offset.total_seconds())
+
+    def hours_off_the_sun(self, longitude: float) -> float:
+        """How far these clocks are from the sun's mean time at this longitude (degrees east), in summer or in winter,
+        when it is less; a day more or less does not count."""
+        ahead_h = [self.utc_offset_s(moment) / 3600.0 for moment in _SEASONS]
+        return min(abs((each - longitude / 15.0 + 12.0) % 24.0 - 12.0) for each in ahead_h)
+
+    def agrees_with(self, other: ZoneAlmanac) -> bool:
+        """Whether both show the same time, in winter and in summer."""
+        return all(self.utc_offset_s(moment) == other.utc_offset_s(moment) for moment in _SEASONS)
 
     def local_to_unix(self, year: int, month: int, day: int, second_of_day: float) -> float:
         """The instant at which local clocks show this.

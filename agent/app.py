@@ -75,7 +75,9 @@ class Agent:
         self._cache = Cache()
         self._almanac = ZoneAlmanac(board.timezone)
         self.journal = journal
+        clock.begin(battery=board.battery_clock, memory=journal.state("clock"))
         self.recorder = Recorder(journal)
+        self.recorder.add_state(lambda: {"clock": clock.memory()})
         self.events = EventLog(self.recorder.append, clock.wall)
         self.monitor = Monitor(clock.wall)
         self._interfaces: dict[str, DaliInterface] = {}

@@ -1,16 +1,17 @@
-"""The machine's clock: wall time with its validity, monotonic time, and waiting."""
+"""The machine's clock: wall time with what it is believed by, monotonic time, and waiting."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
-import datetime
+import secrets
 import time
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
-from agent.version import RELEASED
+from agent.clock_belief import Belief, Moment
 
 T = TypeVar("T")
 
@@ -21,8 +22,10 @@ _STATUS_OFFSET = 5 * ctypes.sizeof(ctypes.c_long)
 _TIMEX_SIZE = 512
 """More than struct timex has on any Linux."""
 
-BEHIND_NEWEST_RECORD_S = 120.0
-"""A clock further than this behind the newest record of a synchronised clock has lost the time."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Another one each time that the machine starts (random(4))."""
+BATTERY_CLOCKS = Path("/sys/class/rtc")
+"""The battery clocks that the kernel knows, rtc0 and so on. Their time is UTC."""
 
 
 def kernel_is_synchronised() -> bool:
@@ -36,19 +39,52 @@ def kernel_is_synchronised() -> bool:
     return state >= 0 and not status & _STA_UNSYNC
 
 
-class MachineClock:
-    """The Clock of agent/interfaces.py on this machine.
+def boot_id() -> str:
+    """What names this start of the machine; where the kernel does not say it, nothing else bears the name."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return secrets.token_hex(8)
 
-    Its wall time is invalid before the release date, or more than 2 minutes before the newest record that was written
-    while it was synchronised, until the kernel reports synchronisation.
-    """
+
+def since_boot_s() -> float:
+    """Seconds since the machine started, asleep or awake: alike in all processes, and set by nobody."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+def battery_clock_shows() -> float | None:
+    """Unix seconds by the battery clock; NaN where it says itself that it has lost the time (its driver refuses to
+    read it), None where the kernel knows none."""
+    try:
+        found = sorted(BATTERY_CLOCKS.glob("rtc*"))
+    except OSError:
+        return None
+    if not found:
+        return None
+    try:
+        return float((found[0] / "since_epoch").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return float("nan")
+
+
+class MachineClock:
+    """The Clock of agent/interfaces.py on this machine. agent/clock_belief.py says when its wall time is valid."""
 
     def __init__(self) -> None:
-        released = datetime.datetime.fromisoformat(RELEASED).replace(tzinfo=datetime.UTC)
-        self._not_before = released.timestamp()
+        self._belief = Belief(boot_id(), battery_clock_shows)
+
+    def begin(self, *, battery: bool, memory: object) -> None:
+        self._belief.begin(battery=battery, memory=memory)
+
+    def memory(self) -> object:
+        return self._belief.memory()
+
+    def mains_was_lost(self) -> None:
+        self._belief.mains_was_lost(since_boot_s())
 
     def not_before(self, wall: float) -> None:
-        self._not_before = max(self._not_before, wall - BEHIND_NEWEST_RECORD_S)
+        self._belief.not_before(wall)
 
     def wall(self) -> float:
         return time.time()
@@ -57,7 +93,7 @@ class MachineClock:
         return kernel_is_synchronised()
 
     def valid(self) -> bool:
-        return time.time() >= self._not_before or kernel_is_synchronised()
+        return self._belief.holds(Moment(time.time(), since_boot_s(), kernel_is_synchronised()))
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -121,6 +121,7 @@ class GearHealth:
         known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
             self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
+            self._clock.mains_was_lost()
             luminaire.forget_what_it_shows()
             if could_burn and self.observer:
                 self.observer.outage(luminaire.name, was_well_at)

@@ -16,10 +16,20 @@ class Clock(Protocol):
         """Unix seconds (UTC). May be wrong or jump: ask `valid` before it decides anything."""
 
     def valid(self) -> bool:
-        """Whether `wall` can be believed."""
+        """Whether `wall` can be believed (agent/clock_belief.py); before `begin`, whether it is plausible."""
 
     def synchronised(self) -> bool:
         """Whether a reference (NTP, GNSS) confirms `wall` at this moment."""
+
+    def begin(self, *, battery: bool, memory: object) -> None:
+        """An agent begins on this clock: from now on a plausible time is not enough. `battery`: the board declares a
+        battery clock. `memory`: what `memory` gave the agent before this one; None: there was none."""
+
+    def memory(self) -> object:
+        """What the next agent must know of this clock, of JSON's own types."""
+
+    def mains_was_lost(self) -> None:
+        """Gear tells that it was without mains. Where the machine has just started, the machine was too."""
 
     def not_before(self, wall: float) -> None:
         """The newest record that a synchronised clock wrote is of `wall`: an honest clock is not far behind it."""

@@ -15,6 +15,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
+from agent.clock_belief import Belief, Moment
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -22,6 +24,11 @@ HELD_LIMIT_S = 30.0
 """Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
 
 LOOKS_EACH_ROUNDS = 8
+
+EARLIEST = 0.0
+"""Stories are set in years before the release too."""
+UP_FOR_S = 86_400.0
+"""So long the machine has been up when a story begins."""
 
 SPINS = 50
 """Looks at a pty whose bytes are in flight, before going to sleep on it: they come within microseconds, and going to
@@ -118,32 +125,81 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The Clock of agent/interfaces.py on a VirtualLoop. A story may move `wall` and state its validity."""
+    """The Clock of agent/interfaces.py on a VirtualLoop. A story may move `wall` and state its validity; after
+    `machine_starts` the validity follows, as on a machine, from what the agent knows."""
 
     def __init__(self, loop: VirtualLoop, start_wall: float, *, valid: bool = True) -> None:
         self._loop = loop
         self._wall_at_zero = start_wall - loop.time()
-        self._valid = valid
+        self._stated: bool | None = valid
+        self._synchronised = valid
+        self._starts = 0
+        self._started_at = loop.time() - UP_FOR_S
+        self._chip: float | None = None
+        self._not_before = float("-inf")
+        self._belief = self._fresh_belief()
 
     def wall(self) -> float:
         return self._wall_at_zero + self._loop.time()
 
     def valid(self) -> bool:
-        return self._valid
+        derived = self._belief.holds(Moment(self.wall(), self._since_start_s(), self._synchronised))
+        return derived if self._stated is None else self._stated
 
     def synchronised(self) -> bool:
-        return self._valid
+        return self._synchronised
+
+    def begin(self, *, battery: bool, memory: object) -> None:
+        self._belief = self._fresh_belief()
+        self._belief.not_before(self._not_before)  # its journal was read before it began
+        self._belief.begin(battery=battery, memory=memory)
+
+    def memory(self) -> object:
+        return self._belief.memory()
+
+    def mains_was_lost(self) -> None:
+        self._belief.mains_was_lost(self._since_start_s())
 
     def not_before(self, wall: float) -> None:
-        """No rule derives this clock's validity: a story states it."""
+        self._not_before = max(self._not_before, wall)
+        self._belief.not_before(wall)
 
     def monotonic(self) -> float:
         return self._loop.time()
 
     def set_wall(self, wall: float, *, valid: bool = True) -> None:
-        """What a wrong battery clock, or time synchronisation, does: the wall clock jumps; monotonic time does not."""
+        """What a wrong battery clock, or time synchronisation, does: the wall clock jumps; monotonic time does not.
+        The story states whether it can be believed."""
         self._wall_at_zero = wall - self._loop.time()
-        self._valid = valid
+        self._stated = self._synchronised = valid
+
+    def machine_starts(self, wall: float, chip: float | None = None) -> None:
+        """The machine was off, and starts with this wall time, without a reference. `chip` is what its battery clock
+        shows, which goes on from there (NaN: it has lost the time; None: there is none to ask)."""
+        self._wall_at_zero = wall - self._loop.time()
+        self._chip = None if chip is None else chip - self._loop.time()
+        self._stated, self._synchronised = None, False
+        self._starts += 1
+        self._started_at = self._loop.time()
+
+    def reference(self, wall: float | None) -> None:
+        """A reference comes and sets this time, or (None) is gone."""
+        self._synchronised = wall is not None
+        if wall is not None:
+            self._wall_at_zero = wall - self._loop.time()
+
+    def set_by_hand(self, wall: float) -> None:
+        """Somebody sets the clock; the machine knows of no reference then."""
+        self._wall_at_zero = wall - self._loop.time()
+        self._synchronised = False
+
+    def _since_start_s(self) -> float:
+        return self._loop.time() - self._started_at
+
+    def _fresh_belief(self) -> Belief:
+        """What a new process has, before it was told anything."""
+        chip = self._chip
+        return Belief(f"start {self._starts}", lambda: None if chip is None else chip + self._loop.time(), EARLIEST)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))

@@ -40,6 +40,10 @@ _DEAD_GATEWAY = {
     "gear": _STAYS_DARK.format("the gear itself feeds the bus"),
 }
 
+# And what they do after a power cut, while no network tells the gateway the time.
+_LIT = "the lamps burn at {:g} %, by day too"
+_BY_CELL = "lamps with a photocell follow it, and all others burn at {:g} %, by day too"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -74,6 +78,7 @@ class Checked:
     program: Program | None = None
     calendar: Calendar | None = None
     night: Night | None = None
+    without_network: str = ""
     findings: list[Problem] = field(default_factory=list)
 
 
@@ -149,7 +154,16 @@ def _check_board(result: Checked, document: Document, wanted: date | None, clock
     place = place_of(board)
     result.program = plan.luminaires[plan.names[0]].calendar.program
     result.night = _night(board, plan, place, wanted, clock)
+    result.without_network = _without_network(board, plan)
     result.findings = board_findings(board, plan, files, place)
+
+
+def _without_network(board: Board, plan: Plan) -> str:
+    """What the lamps do after a power cut, as long as no network tells the time."""
+    in_doubt = (_BY_CELL if plan.photocells else _LIT).format(board.safe_percent)
+    if board.battery_clock:
+        return f"After a power cut without a network the battery clock goes on. Where that is in doubt, {in_doubt}."
+    return f"After a power cut, until a network tells the time, {in_doubt}: this board has no battery clock (rtc)."
 
 
 def _night(board: Board, plan: Plan, place: Place, wanted: date | None, clock: Clock) -> Night | None:
@@ -216,6 +230,7 @@ def _as_text(result: Checked) -> list[str]:
         lines.append(f"  bus {bus.name}: {bus.interface} at {bus.port}, channel {bus.channel}, {_luminaires(count)}")
     lines.extend(_night_text(board, result.night))
     lines.append(f"  {_DEAD_GATEWAY[board.bus_supply]}")
+    lines.append(f"  {result.without_network}")
     return lines
 
 
@@ -254,7 +269,7 @@ def _as_json(result: Checked) -> dict[str, object]:
         "kind": result.kind,
         "problems": [_problem_json(each) for each in result.problems],
         "findings": [_problem_json(each) for each in result.findings],
-        "board": result.board and _board_json(result.board),
+        "board": result.board and _board_json(result.board, result.without_network),
         "program": result.program and _program_json(result.program),
         "calendar": result.calendar and _calendar_json(result.calendar),
         "night": result.night and _night_json(result.night),
@@ -270,7 +285,7 @@ def _calendar_json(calendar: Calendar) -> dict[str, object]:
     return {"name": calendar.name, "program": calendar.program.name, "rules": rules}
 
 
-def _board_json(board: Board) -> dict[str, object]:
+def _board_json(board: Board, without_network: str) -> dict[str, object]:
     return {
         "gateway": board.gateway,
         "name": board.name,
@@ -278,6 +293,7 @@ def _board_json(board: Board) -> dict[str, object]:
         "luminaires": [luminaire.name for luminaire in board.luminaires],
         "buses": [bus.name for bus in board.buses],
         "dead_gateway": _DEAD_GATEWAY[board.bus_supply],
+        "without_network": without_network,
     }
 
 

@@ -116,6 +116,7 @@ class Board:
     groups: tuple[Group, ...] = ()
     paths: tuple[LightPath, ...] = ()
     sensors: tuple[Sensor, ...] = ()
+    battery_clock: bool = False
 
 
 def load_board(
@@ -186,6 +187,7 @@ def read_board(
         longest_override_s=board.number("longest_override"),
         groups=tuple(_group(row, folder) for row in rows["group"]),
         paths=tuple(_path(row) for row in rows["path"]),
+        battery_clock=board.flag("rtc"),
     )
 
 

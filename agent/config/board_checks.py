@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.almanac import UnknownTimezone, ZoneAlmanac
+from agent.almanac import MOST_HOURS_OFF_THE_SUN, UnknownTimezone, ZoneAlmanac
 from agent.config.document import Document
 from agent.config.problems import did_you_mean, shown
 from agent.config.program import is_path, ready_programs
@@ -16,29 +16,27 @@ from agent.config.tables import Row
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]{1,9})")
 
 
-class Box(NamedTuple):
-    """A country's bounds in degrees."""
+class Country(NamedTuple):
+    """A country's bounds in degrees, and its time zone."""
 
     south: float
     north: float
     west: float
     east: float
+    timezone: str
 
     def holds(self, latitude: float, longitude: float) -> bool:
         return self.south <= latitude <= self.north and self.west <= longitude <= self.east
 
 
 # A country that is not here is taken at its word.
-COUNTRIES = {"NL": Box(50.70, 53.60, 3.30, 7.25)}
+COUNTRIES = {"NL": Country(50.70, 53.60, 3.30, 7.25, "Europe/Amsterdam")}
 
 
 def check_site(document: Document, row: Row) -> None:
-    """The place lies in its country, and its time zone is known."""
+    """The place lies in its country, and its time zone is known and its own."""
     if row.has("timezone"):
-        try:
-            ZoneAlmanac(row.text("timezone"))
-        except UnknownTimezone as error:
-            document.report((*row.where, "timezone"), str(error))
+        _check_clock(document, row)
     if row.has("country") and row.text("country") != "NL" and "timezone" not in row.written:
         document.report(
             row.where,
@@ -64,6 +62,30 @@ def check_site(document: Document, row: Row) -> None:
         f" {box.north:.2f}, longitude {box.west:.2f} to {box.east:.2f}): correct it, or write the country it is in,"
         ' such as country = "BE"',
     )
+
+
+def _check_clock(document: Document, row: Row) -> None:
+    """The time zone is the country's own; where that is not known, at least no other part of the world's."""
+    try:
+        almanac = ZoneAlmanac(row.text("timezone"))
+    except UnknownTimezone as error:
+        document.report((*row.where, "timezone"), str(error))
+        return
+    country = COUNTRIES.get(row.text("country")) if row.has("country") else None
+    if country and not almanac.agrees_with(ZoneAlmanac(country.timezone)):
+        document.report(
+            (*row.where, "timezone"),
+            f"the clock of {almanac.timezone} is not that of {row.text('country')}: write timezone ="
+            f' "{country.timezone}", or the country that the site is in',
+        )
+    elif not country and row.has("longitude"):
+        hours = almanac.hours_off_the_sun(row.number("longitude"))
+        if hours > MOST_HOURS_OFF_THE_SUN:
+            document.report(
+                (*row.where, "timezone"),
+                f"the clock of {almanac.timezone} is {hours:.1f} hours off the sun at {row.number('longitude'):g} east:"
+                " write the time zone of the site, or correct its longitude (west is negative)",
+            )
 
 
 def check_program(document: Document, row: Row, folder: Path) -> None:

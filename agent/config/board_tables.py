@@ -55,6 +55,13 @@ BOARD = Table(
         Key("longitude", Type.NUMBER, "degrees east", low=-180, high=180, example="5.47"),
         Key("timezone", Type.TEXT, "the IANA time zone whose clock the program follows", "Europe/Amsterdam"),
         Key(
+            "rtc",
+            Type.FLAG,
+            "whether the machine has a clock with a battery of its own (in UTC) and starts with its time; else its time"
+            " counts only once a network has confirmed it",
+            False,
+        ),
+        Key(
             "supply",
             Type.TEXT,
             "whether the mast has mains by day",
@@ -73,7 +80,7 @@ BOARD = Table(
         Key(
             "night_floor_percent",
             Type.NUMBER,
-            "nothing goes below this at night (the sun below -6 degrees); 0 only with dark_allowed",
+            "no lamp goes below this at night (the sun below -6 degrees), whatever its virtual output; 0 only with dark_allowed",
             10,
             low=0,
             high=100,

@@ -25,13 +25,14 @@ def darkest_night(program: Program, place: Place) -> str | None:
     more than half an hour of the night (the sun below -6 degrees)."""
     worst, found = _TOLERATED_S, None
     for night in _nights(program, place, _EVERY):
-        dark_from, dark_until = night.day.night()
+        nights = night.day.nights()
         for index, change in enumerate(night.changes):
             until = night.changes[index + 1].unix if index + 1 < len(night.changes) else night.day.end
-            begin, end = max(change.unix, dark_from), min(until, dark_until)
-            if change.percent <= 0 and end - begin > worst:
-                worst = end - begin
-                found = f"{_date(night)} from {_clock(place, begin)} to {_clock(place, end)}"
+            for dark_from, dark_until in nights:
+                begin, end = max(change.unix, dark_from), min(until, dark_until)
+                if change.percent <= 0 and end - begin > worst:
+                    worst = end - begin
+                    found = f"{_date(night)} from {_clock(place, begin)} to {_clock(place, end)}"
     return found
 
 

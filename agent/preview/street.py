@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.almanac import ZoneAlmanac
+from agent.almanac import MOST_HOURS_OFF_THE_SUN, ZoneAlmanac
 from agent.config.board import Board
 from agent.config.board_checks import COUNTRIES
 from agent.savings.power_model import PowerModel
@@ -20,9 +20,6 @@ EXAMPLE_TIMEZONE = "Europe/Amsterdam"
 EXAMPLE_LAMP = "example"
 EXAMPLE_POWER = PowerModel(full_power_w=25.0, min_power_w=2.5, standby_w=0.4)
 EXAMPLE_CONTROL_W = 3.0
-
-# A clock so far from the sun's is another place's: its noon is no daytime, and a day from noon to noon no night.
-_MOST_CLOCK_ERROR_H = 4.0
 
 
 class NoSuchPlace(ValueError):
@@ -112,9 +109,8 @@ def _control_power_w(board: Board) -> float:
 
 def _check_clock(almanac: ZoneAlmanac, latitude: float, longitude: float) -> None:
     """Refuses a clock of another part of the world: the day that runs from noon to noon would cut nights in two."""
-    offset_h = almanac.utc_offset_s(almanac.local_to_unix(2025, 1, 1, 43200)) / 3600
-    error_h = abs((offset_h - longitude / 15 + 12) % 24 - 12)
-    if error_h > _MOST_CLOCK_ERROR_H:
+    error_h = almanac.hours_off_the_sun(longitude)
+    if error_h > MOST_HOURS_OFF_THE_SUN:
         raise NoSuchPlace(
             f"the clock of {almanac.timezone} is {error_h:.0f} hours off the sun at {latitude:g},{longitude:g}: name"
             ' its own with --timezone, such as "Europe/Amsterdam"'

@@ -1,5 +1,5 @@
 """What is demanded of a luminaire at an instant: override, else dynamic control, else the calendar's program, else the
-default level; never below the installer's floor at night; then its output.
+default level; then its output; at night never below the installer's floor.
 
 Pure: the answer depends on the time, the plan, the place and the input state alone.
 - A clock that cannot be believed: lit, or by the photocell where the program has one that speaks.
@@ -70,12 +70,32 @@ class Night:
         self.end = day.end
         self.program = calendar.program_of(day.number)
         self.marks = program_night(place, self.program, day)
-        self.dark_from, self.dark_until = day.night()
-        self.changes = _floored(self, floor)
+        self.dark = day.nights()
+        self.changes = self.floored(self.marks.changes)
         self.conditions = _sun_conditions(self.marks)
         # When the sun came up before this day's noon: at the latest then, where it was no sunrise.
         sunrise = place.day(day.number - 1).horizon.sunrise
         self.up_since = day.start if sunrise is None else min(day.start, sunrise)
+
+    def floored(self, before: "list[Change]") -> "list[Change]":
+        """These changes, of this night, with the installer's floor where it is dark."""
+        found = []  # type: list[Change]
+        for index, change in enumerate(before):
+            until = before[index + 1].unix if index + 1 < len(before) else self.end
+            append_change(found, change)
+            lifted = self.floor.lifted(change.percent, self.program)
+            for dark_from, dark_until in self.dark:
+                begin = max(change.unix, dark_from)
+                end = min(until, dark_until)
+                if lifted != change.percent and begin < end:
+                    append_change(found, Change(begin, lifted, change.fade_s))
+                    if end < until:
+                        append_change(found, Change(end, change.percent, change.fade_s))
+        return found
+
+    def is_dark(self, unix: float) -> bool:
+        """Whether the installer's floor holds at this instant."""
+        return any(begin <= unix < end for begin, end in self.dark)
 
     def change_at(self, unix: float) -> "Change":
         """The undisturbed level at an instant of this night."""
@@ -133,12 +153,13 @@ def demand(
             percent, fade_s, reason = override.percent, override.fade_s, OVERRIDE
         elif ended > since:
             fade_s = program.fade_s
-    if night.dark_from <= unix < night.dark_until:
+    percent = planned.output.of(percent, inputs.operating_hours.get(luminaire))
+    if night.is_dark(unix):
+        # The floor is of the light that comes out: no output takes any of it away.
         lifted = plan.floor.lifted(percent, program)
         if lifted != percent:
             percent, reason = lifted, FLOOR
-    hours = inputs.operating_hours.get(luminaire)
-    return Demand(planned.output.of(percent, hours), fade_s, reason, conditions)
+    return Demand(percent, fade_s, reason, conditions)
 
 
 def changes(
@@ -182,12 +203,15 @@ def _course(
     at = start
     while at < end:
         day = place.day_at(at)
-        for change in Night(place, planned.calendar, floor, day).changes:
+        night = Night(place, planned.calendar, floor, day)
+        lamp = []  # type: list[Change]
+        for change in night.changes:
+            append_change(lamp, Change(change.unix, planned.output.of(change.percent, operating_hours), change.fade_s))
+        for change in night.floored(lamp):
             if change.unix >= end:
                 break
-            percent = planned.output.of(change.percent, operating_hours)
             # Whatever came before the start stands at the start.
-            append_change(found, Change(max(change.unix, start), percent, change.fade_s))
+            append_change(found, Change(max(change.unix, start), change.percent, change.fade_s))
         # An instant that belongs to no later day than its own would never end: step over it.
         at = max(day.end, at + 1.0)
     return found
@@ -276,26 +300,6 @@ def _activity(
     if state == _UNKNOWN:
         return state, inputs.begun
     return state, ended
-
-
-def _floored(night: "Night", floor: "Floor") -> "list[Change]":
-    """The program's changes, with the installer's floor where it is night."""
-    before = night.marks.changes
-    found = []  # type: list[Change]
-    for index, change in enumerate(before):
-        until = before[index + 1].unix if index + 1 < len(before) else night.end
-        lifted = floor.lifted(change.percent, night.program)
-        begin = max(change.unix, night.dark_from)
-        end = min(until, night.dark_until)
-        if lifted == change.percent or begin >= end:
-            append_change(found, change)
-            continue
-        if change.unix < begin:
-            append_change(found, change)
-        append_change(found, Change(begin, lifted, change.fade_s))
-        if end < until:
-            append_change(found, Change(end, change.percent, change.fade_s))
-    return found
 
 
 def _sun_conditions(marks: "ProgramNight") -> "tuple[str, ...]":

@@ -35,14 +35,41 @@ class Day:
         self._suns.append((angle_deg, found))
         return found
 
-    def night(self) -> "tuple[float, float]":
-        """From when until when, within this day, it is night for the installer's floor: the sun below -6 degrees."""
-        civil = self.passing(CIVIL_DEG)
-        if civil.white:
-            return self.end, self.end
-        begin = self.start if civil.sunset is None else max(self.start, civil.sunset)
-        end = self.end if civil.sunrise is None else min(self.end, civil.sunrise)
-        return begin, end
+    def nights(self) -> "list[tuple[float, float]]":
+        """When, within this day, it is night for the installer's floor: the sun below -6 degrees. Spans in order,
+        apart from each other."""
+        found = []  # type: list[tuple[float, float]]
+        for night in self._civil_nights():
+            if night.white:
+                continue
+            # Where the sun does not pass -6 degrees on one side, it is dark until its highest point, and beyond.
+            begin = night.midnight - _HALF_SUN_DAY_S if night.sunset is None else night.sunset
+            end = night.midnight + _HALF_SUN_DAY_S if night.sunrise is None else night.sunrise
+            begin = max(begin, self.start)
+            end = min(end, self.end)
+            if found and begin <= found[-1][1]:
+                found[-1] = (found[-1][0], max(end, found[-1][1]))
+            elif begin < end:
+                found.append((begin, end))
+        return found
+
+    def _civil_nights(self) -> "list[SunNight]":
+        """The nights of the sun that may reach into this day."""
+        own = self.passing(CIVIL_DEG)
+        begin, end = self.start + _BROAD_DAYLIGHT_S, self.end - _BROAD_DAYLIGHT_S
+        if own.sunset is not None and own.sunrise is not None and begin <= own.sunset and own.sunrise <= end:
+            return [own]
+        # Near the poles, and by the clock of another place, those before and after do.
+        place = self._place
+        before = night_around(place.latitude, place.longitude, self.start, CIVIL_DEG)
+        after = night_around(place.latitude, place.longitude, self.end, CIVIL_DEG)
+        return [before, own, after]
+
+
+# From one lowest point of the sun to its highest: half a day, and half a minute at most.
+_HALF_SUN_DAY_S = 43260.0
+# A night that leaves so much of the day light at both ends has neighbours that end and begin far from this day.
+_BROAD_DAYLIGHT_S = 10800.0
 
 
 class Place:

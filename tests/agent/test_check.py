@@ -56,6 +56,8 @@ def test_a_good_board(capsys: pytest.CaptureFixture[str]) -> None:
         "    08:35  off, fade 8 s",
         "  A gateway that dies by day stays dark at night: the bus supply outlives it, so each lamp keeps its last"
         " level.",
+        "  After a power cut without a network the battery clock goes on. Where that is in doubt, the lamps burn at"
+        " 100 %, by day too.",
     ]
 
 
@@ -102,6 +104,35 @@ def test_what_a_dead_gateway_means(
     path.write_text(DEMO.read_text().replace('bus_supply = "separate"', f'bus_supply = "{supply}"'))
     assert checked(path) == 0
     assert sentence in capsys.readouterr().out
+
+
+def test_what_a_power_cut_without_a_network_means(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = DEMO.read_text().replace("safe_percent = 100", "safe_percent = 80")
+    without = text.replace("rtc = true", "rtc = false")
+    cell = tmp_path / "cell.toml"
+    cell.write_text(
+        '[program]\nname = "cell"\n[[step]]\nat = "sunset"\npercent = 100\n[photocell]\non_lux = 10\noff_lux = 15\n'
+    )
+    sensor = '[[sensor]]\nname = "sky"\nbus = "street"\ndevice = 0\nkind = "lux"\nfull_scale_lux = 1000\n'
+    doubt = "the lamps burn at 80 %, by day too"
+    for board, sentence in (
+        (text, f"After a power cut without a network the battery clock goes on. Where that is in doubt, {doubt}."),
+        (
+            without,
+            f"After a power cut, until a network tells the time, {doubt}: this board has no battery clock (rtc).",
+        ),
+        (
+            without.replace('"d60"', '"cell.toml"') + sensor,
+            "After a power cut, until a network tells the time, lamps with a photocell follow it, and all others burn"
+            " at 80 %, by day too: this board has no battery clock (rtc).",
+        ),
+    ):
+        path = tmp_path / "board.toml"
+        path.write_text(board)
+        assert checked(path) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"  {sentence}"
+        assert checked(path, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["files"][0]["board"]["without_network"] == sentence
 
 
 def test_every_problem_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,61 +4,96 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import datetime
+import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from agent import clock
-from agent.clock import BEHIND_NEWEST_RECORD_S, MachineClock, kernel_is_synchronised
-from agent.version import RELEASED
+from agent.clock import MachineClock, battery_clock_shows, boot_id, kernel_is_synchronised, since_boot_s
 
-RELEASE = datetime.datetime.fromisoformat(RELEASED).replace(tzinfo=datetime.UTC).timestamp()
+START = 1_800_000_000.0
 
 
 @pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Sets what the machine's clock shows, and whether the kernel calls it synchronised."""
+def show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Sets what the machine's clock shows, since when it is up, and whether the kernel calls it synchronised."""
+    monkeypatch.setattr(clock, "BOOT_ID", tmp_path / "boot_id")
+    monkeypatch.setattr(clock, "BATTERY_CLOCKS", tmp_path / "rtc")
+    (tmp_path / "boot_id").write_text("6ff3\n")
 
-    def shows(wall: float, *, synchronised: bool = False) -> None:
+    def shows(wall: float, up_s: float = 60.0, *, synchronised: bool = False) -> None:
         monkeypatch.setattr(time, "time", lambda: wall)
+        monkeypatch.setattr(time, "clock_gettime", lambda which: up_s if which == time.CLOCK_BOOTTIME else -1.0)
         monkeypatch.setattr(clock, "kernel_is_synchronised", lambda: synchronised)
 
     return shows
 
 
-def test_before_the_release_no_clock_is_honest(show: Callable[..., None]) -> None:
+def test_a_machine_that_was_once_synchronised_is_believed_until_it_starts_again(
+    show: Callable[..., None], tmp_path: Path
+) -> None:
     machine = MachineClock()
-    show(RELEASE - 1)
+    show(START)
+    assert machine.valid()  # a command line is content with a plausible time
+    machine.begin(battery=False, memory=None)
     assert not machine.valid()
-    show(RELEASE)
+    assert not machine.synchronised()
+    show(START, synchronised=True)
     assert machine.valid()
-    show(0.0, synchronised=True)
-    assert machine.valid()
+    assert machine.synchronised()
+    memory = machine.memory()
+    for boot, believed in (("6ff3", True), ("70aa", False)):
+        (tmp_path / "boot_id").write_text(f"{boot}\n")
+        show(START + 5000, 5060.0)
+        restarted = MachineClock()
+        restarted.begin(battery=False, memory=memory)
+        assert restarted.valid() is believed
+        assert restarted.wall() == START + 5000
 
 
-def test_behind_the_newest_record_it_has_lost_the_time(show: Callable[..., None]) -> None:
+def test_a_journal_tells_it_the_newest_time_and_the_gear_a_cut(show: Callable[..., None]) -> None:
+    show(START, 5.0)
     machine = MachineClock()
-    newest = RELEASE + 1e6
-    machine.not_before(newest)
-    for behind_s, valid in ((0.0, True), (BEHIND_NEWEST_RECORD_S, True), (BEHIND_NEWEST_RECORD_S + 1, False)):
-        show(newest - behind_s)
-        assert machine.valid() is valid
-    show(newest - 1e5, synchronised=True)
+    machine.begin(battery=True, memory={"boot": "another", "newest": START})
     assert machine.valid()
-
-
-def test_an_older_record_takes_nothing_back(show: Callable[..., None]) -> None:
-    machine = MachineClock()
-    machine.not_before(RELEASE + 1e6)
-    machine.not_before(RELEASE - 1e6)
-    show(RELEASE + 1)
+    machine.mains_was_lost()
     assert not machine.valid()
-    fresh = MachineClock()
-    fresh.not_before(0.0)
-    show(RELEASE - 1)
-    assert not fresh.valid()
+    other = MachineClock()
+    other.not_before(START + 121)
+    other.begin(battery=True, memory=None)
+    assert not other.valid()
+
+
+def test_its_battery_clock(show: Callable[..., None], tmp_path: Path) -> None:
+    show(START)
+    assert battery_clock_shows() is None
+    (tmp_path / "rtc" / "rtc0").mkdir(parents=True)
+    (tmp_path / "rtc" / "rtc1").mkdir()
+    (tmp_path / "rtc" / "rtc1" / "since_epoch").write_text("7\n")
+    assert math.isnan(battery_clock_shows() or 0.0)  # its driver refuses to read it
+    machine = MachineClock()
+    machine.begin(battery=True, memory=None)
+    assert not machine.valid()
+    (tmp_path / "rtc" / "rtc0" / "since_epoch").write_text(f"{START:.0f}\n")
+    assert battery_clock_shows() == START
+    again = MachineClock()
+    again.begin(battery=True, memory=None)
+    assert again.valid()
+
+
+def test_a_machine_that_does_not_name_its_starts(show: Callable[..., None], tmp_path: Path) -> None:
+    assert boot_id() == "6ff3"
+    (tmp_path / "boot_id").unlink()
+    assert boot_id() != boot_id()
+
+
+def test_the_real_ones() -> None:
+    first = since_boot_s()
+    assert 0.0 < first <= since_boot_s()
+    assert boot_id() == boot_id() or not clock.BOOT_ID.exists()
 
 
 @pytest.mark.parametrize(("state", "status", "expected"), [(0, 0x2001, True), (0, 0x40, False), (5, 0x40, False)])

@@ -290,6 +290,49 @@ def test_an_unknown_time_zone_and_an_unknown_bus() -> None:
     ]
 
 
+@pytest.mark.parametrize("zone", ["Europe/London", "Asia/Shanghai", "America/New_York", "UTC", "Africa/Algiers"])
+def test_a_dutch_site_has_dutch_time(zone: str) -> None:
+    assert problems(changed("gateway_power_w = 3", f'gateway_power_w = 3\ntimezone = "{zone}"')) == [
+        f'b.toml:7: the clock of {zone} is not that of NL: write timezone = "Europe/Amsterdam", or the country that the'
+        " site is in"
+    ]
+    for same in ("Europe/Brussels", "CET", "Europe/Amsterdam"):
+        assert board(changed("gateway_power_w = 3", f'gateway_power_w = 3\ntimezone = "{same}"')).timezone == same
+
+
+@pytest.mark.parametrize(
+    ("zone", "east", "hours"),
+    [
+        # Where people live furthest from the sun's time: by how much, by the map and the clock.
+        ("Asia/Shanghai", 73.9, None),
+        ("Europe/Madrid", -9.3, None),
+        ("America/Nome", -168.9, None),
+        ("America/Nuuk", -69.2, None),
+        ("Pacific/Kiritimati", -157.4, None),
+        ("Pacific/Apia", -172.7, None),
+        ("Asia/Kolkata", 97.4, None),
+        ("America/Argentina/Rio_Gallegos", -73.5, None),
+        # And clocks that are another place's.
+        ("Asia/Shanghai", 5.47, "7.6"),
+        ("Europe/Amsterdam", 90.0, "4.0"),
+        ("UTC", 52.4, None),
+        ("UTC", 52.6, "3.5"),
+        ("America/New_York", 10.0, "4.7"),
+        ("Europe/Madrid", 174.8, "9.7"),
+        ("UTC", -74.0, "4.9"),
+    ],
+)
+def test_a_clock_of_another_part_of_the_world(zone: str, east: float, hours: str | None) -> None:
+    text = changed("longitude = 5.47", f'longitude = {east}\ncountry = "XX"\ntimezone = "{zone}"')
+    if hours is None:
+        assert board(text).timezone == zone
+        return
+    assert problems(text) == [
+        f"b.toml:6: the clock of {zone} is {hours} hours off the sun at {east:g} east: write the time zone of the site,"
+        " or correct its longitude (west is negative)"
+    ]
+
+
 def test_another_country_is_taken_at_its_word() -> None:
     text = changed("latitude = 51.44", 'latitude = 48.85\ncountry = "FR"\ntimezone = "Europe/Paris"')
     assert board(text).latitude == 48.85

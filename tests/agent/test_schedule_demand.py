@@ -459,7 +459,7 @@ def test_never_dark_at_night_unless_both_say_so(plan: Plan, readings: list[tuple
     for pause, reading in readings:
         unix += pause
         state = observe(plan, state, reading, unix)
-    dark_from, dark_until = PLACE.day_at(at).night()
+    ((dark_from, dark_until),) = PLACE.day_at(at).nights()
     for name in NAMES:
         found = demand(plan, name, PLACE, state, at)
         assert 0 <= found.percent <= 100
