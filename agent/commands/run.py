@@ -51,7 +51,10 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
 
 async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock) -> None:
     """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used."""
-    config = LastGood(arguments.state).load(arguments.board, arguments.program)
+    last_good = LastGood(arguments.state)
+    # In a thread: a disk that hangs must not make SIGTERM wait.
+    config = await asyncio.to_thread(last_good.load, arguments.board, arguments.program)
+    last_good.keep()
     runtime = runtime_folder(arguments.runtime)
     async with running(config.board, config.plan, arguments.state, clock, config.content_hash, runtime) as agent:
         if config.refused:
