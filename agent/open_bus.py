@@ -10,6 +10,7 @@ from agent.config.board import Board, Bus
 from agent.config.problems import did_you_mean
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
+from agent.locks import agent_at_port
 from agent.main import WrongUse
 from drivers import catalogue
 from drivers.dali import conditions
@@ -36,6 +37,9 @@ async def opened(buses: Sequence[Bus], clock: Clock, foreign: Foreign | None = N
     Raises PortUnavailable where the port cannot be had, or nothing answers on it. What becomes of a connection later,
     its interface says in its own errors.
     """
+    taken = agent_at_port(buses[0].port)
+    if taken:
+        raise PortUnavailable(taken)
     connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def hears(condition: str, channel: int, sentence: str) -> None:

@@ -2,13 +2,15 @@
 
 A supervisor calls it after a stop for good or a failed restart. Gear with a bus supply of its own keeps its last level
 when the gateway dies, so somebody must tell it: a lamp may burn by day, but is never dark at night. It is apart from
-the agent on purpose: no event loop, no journal, and it takes what it can of a board that `check` would refuse.
+the agent on purpose: no event loop, no journal, and it takes what it can of a board that `check` would refuse. Each bus
+that can be told is told; what the board given does not reach, the last good board of the agent's state folder may.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import termios
 import time
 import tomllib
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from typing import NamedTuple
 
 import serial
 
+from agent.files import read_plain
 from protocols.dali import addresses, gear_commands, levels
 from protocols.dali.frames import Transmission
 from protocols.dali_interfaces import atx_hat, luba, sci2, sevenlab
@@ -31,6 +34,26 @@ OPEN_AGAIN_AFTER_S = 0.5
 """The agent that was just killed may hold the port for a moment more."""
 
 READ_BYTES = 4096
+MOST_BUSES = 64
+"""More than a gateway has ports and channels for; a file of 70,000 is a mistake, and must not take an hour."""
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+
+USAGE = "usage: lichtmast-safe-level BOARD"
+HELP = f"""{USAGE}
+
+Sends the safe level of this board (safe_percent) to every lamp on each of its buses, when the agent is gone for good.
+What this board does not reach is told by the last good board in $STATE_DIRECTORY, or in ./state.
+
+  BOARD       the board file of this gateway
+  -h, --help  show this text
+
+exit codes: 0 every bus was told, 1 one could not be, 2 wrong use or no board that names a bus
+"""
+LAST_GOOD = "last-good-board.toml"
+
+# All that can go wrong with one port; pyserial's errors are OSErrors, but not those that termios has.
+PORT_ERRORS = (OSError, ValueError, OverflowError, termios.error)
 
 
 class _Product(NamedTuple):
@@ -60,25 +83,113 @@ PRODUCTS = {
 }
 
 
-def send_safe_level(board_path: Path) -> list[str]:
-    """Sends the board's safe level by broadcast on each of its buses; returns a sentence for each that failed."""
-    board = tomllib.loads(board_path.read_text(encoding="utf-8", errors="replace"))
+class BoardUnusable(ValueError):
+    """The file is no board that names a bus; the text says what is wrong."""
+
+
+class Bus(NamedTuple):
+    """A bus that can be told: at least its port makes sense."""
+
+    name: str
+    port: str
+    product: str
+    channel: int
+    level: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Which wires it is, by whatever name the board calls the port."""
+        return os.path.realpath(self.port), self.channel
+
+
+def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
+    """The buses of a board that can be told, and a sentence for each that cannot. Raises BoardUnusable."""
+    try:
+        board = tomllib.loads(read_plain(path).decode("utf-8", errors="replace"))
+    except RecursionError:
+        raise BoardUnusable(f"{path}: its brackets are nested too deeply: write plain tables") from None
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        remedy = "give the path of a TOML file that can be read"
+        raise BoardUnusable(f"{path}: {reason[:1].lower()}{reason[1:]}: {remedy}") from None
+    except ValueError as error:
+        raise BoardUnusable(f"{path}: not valid TOML: {error}") from None
     level = _level(board.get("board"))
-    buses = board.get("bus")
-    failed = []
-    for bus in buses if isinstance(buses, list) else [buses]:
-        if not isinstance(bus, dict):
-            continue
-        port, channel = str(bus.get("port", "")), bus.get("channel", 1)
-        name = str(bus.get("interface", "atx_hat"))
-        if name not in PRODUCTS:
-            failed.append(f"{bus.get('name', port)}: there is no interface {name}: write one of {', '.join(PRODUCTS)}")
-            continue
-        try:
-            _tell(port, PRODUCTS[name], int(channel) if channel in (1, 2, 3, 4) else 1, level)
-        except (serial.SerialException, OSError) as error:
-            failed.append(f"{bus.get('name', port)}: the safe level could not be sent on {port}: {error}")
+    found = board.get("bus", [])
+    buses, unusable = [], []
+    for number, table in enumerate(found[:MOST_BUSES] if isinstance(found, list) else [found], 1):
+        bus = _bus(table, number, level)
+        if isinstance(bus, Bus):
+            buses.append(bus)
+        else:
+            unusable.append(f"{path}: bus {number} {bus}")
+    if isinstance(found, list) and len(found) > MOST_BUSES:
+        unusable.append(f"{path}: it names {len(found)} buses, of which only {MOST_BUSES} are told")
+    return buses, unusable
+
+
+def _bus(table: object, number: int, level: int) -> Bus | str:
+    """What a table of `bus` says; or what is wrong with it."""
+    if not isinstance(table, dict):
+        return "is no table: write [[bus]]"
+    name, port = table.get("name"), table.get("port")
+    channel, product = table.get("channel"), table.get("interface", "atx_hat")
+    if not isinstance(port, str) or not port or "\0" in port:
+        return 'has no port: write one such as "/dev/ttyAMA0"'
+    if not isinstance(product, str) or product not in PRODUCTS:
+        return f"has no interface that is known: write one of {', '.join(PRODUCTS)}"
+    known_channel = int(channel) if isinstance(channel, int | float) and channel in (1, 2, 3, 4) else 1
+    return Bus(name if isinstance(name, str) else f"bus {number}", port, product, known_channel, level)
+
+
+def send_safe_level(buses: list[Bus]) -> list[str]:
+    """Tells each of these buses its safe level; returns a sentence for each that could not be told.
+
+    A port that fails is tried again, but the others need not wait for it.
+    """
+    left, failed = buses, list[str]()
+    for attempt in range(OPENS):
+        if attempt:
+            time.sleep(OPEN_AGAIN_AFTER_S)
+        again, failed = [], []
+        for bus in left:
+            try:
+                _tell(bus.port, PRODUCTS[bus.product], bus.channel, bus.level)
+            except PORT_ERRORS as error:
+                again.append(bus)
+                failed.append(f"{bus.name}: the safe level could not be sent on {bus.port}: {error}")
+        left = again
+        if not left:
+            break
     return failed
+
+
+def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
+    """Tells the buses of the board; where one of them cannot be told, those of the last good board too. Returns the
+    exit code and what went wrong, a sentence each."""
+    said: list[str] = []
+    try:
+        buses, unusable = buses_of(board)
+    except BoardUnusable as error:
+        said.append(str(error))
+        buses, unusable = [], []
+    else:
+        if not buses and not unusable:
+            said.append(f"{board}: it names no bus: write [[bus]]")
+    failed = send_safe_level(buses)
+    said += unusable + failed
+    if not said:
+        return DONE, said
+    try:
+        kept, kept_unusable = buses_of(last_good)
+    except BoardUnusable as error:
+        return FAILED if buses else WRONG_USE, [*said, f"there is no last good board in its place: {error}"]
+    tried = {bus.place for bus in buses}
+    failed += kept_unusable + send_safe_level([bus for bus in kept if bus.place not in tried])
+    said += [sentence for sentence in failed if sentence not in said]
+    if not kept and not buses:
+        return WRONG_USE, said
+    return FAILED if failed or not kept else DONE, said
 
 
 def _level(table: object) -> int:
@@ -108,38 +219,25 @@ def _tell(port: str, product: _Product, channel: int, level: int) -> None:
 
 
 def _opened(port: str, product: _Product) -> serial.Serial:
-    for attempt in range(OPENS):
-        try:
-            device = serial.Serial(None, product.baud, timeout=SENT_WITHIN_S, write_timeout=1.0, exclusive=True)
-            if product.lines is not None:
-                device.rts, device.dtr = product.lines
-            device.port = port
-            device.open()
-        except (serial.SerialException, OSError):
-            if attempt == OPENS - 1:
-                raise
-            time.sleep(OPEN_AGAIN_AFTER_S)
-        else:
-            return device
-    raise AssertionError("the last attempt raises or returns")
+    device = serial.Serial(None, product.baud, timeout=SENT_WITHIN_S, write_timeout=1.0, exclusive=True)
+    if product.lines is not None:
+        device.rts, device.dtr = product.lines
+    device.port = port
+    device.open()
+    return device
 
 
 def command() -> None:
-    """The console script. A board that cannot be read gives way to the last good one in the agent's state folder.
-
-    Exit codes: 0 every bus was told, 1 one could not be, 2 wrong use or no board that can be read.
-    """
-    if len(sys.argv) != 2:
-        sys.stderr.write("usage: lichtmast-safe-level BOARD\n")
-        sys.exit(2)
-    state = Path(os.environ.get("STATE_DIRECTORY", "state"))
-    for board in (Path(sys.argv[1]), state / "last-good-board.toml"):
-        try:
-            failed = send_safe_level(board)
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            sys.stderr.write(f"{board} cannot be read: {error}\n")
-            continue
-        for sentence in failed:
-            sys.stderr.write(f"{sentence}\n")
-        sys.exit(1 if failed else 0)
-    sys.exit(2)
+    """The console script. Exit codes: as HELP says."""
+    arguments = sys.argv[1:]
+    if "-h" in arguments or "--help" in arguments:
+        sys.stdout.write(HELP)
+        sys.exit(DONE)
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write(f"{USAGE}\n")
+        sys.exit(WRONG_USE)
+    state = Path(os.environ.get("STATE_DIRECTORY") or "state")
+    code, said = send_safe_levels(Path(arguments[0]), state / LAST_GOOD)
+    for sentence in said:
+        sys.stderr.write(f"{sentence}\n")
+    sys.exit(code)

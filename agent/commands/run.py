@@ -1,4 +1,7 @@
-"""`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone."""
+"""`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone.
+
+To be stopped is what it is for: exit code 0. Exit code 1 where another agent has what it needs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 from agent.app import running
 from agent.config.last_good import LastGood
 from agent.inputs import FOLDER, runtime_folder
 from agent.interfaces import Clock
+from agent.locks import AlreadyRuns, Claims
 
 log = logging.getLogger("lichtmast")
 
@@ -42,21 +47,38 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     try:
-        await run_until(stop, arguments, clock)
+        await run_until(stop, arguments, clock, only_of_its_name=True)
+    except AlreadyRuns as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     finally:
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(signal_number)
     return 0
 
 
-async def run_until(stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock) -> None:
-    """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used."""
-    config = LastGood(arguments.state).load(arguments.board, arguments.program)
-    runtime = runtime_folder(arguments.runtime)
-    async with running(config.board, config.plan, arguments.state, clock, config.content_hash, runtime) as agent:
-        if config.refused:
-            agent.events.begin("invalidConfig", "gateway", config.refused)
-        count = len(config.board.luminaires)
-        plural = "" if count == 1 else "s"
-        log.info("%s: %d luminaire%s, program %s", config.board.gateway, count, plural, config.program.name)
-        await stop.wait()
+async def run_until(
+    stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock, *, only_of_its_name: bool = False
+) -> None:
+    """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used, and
+    AlreadyRuns where another agent has its state folder or a port (or, on request, its gateway's name), before it has
+    touched anything."""
+    last_good = LastGood(arguments.state)
+    # In a thread: a disk that hangs must not hold up the loop.
+    config = await asyncio.to_thread(last_good.load, arguments.board, arguments.program)
+    with Claims() as claims:
+        if only_of_its_name:
+            upstream = config.board.upstream
+            claims.gateway(config.board.gateway, f"{upstream.host}:{upstream.port}" if upstream else "")
+        for port in dict.fromkeys(bus.port for bus in config.board.buses):
+            claims.port(port)
+        claims.state_folder(arguments.state)
+        await asyncio.to_thread(last_good.keep)
+        runtime = runtime_folder(arguments.runtime)
+        async with running(config.board, config.plan, arguments.state, clock, config.content_hash, runtime) as agent:
+            if config.refused:
+                agent.events.begin("invalidConfig", "gateway", config.refused)
+            count = len(config.board.luminaires)
+            plural = "" if count == 1 else "s"
+            log.info("%s: %d luminaire%s, program %s", config.board.gateway, count, plural, config.program.name)
+            await stop.wait()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from agent.config.board import Board, Bus
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
+from agent.locks import agent_at_port
 from drivers import catalogue
 from drivers.dali.bus import DaliBus
-from drivers.errors import InterfaceSilent
+from drivers.errors import InterfaceSilent, PortUnavailable
 from drivers.interfaces import DaliInterface
 from protocols.dali.frames import ForwardFrame
 
@@ -38,10 +39,15 @@ class OpenBus:
 
 @asynccontextmanager
 async def open_buses(board: Board, buses: Sequence[Bus], clock: Clock) -> AsyncIterator[list[OpenBus]]:
-    """These buses, in this order. Their ports are closed at the end."""
+    """These buses, in this order. Their ports are closed at the end. Raises PortUnavailable where an agent has one."""
     opened: dict[str, OpenBus] = {}
     running = []
-    for port in dict.fromkeys(bus.port for bus in buses):
+    ports = list(dict.fromkeys(bus.port for bus in buses))
+    for port in ports:
+        taken = agent_at_port(port)
+        if taken:
+            raise PortUnavailable(taken)
+    for port in ports:
         interface = _interface(port, [bus for bus in buses if bus.port == port], opened, clock)
         running.append(asyncio.create_task(interface.run(), name=f"DALI interface on {port}"))
     try:

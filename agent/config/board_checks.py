@@ -95,7 +95,7 @@ def check_program(document: Document, row: Row, folder: Path) -> None:
     program = row.text("program")
     where = (*row.where, "program")
     if is_path(program):
-        if not _is_file(folder / program):
+        if not _is_there(folder / program):
             document.report(
                 where, f"program = {shown(program)}: there is no such file: write a path from this file's folder"
             )
@@ -111,7 +111,7 @@ def check_calendar(document: Document, row: Row, folder: Path) -> None:
     if not row.has("calendar") or not row.text("calendar"):
         return
     calendar, where = row.text("calendar"), (*row.where, "calendar")
-    if not calendar.endswith(".toml") or not _is_file(folder / calendar):
+    if not calendar.endswith(".toml") or not _is_there(folder / calendar):
         document.report(
             where,
             f"calendar = {shown(calendar)}: there is no such file: write a .toml file's path from this file's folder",
@@ -231,9 +231,10 @@ def _check_count(document: Document, row: Row) -> None:
         )
 
 
-def _is_file(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
+    """What is there and is no plain file is refused with a sentence of its own when it is read."""
     try:
-        return path.is_file()
+        return path.exists()
     except OSError:  # a name that is too long, a folder that may not be entered
         return False
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.config import toml_lines
 from agent.config.problems import ConfigError, Problem
+from agent.files import read_plain
 
 # tomllib tells the place of a syntax error only in its sentence.
 _AT_LINE = re.compile(r"^(.*?) \(at line (\d+), column (\d+)\)$", re.DOTALL)
@@ -44,12 +45,21 @@ class Document:
 
 def read_document(path: str | Path) -> Document:
     """The file, read and parsed. Raises ConfigError where it cannot be."""
-    name = str(path)
+    return document_of(str(path), read_content(path))
+
+
+def read_content(path: str | Path) -> bytes:
+    """The file's bytes. Raises ConfigError where it cannot be read, is no plain file, or is larger than any of ours."""
     try:
-        content = Path(path).read_bytes()
+        return read_plain(path)
     except OSError as error:
-        reason = (error.strerror or "it cannot be read").lower()
-        raise _refused(name, 0, f"{reason}: give the path of a TOML file that can be read") from None
+        reason = error.strerror or "it cannot be read"
+        sentence = f"{reason[:1].lower()}{reason[1:]}: give the path of a TOML file that can be read"
+        raise _refused(str(path), 0, sentence) from None
+
+
+def document_of(name: str, content: bytes) -> Document:
+    """The bytes of a file, parsed; `name` stands in the problems. Raises ConfigError where they are not TOML."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -71,9 +81,9 @@ def parse_document(name: str, text: str) -> Document:
         raise _refused(name, line, f"not valid TOML: {reason[:1].lower()}{reason[1:]}") from None
 
 
-def content_hash(path: str | Path) -> str:
-    """SHA-256 of the file's bytes, as hex: tells whether a file changed. Raises OSError."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def content_hash(content: bytes) -> str:
+    """SHA-256 of a file's bytes, as hex: tells whether the file changed."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _refused(name: str, line: int, text: str) -> ConfigError:

@@ -6,6 +6,7 @@ the board, its program, and whatever other programs and calendars its plan was m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config.board import Board, load_board, read_board
-from agent.config.document import Document, content_hash, parse_document, read_document
+from agent.config.document import Document, content_hash, document_of, parse_document, read_content, read_document
 from agent.config.plan import ProgramFiles, load_plan
 from agent.config.problems import ConfigError
 from agent.config.program import program_path
+from agent.files import MOST_BYTES, read_plain
 from agent.schedule.plan import Plan
 from agent.schedule.program import Program
 
@@ -27,6 +29,8 @@ BOARD_COPY = "last-good-board.toml"
 
 # The format of the file that holds all files of a plan.
 FORMAT = 1
+MOST_KEPT_BYTES = 32 * MOST_BYTES
+"""What the file that holds all others may have: a board, and more programs and calendars than any gateway has."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +55,36 @@ class LastGood:
         # on with where this one does not belong to them.
         self._files = state / "last-good-files.json"
 
+        self._fresh: dict[Path, bytes] = {}
+
     def load(self, board_path: str, program: str | None) -> Config:
         """The board and program asked for (`program` None: the board's own), or the last good ones. Raises ConfigError
-        where the files are bad and there are no last good ones."""
-        files = ProgramFiles()
+        where the files are bad and there are no last good ones. It writes nothing: `keep` does."""
+        read = _Reader()
+        files = ProgramFiles(read)
         try:
-            board = load_board(board_path)
+            board = read_board(read(board_path))
             plan = load_plan(board, program, files)
-            config = Config(board, _first_program(plan), content_hash(board_path), plan)
         except ConfigError as error:
             return self._fall_back(error)
-        content = Path(board_path).read_bytes()
-        self._keep(content, self._board)
+        # What was found to be good, byte by byte, and not what stands in the files a moment later.
+        content = read.contents[board_path]
         # A ready program too: the board's own may be another, and lies where the copy of the board does not reach.
-        self._keep(program_path(program or board.program).read_bytes(), self._program)
-        texts = {path: Path(path).read_text(encoding="utf-8") for path in files.paths}
+        whole = program_path(program or board.program)
+        texts = {path: read.contents[path].decode() for path in files.paths}
         kept = {"format": FORMAT, "board": content.decode(), "path": board_path, "program": program, "files": texts}
-        self._keep(json.dumps(kept, indent=1).encode(), self._files)
-        return config
+        if str(whole) not in read.contents:
+            with contextlib.suppress(ConfigError):  # a board with a calendar may do without it
+                read(whole)
+        self._fresh = {self._board: content, self._files: json.dumps(kept, indent=1).encode()}
+        if str(whole) in read.contents:
+            self._fresh[self._program] = read.contents[str(whole)]
+        return Config(board, _first_program(plan), content_hash(content), plan)
+
+    def keep(self) -> None:
+        """Writes what `load` found to be good; nothing where it gave the last good one itself."""
+        for path, content in self._fresh.items():
+            _keep(content, path)
 
     def _fall_back(self, error: ConfigError) -> Config:
         if not self._board.exists():
@@ -77,15 +93,15 @@ class LastGood:
         log.error("%s", error)
         refused = f"the board or program is not valid, so the last good one is used ({error.problems[0].text})"
         log.error("%s", refused)
-        return Config(board, _first_program(plan), content_hash(self._board), plan, refused)
+        return Config(board, _first_program(plan), content_hash(read_content(self._board)), plan, refused)
 
     def _kept_plan(self) -> tuple[Board, Plan] | None:
         """The board and the plan of the files that were kept together; None where they do not belong to the board."""
         try:
-            kept = json.loads(self._files.read_bytes())
+            kept = json.loads(read_plain(self._files, MOST_KEPT_BYTES))
             board_text, path, program = kept["board"], str(kept["path"]), kept["program"]
             texts = {str(name): str(text) for name, text in kept["files"].items()}
-            if kept["format"] != FORMAT or board_text.encode() != self._board.read_bytes():
+            if kept["format"] != FORMAT or board_text.encode() != read_plain(self._board):
                 return None
 
             def read(name: str | Path) -> Document:
@@ -94,7 +110,7 @@ class LastGood:
 
             board = read_board(parse_document(path, board_text), program_elsewhere=True)
             return board, load_plan(board, None if program is None else str(program), ProgramFiles(read))
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, ConfigError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, ConfigError) as error:
             log.warning("the last good files in %s cannot be used together: %s", self._files, error)
             return None
 
@@ -103,20 +119,40 @@ class LastGood:
         program = str(self._program) if self._program.exists() else board.program
         return board, load_plan(board, program)
 
-    def _keep(self, content: bytes, path: Path) -> None:
-        """Written whole or not at all: a power cut must not leave half a board."""
-        try:
-            if path.exists() and path.read_bytes() == content:
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            with fresh.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        except OSError as error:
-            log.error("the last good configuration cannot be kept in %s: %s", path.parent, error)
+
+class _Reader:
+    """Reads documents, and remembers the bytes of each."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    def __call__(self, path: str | Path) -> Document:
+        content = self.contents[str(path)] = read_content(path)
+        return document_of(str(path), content)
+
+
+def _keep(content: bytes, path: Path) -> None:
+    """Written whole or not at all: a power cut must not leave half a board."""
+    try:
+        if _stands_already(content, path):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)  # whatever a crash or a hand has left there, a pipe even
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        log.error("the last good configuration cannot be kept in %s: %s", path.parent, error)
+
+
+def _stands_already(content: bytes, path: Path) -> bool:
+    try:
+        return read_plain(path, MOST_KEPT_BYTES) == content
+    except OSError:
+        return False
 
 
 def _first_program(plan: Plan) -> Program:

@@ -14,7 +14,8 @@ class Site:
 
     `program` is a ready program's name, or the text of a program file. `calendar` is the text of a calendar file,
     in place of one program. `board` are further keys of [board], `tables` further tables; `files` are (name, text) of
-    what lies beside the board.
+    what lies beside the board. Agents that are real processes and have no broker need a `gateway` name of their own:
+    on one machine there may be only one of it.
     """
 
     lamps: int = 3
@@ -26,6 +27,7 @@ class Site:
     board: str = ""
     tables: str = ""
     files: tuple[tuple[str, str], ...] = ()
+    gateway: str = GATEWAY
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +53,7 @@ class Site:
             f"""
 [board]
 format = 1
-gateway = "{GATEWAY}"
+gateway = "{self.gateway}"
 latitude = 51.44
 longitude = 5.47
 timezone = "Europe/Amsterdam"

@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def test_killed_again_and_again_then_ended(emulated: Path) -> None:
 
 
 def test_an_agent_that_is_gone_for_good_leaves_the_safe_level(emulated: Path) -> None:
-    board = SITE.write(emulated, emulated / "port")
+    site = replace(SITE, gateway=f"story-{os.getpid()}")
+    board = site.write(emulated, emulated / "port")
     log = emulated / "said.log"
 
     async def story() -> None:

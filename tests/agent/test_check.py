@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import cast
 
@@ -177,3 +178,26 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("board", "program"):
         assert asyncio.run(schema.run(parser.parse_args([kind]), cast(Clock, StoppedClock(0)))) == 0
         assert json.loads(capsys.readouterr().out)["title"] == f"Lichtmast {kind}"
+
+
+@pytest.mark.parametrize("place", ["board", "program", "calendar"])
+def test_a_pipe_a_device_and_100_mb_are_refused_and_never_read(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.toml"
+    file = bad
+    if place != "board":
+        file = tmp_path / "board.toml"
+        text = DEMO.read_text(encoding="utf-8")
+        assert 'program = "d60"' in text
+        file.write_text(text.replace('program = "d60"', f'{place} = "bad.toml"'))
+    for make, said in (
+        (os.mkfifo, "this is a pipe and no file: give the path of a TOML file that can be read"),
+        (lambda path: path.symlink_to("/dev/zero"), "this is a device and no file: give the path of"),
+        (lambda path: path.mkdir(), "this is a folder and no file: give the path of a TOML file"),
+        (lambda path: path.write_bytes(bytes(1024 * 1024 + 1)), "larger than 1024 KiB, which is the most that is read"),
+    ):
+        make(bad)
+        assert checked(file) == 2
+        assert f"{bad}: {said}" in capsys.readouterr().out
+        bad.rmdir() if bad.is_dir() else bad.unlink()

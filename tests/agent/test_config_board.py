@@ -364,7 +364,7 @@ def test_what_is_no_toml(tmp_path: Path) -> None:
 def test_the_hash_tells_a_change(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text(GOOD)
-    assert content_hash(path) == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert content_hash(path.read_bytes()) == hashlib.sha256(GOOD.encode()).hexdigest()
 
 
 # Lines of a board, in part wrong: whatever they make together is a board or a list of problems.

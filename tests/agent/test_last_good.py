@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.document import content_hash
-from agent.config.last_good import LastGood
+from agent.config.last_good import Config, LastGood
 from agent.config.problems import ConfigError
 from hil.stories.boards import Site
 
@@ -33,6 +33,13 @@ class Gateway:
         self.state = folder / "var" / "state"
         self.board = Site(program=program).write(self.files, folder / "port")
 
+    def load(self, program: str | None = None) -> Config:
+        """What a start of the agent goes by; and what it keeps for the next one."""
+        last_good = LastGood(self.state)
+        config = last_good.load(str(self.board), program)
+        last_good.keep()
+        return config
+
     def rename(self, name: str) -> None:
         self.board.write_text(self.board.read_text().replace('gateway = "', f'name = "{name}"\ngateway = "'))
 
@@ -46,9 +53,9 @@ def gateway(tmp_path: Path) -> Gateway:
 
 
 def test_good_files_are_used_and_kept(gateway: Gateway) -> None:
-    config = LastGood(gateway.state).load(str(gateway.board), None)
+    config = gateway.load()
     assert (config.board.path, config.program.name, config.refused) == (gateway.board, "d60", "")
-    assert config.content_hash == content_hash(gateway.board)
+    assert config.content_hash == content_hash(gateway.board.read_bytes())
     assert (gateway.state / "last-good-board.toml").read_bytes() == gateway.board.read_bytes()
 
 
@@ -56,7 +63,7 @@ def test_a_bad_board_without_a_last_good_one_is_refused_with_all_its_problems(ga
     gateway.break_board()
     gateway.board.write_text(gateway.board.read_text().replace("count = 3", "count = 300"))
     with pytest.raises(ConfigError) as refused:
-        LastGood(gateway.state).load(str(gateway.board), None)
+        gateway.load()
     assert len(refused.value.problems) == 2
 
 
@@ -64,7 +71,7 @@ def test_a_bad_board_without_a_last_good_one_is_refused_with_all_its_problems(ga
 def test_a_bad_board_means_the_last_good_one_and_says_so(
     how: str, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good = LastGood(gateway.state).load(str(gateway.board), None)
+    good = gateway.load()
     gateway.rename("never to be seen")
     if how == "broken":
         gateway.break_board()
@@ -74,7 +81,7 @@ def test_a_bad_board_means_the_last_good_one_and_says_so(
         gateway.board.write_bytes(b"\xff\x00[")
     for _ in range(2):  # and again at the next start
         caplog.clear()
-        config = LastGood(gateway.state).load(str(gateway.board), None)
+        config = gateway.load()
         assert config.board.name == good.board.name == "story"
         assert config.program == good.program
         assert config.content_hash == good.content_hash
@@ -85,42 +92,42 @@ def test_a_bad_board_means_the_last_good_one_and_says_so(
 
 
 def test_the_newest_good_board_is_the_one_that_is_kept(gateway: Gateway) -> None:
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     gateway.rename("second")
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     gateway.break_board()
-    assert LastGood(gateway.state).load(str(gateway.board), None).board.name == "second"
+    assert gateway.load().board.name == "second"
 
 
 def test_a_program_of_the_boards_own_is_kept_with_it(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
-    assert LastGood(gateway.state).load(str(gateway.board), None).program.name == "mine"
+    assert gateway.load().program.name == "mine"
     shutil.rmtree(gateway.files)
-    config = LastGood(gateway.state).load(str(gateway.board), None)
+    config = gateway.load()
     assert (config.program.name, config.program.steps[0].percent) == ("mine", 60)
 
 
 def test_a_program_given_by_its_path(gateway: Gateway, tmp_path: Path) -> None:
     given = tmp_path / "given.toml"
     given.write_text(NIGHT.format(name="given"))
-    assert LastGood(gateway.state).load(str(gateway.board), str(given)).program.name == "given"
+    assert gateway.load(str(given)).program.name == "given"
     given.write_text("[program\n")
-    config = LastGood(gateway.state).load(str(gateway.board), str(given))
+    config = gateway.load(str(given))
     assert config.program.name == "given"
     assert "the last good one is used" in config.refused
 
 
 def test_a_ready_program_given_by_its_name_is_what_the_gateway_goes_on_with(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
-    LastGood(gateway.state).load(str(gateway.board), None)
-    LastGood(gateway.state).load(str(gateway.board), "always-full")
+    gateway.load()
+    gateway.load("always-full")
     gateway.break_board()
     # The board's own program lies beside the board, and not in the state folder.
-    assert LastGood(gateway.state).load(str(gateway.board), "always-full").program.name == "always-full"
+    assert gateway.load("always-full").program.name == "always-full"
 
 
 def test_a_crash_while_a_board_is_kept_leaves_the_one_before(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     kept = gateway.state / "last-good-board.toml"
     before = kept.read_bytes()
     gateway.rename("second")
@@ -135,9 +142,9 @@ def test_a_crash_while_a_board_is_kept_leaves_the_one_before(gateway: Gateway, m
         with monkeypatch.context() as patch:
             patch.setattr(where, cut)
             with pytest.raises(PowerCut):
-                LastGood(gateway.state).load(str(gateway.board), None)
+                gateway.load()
         assert kept.read_bytes() == before
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     assert kept.read_bytes() == gateway.board.read_bytes()
 
 
@@ -153,10 +160,10 @@ def test_what_is_kept_is_on_the_disk_before_it_takes_the_place_of_the_old(
 
     monkeypatch.setattr(os, "fsync", lambda _number: order.append("fsync"))
     monkeypatch.setattr(Path, "replace", replaced)
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     assert order[:2] == ["fsync", "replace"]
     order.clear()
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     assert order == []  # an SD card does not take a write at each start
 
 
@@ -164,7 +171,7 @@ def test_a_state_folder_that_cannot_be_written_does_not_stop_the_lamps(
     gateway: Gateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "var").write_text("a file where the folder should be")
-    config = LastGood(gateway.state).load(str(gateway.board), None)
+    config = gateway.load()
     assert (config.board.gateway, config.refused) == ("story", "")
     assert any("cannot be kept" in line.getMessage() for line in caplog.records)
 
@@ -185,14 +192,14 @@ def test_a_calendar_is_kept_with_its_programs(gateway: Gateway) -> None:
     text = gateway.board.read_text()
     gateway.board.write_text(text.replace('program = "d60"', 'calendar = "own.toml"'))
     assert 'calendar = "own.toml"' in gateway.board.read_text()
-    good = LastGood(gateway.state).load(str(gateway.board), None)
+    good = gateway.load()
     assert [program.name for program in good.plan.programs] == ["evening", "festival"]
     (gateway.files / "evening.toml").write_text("[program\n")
-    config = LastGood(gateway.state).load(str(gateway.board), None)
+    config = gateway.load()
     assert "the last good one is used" in config.refused
     shutil.rmtree(gateway.files)
     for _ in range(2):
-        config = LastGood(gateway.state).load(str(gateway.board), None)
+        config = gateway.load()
         assert config.plan.programs == good.plan.programs
         assert (config.board.path, config.program.name) == (gateway.board, "evening")
         assert config.plan.luminaires[config.plan.names[0]].calendar.rules[0].weekdays == (5,)
@@ -200,8 +207,51 @@ def test_a_calendar_is_kept_with_its_programs(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format": 9}', b'{"format": 1, "board": 3, "path": 1}'])
 def test_files_that_were_kept_badly_are_not_used(gateway: Gateway, content: bytes) -> None:
-    LastGood(gateway.state).load(str(gateway.board), None)
+    gateway.load()
     (gateway.state / "last-good-files.json").write_bytes(content)
     gateway.break_board()
-    config = LastGood(gateway.state).load(str(gateway.board), None)
+    config = gateway.load()
     assert (config.board.name, config.program.name) == ("story", "d60")
+
+
+def test_loading_writes_nothing(gateway: Gateway) -> None:
+    """Another agent may be running on this state folder: that is looked at between loading and keeping."""
+    LastGood(gateway.state).load(str(gateway.board), None)
+    assert not gateway.state.exists()
+
+
+def test_what_was_checked_is_kept_and_not_what_stands_in_the_files_later(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
+    last_good = LastGood(gateway.state)
+    good = last_good.load(str(gateway.board), None)
+    gateway.break_board()
+    (gateway.files / "program.toml").write_text("[program\n")
+    last_good.keep()
+    config = gateway.load()
+    assert (config.content_hash, config.program) == (good.content_hash, good.program)
+
+
+@pytest.mark.parametrize("name", ["last-good-board.toml", "last-good-files.json", "last-good-program.toml"])
+def test_a_pipe_in_the_place_of_a_copy_holds_nothing_up(gateway: Gateway, name: str) -> None:
+    gateway.load()
+    kept = gateway.state / name
+    kept.unlink()
+    os.mkfifo(kept)
+    os.mkfifo(kept.with_suffix(".new"))
+    gateway.load()
+    assert kept.is_file()
+    kept.unlink()
+    os.mkfifo(kept)
+    gateway.break_board()
+    if "board" in name:
+        with pytest.raises(ConfigError, match="this is a pipe and no file"):
+            gateway.load()
+    else:
+        assert gateway.load().board.name == "story"
+
+
+def test_files_that_are_nested_without_end_are_not_used(gateway: Gateway) -> None:
+    gateway.load()
+    (gateway.state / "last-good-files.json").write_text("[" * 100_000)
+    gateway.break_board()
+    assert gateway.load().program.name == "d60"
