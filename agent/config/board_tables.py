@@ -80,7 +80,8 @@ BOARD = Table(
         Key(
             "night_floor_percent",
             Type.NUMBER,
-            "no lamp goes below this at night (the sun below -6 degrees), whatever its virtual output; 0 only with dark_allowed",
+            "no lamp goes below this at night (the sun below -6 degrees), whatever its virtual output; "
+            "0 only with dark_allowed",
             10,
             low=0,
             high=100,
