@@ -1,5 +1,5 @@
 # Three verbs for a newcomer: demo, test, check. Each makes .venv by itself, with exact versions from constraints.txt.
-# Two more before a change is handed over: system, and mutants for what it touched. soak is all of it, for a long night.
+# Two more before a change is handed over: system, and mutants for what it touched. soak is all of it, for a night.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt

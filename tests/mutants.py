@@ -66,15 +66,22 @@ def read_table() -> dict[str, Any]:
 
 def rooms(modules: Sequence[str] = ()) -> list[Room]:
     """The rooms with only these modules; all of them where none is named. Raises Trouble for a module of no room."""
-    table = read_table()["room"]
-    strange = set(modules) - {module for room in table.values() for module in room["modules"]}
+    known = [Room(name, _paths(room["modules"]), _paths(room["tests"])) for name, room in read_table()["room"].items()]
+    strange = set(modules) - {module for room in known for module in room.modules}
     if strange:
         raise Trouble(f"{TABLE.name} has no {', '.join(sorted(strange))}: add it, with the tests that have to notice")
-    kept = [
-        Room(name, tuple(module for module in room["modules"] if not modules or module in modules), room["tests"])
-        for name, room in table.items()
+    asked = [
+        Room(room.name, tuple(m for m in room.modules if not modules or m in modules), room.tests) for room in known
     ]
-    return [room for room in kept if room.modules]
+    return [room for room in asked if room.modules]
+
+
+def _paths(patterns: Sequence[str]) -> tuple[str, ...]:
+    """What is there, of paths with wildcards. An empty file is no module."""
+    found = [
+        path for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.is_dir() or path.stat().st_size
+    ]
+    return tuple(dict.fromkeys(str(path.relative_to(ROOT)) for path in found))
 
 
 def equivalents() -> set[tuple[str, str, str]]:
