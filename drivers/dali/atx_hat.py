@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 0.1
 """After this the HAT owes nothing more for a command; the longest (send twice) takes half of it."""
 SECOND_N_WITHIN_S = 0.05
-"""Some firmware says N for each of the two frames of a send-twice command, some one for both: the first pair after
-connecting shows which, and only that one waits in vain."""
+"""Some firmware says N for each of the two frames of a send-twice command, some one for both: the first pairs after
+connecting show which."""
+LONE_LINES = 3
+"""So many pairs in a row with one line each, and the firmware has one for both: a lost line must not decide it. Each
+line that comes unasked after that opens the question again, for it may be a second one."""
 QUIET_AFTER_NO_S = 0.05
 """Gear that answer too late begin up to 40 ms after their time (10 ms), and take 11 ms; the HAT said N after 12 ms. A
 driver that sent its next query earlier would take that answer for the next gear's."""
@@ -60,7 +63,7 @@ class AtxHat(Link):
         self._frame_ends = 0.0
         self._last_edge = [0.0] * 5
         self._quiet_until = [0.0] * 5
-        self._says_second: "bool | None" = None
+        self._lone_lines = 0
         self.late_answers = 0
         self.noise_lines = 0
 
@@ -79,7 +82,7 @@ class AtxHat(Link):
                 line = await self._send(channel, command, transmission, priority)
                 if line.kind == Line.REPLY and wire.lines_for(transmission) == 2:
                     line = await self._send(channel, command, transmission, WITHIN_TRANSACTION)
-                elif line.kind == Line.REPLY and transmission.twice and self._says_second is not False:
+                elif line.kind == Line.REPLY and transmission.twice and self._lone_lines < LONE_LINES:
                     line = await self._second(line)
                 if line.kind == Line.REPLY:
                     reply: Reply = line.content
@@ -96,7 +99,7 @@ class AtxHat(Link):
 
     async def _greet(self) -> None:
         self._reader = wire.LineReader()
-        self._says_second = None
+        self._lone_lines = 0
         await self._fence()
 
     async def _ask_power(self, channel: int) -> None:
@@ -150,8 +153,7 @@ class AtxHat(Link):
         finally:
             self._awaited = ()
         self._in_doubt = False
-        if self._says_second is None:
-            self._says_second = self._line is not None
+        self._lone_lines = self._lone_lines + 1 if self._line is None else 0
         return self._line or first
 
     def _received(self, content: bytes) -> None:
@@ -176,6 +178,7 @@ class AtxHat(Link):
                 self._awaited = ()
             elif line.kind == Line.REPLY:
                 self.late_answers += 1
+                self._lone_lines = 0
         self._arrived.set()
 
     def _is_awaited(self, line: Line, now: float) -> bool:

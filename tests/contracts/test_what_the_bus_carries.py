@@ -72,3 +72,32 @@ def test_a_frame_settles_for_its_own_priority(product: str, priority: int) -> No
         assert bench.street.statistics.settling_violations == 0
 
     on_bench(product, story)
+
+
+@every_interface
+def test_after_no_answer_the_bus_is_left_quiet_for_late_gear_and_no_longer(product: str) -> None:
+    """Gear that answer 40 ms too late are through 62 ms after a query; the next one waits for them."""
+
+    async def story(bench: Bench) -> None:
+        for number in range(5):
+            await ask(bench, 63)
+            ended = bench.street.bus.trace[-1].time
+            assert await ask(bench, number) == Reply(Reply.VALUE, LEVELS[number])
+            assert 0.0605 <= bench.street.bus.trace[-1].time - FRAME_S - ended <= 0.0745
+
+    on_bench(product, story)
+
+
+@every_interface
+def test_a_search_does_not_wait_for_late_gear(product: str) -> None:
+    """Commissioning asks COMPARE a hundred times, and most of the answers are no."""
+
+    async def story(bench: Bench) -> None:
+        compare = gear_commands.special("COMPARE")
+        for _ in range(5):
+            assert await bench.interface.transmit(1, compare, 1) == Reply(Reply.NO_ANSWER, None)
+            ended = bench.street.bus.trace[-1].time
+            await bench.interface.transmit(1, compare, 1)
+            assert bench.street.bus.trace[-1].time - FRAME_S - ended <= 0.031
+
+    on_bench(product, story)

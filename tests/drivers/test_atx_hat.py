@@ -127,6 +127,54 @@ def test_firmware_may_say_one_line_or_two_for_a_pair(two_replies: bool) -> None:
     on_bench("atx_hat", story)
 
 
+@pytest.mark.parametrize("lost_pairs", [1, 2])
+def test_a_second_line_that_is_lost_does_not_make_the_next_ones_answers(lost_pairs: int) -> None:
+    """The first pairs after connecting show what the firmware says: one broken line must not decide that for good."""
+
+    async def story(bench: Bench) -> None:
+        bench.street.hat.two_replies_to_twice = True
+        for pair in range(8):
+            gear = pair % 5
+            setting = gear_commands.command(addresses.short(gear), "REMOVE FROM SCENE", 3)
+            sending = asyncio.create_task(bench.interface.transmit(1, setting, 1))
+            if pair < lost_pairs:
+                while bench.frames_of((gear << 9 | 0x0100) + 0x53) < 2:
+                    await bench.clock.sleep(0.001)
+                bench.port.lose(1)
+            await sending
+            assert await ask(bench.bus, gear) == Reply(Reply.VALUE, SHOWN[gear]), pair
+
+    on_bench("atx_hat", story)
+
+
+def test_a_firmware_with_one_line_for_a_pair_is_soon_known() -> None:
+    async def story(bench: Bench) -> None:
+        took = []
+        for _ in range(6):
+            began = bench.clock.monotonic()
+            await bench.interface.transmit(1, gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3), 1)
+            took.append(bench.clock.monotonic() - began)
+        assert all(seconds > 0.1 for seconds in took[:3])
+        assert all(seconds < 0.07 for seconds in took[3:])
+
+    on_bench("atx_hat", story)
+
+
+def test_a_line_for_a_second_frame_that_comes_after_all_is_waited_for_from_then_on() -> None:
+    async def story(bench: Bench) -> None:
+        setting = gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3)
+        for _ in range(4):
+            await bench.interface.transmit(1, setting, 1)
+        bench.street.hat.two_replies_to_twice = True
+        await bench.interface.transmit(1, setting, 1)
+        await bench.clock.sleep(0.1)
+        for gear in range(5):
+            await bench.interface.transmit(1, gear_commands.command(addresses.short(gear), "REMOVE FROM SCENE", 3), 1)
+            assert await ask(bench.bus, gear) == Reply(Reply.VALUE, SHOWN[gear])
+
+    on_bench("atx_hat", story)
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.01, 0.02, 0.03, 0.04])
 def test_a_pair_whose_second_frame_collided_after_its_first_was_answered(after_s: float) -> None:
     async def story(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from hil.devices.luba import Luba
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
-from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply
+from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Reply
 from tests.contracts.benches import LEVELS as SHOWN
 from tests.contracts.benches import NIGHT, Bench, on_bench
 
@@ -197,23 +197,25 @@ def test_what_comes_over_another_line_is_no_answer(gear: int, bits: int) -> None
     on_bench("luba", story)
 
 
-def test_an_answer_of_its_own_line_before_or_after_the_window_is_none() -> None:
-    """The same event on the query's line: taken in the window only, which is what the test above relies on."""
+@pytest.mark.parametrize(("bits", "reply"), [(8, Reply(Reply.VALUE, 0x11)), (0, COLLISION)])
+def test_an_answer_counts_by_its_tick_and_only_in_the_window(bits: int, reply: Reply) -> None:
+    """It ends 13.0 to 19.9 ms after the query, and both ticks are whole milliseconds."""
 
     async def story(bench: Bench) -> None:
         taken = []
-        for after_ms in range(60):
-            await bench.clock.sleep(0.1)
+        for after_ticks in range(30):
             asking = asyncio.create_task(ask(bench.bus, 63))
-            await bench.clock.sleep(after_ms / 1000)
-            bench.port.write(_received(0, 8, 0x11, int(bench.street.loop.time() * 1000)))
-            if await asking != NO_ANSWER:
-                taken.append(after_ms)
-        # The message takes 3 ms, the frame 14.2 and its stop condition 2.45; an answer ends 13 to 20 ms after it.
-        assert taken != []
-        assert taken == list(range(taken[0], taken[-1] + 1))
-        assert 27 <= taken[0] <= 33
-        assert taken[-1] <= 42
+            frames = bench.street.statistics.forward_frames
+            while bench.street.statistics.forward_frames == frames:
+                await bench.clock.sleep(0.0005)
+            sent = bench.street.bus.last_edge + 0.00245
+            await bench.clock.sleep(sent + 0.005 - bench.street.loop.time())
+            bench.port.write(_received(0, bits, 0x11 if bits else 0, int(sent * 1000) + after_ticks))
+            answer = await asking
+            assert answer in (reply, NO_ANSWER)
+            if answer == reply:
+                taken.append(after_ticks)
+        assert taken == list(range(11, 23))
 
     on_bench("luba", story)
 
