@@ -56,11 +56,11 @@ class GearHealth:
                 return
         if reply.kind == Reply.VALUE:
             self._note_status(luminaire, reply.value)
-        if luminaire.mains_unsure and luminaire.answers:
+        if luminaire.mains_unsure and luminaire.marked and luminaire.answers:
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
-            luminaire.mains_unsure = False
             if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
                 self._lost_its_mains(luminaire, could_burn, was_well_at)
+        luminaire.mains_unsure = False
 
     async def converse(
         self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]

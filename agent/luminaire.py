@@ -33,7 +33,7 @@ class LuminaireState:
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
     the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes`
     are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw. `marked`: its
-    DTR2 holds our mark; `mains_unsure`: it is to be asked whether it still does. `shaken` counts how often something
+    DTR2 holds our mark; `mains_unsure`: it may have lost its mains. `shaken` counts how often something
     else has moved it, or may have.
     """
 

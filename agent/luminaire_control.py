@@ -33,11 +33,12 @@ STATUS_EVERY_S = 300.0
 """Each gear is asked for its status about this often; a reading asks too."""
 MAINS_ASKED_AT_S = 9.0
 """Into each cycle: late, because a level makes gear forget that it lost its mains, and levels fall due at its begin."""
-UNSURE_POLLS_A_CYCLE = 16
 FAILURES_TO_REPORT = 3
 """Cycles in a row: a line that is lost now and then on a noisy wire is made up for in the next one."""
 AGAIN_S = 0.2
 """A level that did not go out is tried again this soon, then after twice as long, and so on."""
+TOGETHER_S = 2.0
+"""What questions find is told this much later: where gear comes back, more of it does."""
 AFTER_TROUBLE_S = (0.5, 1.5)
 """Gear may hear nothing for a while after its mains are back (IEC 62386-101: up to 0.45 s), and goes to its POWER ON
 LEVEL after 0.6 s where no level came before: so levels are told at once, and then again."""
@@ -85,7 +86,7 @@ class LuminaireControl:
         self._turns = (asyncio.Event(), asyncio.Event())
         self._cycled = asyncio.Event()
         self._failures: dict[str, int] = {}
-        health.needs_level = self.wake
+        health.needs_level = self._level_needed
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
         """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken.
@@ -169,6 +170,13 @@ class LuminaireControl:
         self.dimming.look_again()
         self._levels_due_at.append(self._clock.monotonic())
         self._woken.set()
+
+    def _level_needed(self) -> None:
+        """A question has found a lamp that must be told again: soon, and together with others that are found."""
+        now = self._clock.monotonic()
+        if not any(at > now for at in self._levels_due_at):
+            self._levels_due_at.append(now + TOGETHER_S)
+            self._woken.set()
 
     async def wait_usable(self) -> None:
         """Returns once the bus can be talked to."""
@@ -285,11 +293,11 @@ class LuminaireControl:
         return shows
 
     async def _poll_some(self) -> None:
-        """Those that are due, but never so many that a cycle is full of them: they spread out by themselves. Those that
-        may have lost their mains go first, and are more."""
+        """Those that may have lost their mains; and of those that are due never so many that a cycle is full of them:
+        they spread out by themselves."""
         old = self._clock.monotonic() - STATUS_EVERY_S
-        unsure = [each for each in self.luminaires if each.mains_unsure and each.answers]
+        unsure = [each for each in self.luminaires if each.mains_unsure]
         due = [each for each in self.luminaires if each.status_asked_at is None or each.status_asked_at < old]
-        polled = [*unsure[:UNSURE_POLLS_A_CYCLE], *due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]]
+        polled = [*unsure, *due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]]
         once = {each.name: each for each in polled}
         await each_in_turn(once.values(), self.health.poll_status)

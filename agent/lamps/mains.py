@@ -34,8 +34,9 @@ class Mains:
         self._yes_in_a_row = 0
         self._vain_until = float("-inf")
         for luminaire in luminaires:
-            luminaire.marked = isinstance(known_marked, list) and luminaire.name in known_marked
-        self.ask_for_marks()
+            luminaire.marked = luminaire.mains_unsure = (
+                isinstance(known_marked, list) and luminaire.name in known_marked
+            )
 
     def state(self) -> Mapping[str, object]:
         """What a new process needs to go on, by name."""
@@ -60,19 +61,19 @@ class Mains:
         return True
 
     def ask_for_marks(self) -> None:
-        """Any gear may have lost its mains: each that was marked is asked for its mark with its next status."""
+        """Any gear may have lost its mains, or have them back: each is asked for its status soon, and for its mark."""
         for luminaire in self._luminaires:
-            luminaire.mains_unsure = luminaire.marked
+            luminaire.mains_unsure = True
 
     def forget_marks(self) -> None:
         """Another master has changed DTR2."""
         for luminaire in self._luminaires:
-            luminaire.marked = luminaire.mains_unsure = False
+            luminaire.marked = False
 
     async def mark(self) -> None:
         """Leaves the mark where it is missing, once no gear is still to be asked for it. Raises DriverError."""
         answering = [each for each in self._luminaires if each.answers]
-        if any(each.mains_unsure for each in answering) or all(each.marked for each in answering):
+        if any(each.mains_unsure for each in self._luminaires) or all(each.marked for each in answering):
             return
         await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
         for luminaire in answering:
