@@ -39,7 +39,7 @@ AGAIN_S = 0.2
 """A level that did not go out is tried again this soon, then after twice as long, and so on."""
 TOGETHER_S = 2.0
 """What questions find is told this much later: where gear comes back, more of it does."""
-AFTER_TROUBLE_S = (0.5, 1.5)
+AFTER_TROUBLE_S = (0.15, 0.5, 1.5)
 """Gear may hear nothing for a while after its mains are back (IEC 62386-101: up to 0.45 s), and goes to its POWER ON
 LEVEL after 0.6 s where no level came before: so levels are told at once, and then again."""
 SHORTEST_PAUSE_S = 0.001
@@ -219,7 +219,7 @@ class LuminaireControl:
             return
         self._levels_due_at.append(answer_at)
         if meaning is not None and meaning.name == "RESET":
-            self._told_anew_at.append(answer_at + AFTER_TROUBLE_S[0])  # it makes gear deaf for 0.3 s
+            self._told_anew_at.append(answer_at + AFTER_TROUBLE_S[1])  # it makes gear deaf for 0.3 s
         self._woken.set()
 
     async def cycle(self) -> None:

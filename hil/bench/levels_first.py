@@ -7,6 +7,7 @@ would, but for the one query.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -180,7 +181,10 @@ def with_one_failing(query: str, failure: str, telemetry_share: float = 0.05) ->
 
 def rows() -> Iterator[Row]:
     """The worst of all queries and all ways to fail."""
+    log = logging.getLogger("lichtmast")
+    log.disabled = True  # each failure has its event
     delays = {(query, failure): with_one_failing(query, failure).delay_ms for query in QUERIES for failure in FAILURES}
+    log.disabled = False
     query, failure = max(delays, key=lambda each: delays[each])
     yield Row(
         "a level frame leaves after its cycle's begin, with any one query failing, at most",

@@ -1,4 +1,4 @@
-"""How soon a full street is told its levels once its mains are back, by what feeds its bus and by its telemetry share."""
+"""How soon a full street is told its levels once its mains are back: by what feeds its bus, and its telemetry share."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def rows() -> Iterator[Row]:
             with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as folder:
                 outcome = mains_return(Path(folder), bus_supply, percent)
             yield Row(
-                f"mains back, bus fed by {bus_supply}, telemetry {percent} %: {LAMPS} lamps at their level after {since}",
+                f"mains back, bus supply {bus_supply}, telemetry {percent} %: {LAMPS} lamps told after {since}",
                 outcome.told_s,
                 "s",
                 "virtual",

@@ -1,4 +1,4 @@
-"""The mains of a full street are back: every lamp is told its level at once; who had lost them is found out afterwards."""
+"""The mains of a full street are back: all lamps are told at once, and who had lost them is found out afterwards."""
 
 from __future__ import annotations
 
