@@ -82,4 +82,4 @@ class LevelLimits:
 
 
 def _light(level: int) -> str:
-    return f"level {level} ({levels.percent_of(min(level, levels.MAX_LEVEL)):.3g} %)"
+    return f"{levels.percent_of(min(level, levels.MAX_LEVEL)):.3g} % (level {level})"

@@ -48,7 +48,7 @@ def test_a_period_as_nasty_as_can_be_leaves_the_street_lit(emulated: Path, frame
         await bench.delivered()
         names = ("foreignMaster", "levelsContested")
         told = {name: [event.active for event in bench.store.events(name)] for name in names}
-        assert told == dict.fromkeys(names, [True, False])
+        assert told == {name: [True, False] for name in names}
         what = {ALL_OFF: "OFF to all", SECOND_LAMP_OFF: "OFF to 1", ALL_LEVEL_1: "LEVEL 1 to all"}[frame]
         assert f"sends {what} about every 10 s" in bench.store.events("levelsContested")[0].text
 
