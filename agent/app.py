@@ -24,6 +24,7 @@ from agent.hardware.serial_port import port_opener
 from agent.inputs import Inputs
 from agent.interfaces import Clock
 from agent.journal import Journal, JournalError
+from agent.lamps import mains
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
@@ -35,7 +36,7 @@ from agent.savings.ledger import LuminaireLedger, StateUnreadable
 from agent.savings.power_model import PowerModel
 from agent.schedule.evaluate import Cache, burning_spans
 from agent.schedule.inputs import Reading
-from agent.schedule.plan import Plan
+from agent.schedule.plan import LEAST_PERCENT, Plan
 from agent.supervise import keep_running
 from agent.targets import Targets
 from agent.upstream.mqtt import Broker
@@ -159,7 +160,10 @@ class Agent:
                     self._clock,
                     self.events,
                     self._until_inputs_end_s,
+                    floor_level=levels.level_of(max(plan.floor.night_percent, LEAST_PERCENT)),
+                    known_marked=self.journal.state(mains.state_name(bus.name)),
                 )
+                self.recorder.add_state(controls[bus.name].mains.state)
         return controls
 
     def _observe(self, reading: Reading) -> None:

@@ -12,9 +12,11 @@ from agent.luminaire import LuminaireState
 from agent.targets import Wanted
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
+from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import addresses, levels, sequences
 from protocols.dali.addresses import Address
 from protocols.dali.frames import Reply
+from protocols.errors import ConversationFailed
 
 VERIFY_AFTER_FADE_S = 1.0
 GROUP_QUERIES = ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15")
@@ -41,6 +43,7 @@ class Dimming:
         self._stagger_s = stagger_s
         self._levels_differ = False
         self._changed = False
+        self._trouble: DriverError | ConversationFailed | None = None
         self._one_at_a_time = asyncio.Lock()
         self.observer: LuminaireObserver | None = None
 
@@ -49,16 +52,21 @@ class Dimming:
         self._changed = True
 
     async def command_levels(self) -> None:
-        """Brings every luminaire that is not where it is wanted to its level. Raises DriverError."""
+        """Brings every luminaire that is not where it is wanted to its level. What fails for one does not keep the
+        others from theirs; then raises DriverError or ConversationFailed, at the end."""
         async with self._one_at_a_time:
+            self._trouble = None
             while True:
                 self._changed = False
                 asked = self._wanted()
                 await self._command_due(asked)
                 # After the levels, which must not wait for it.
-                await self._make_ready(asked)
+                if self._trouble is None:
+                    await self._make_ready(asked)
                 if not self._changed:
-                    return
+                    break
+            if self._trouble is not None:
+                raise self._trouble
 
     async def _command_due(self, asked: Mapping[str, Wanted]) -> None:
         wishes: dict[int, Wish] = {}
@@ -82,7 +90,7 @@ class Dimming:
                     await self._clock.sleep(self._stagger_s)
                 if self._changed:
                     return
-                await self._command(frame)
+                await self._command_all([frame])
             return
         frames = plan(wishes, due, self._stored())
         # What a sensor has raised has its fade already, and goes before what must be given one.
@@ -104,7 +112,15 @@ class Dimming:
             waiting = [self._command(frame) for frame in frames[start : start + FRAMES_AT_ONCE]]
             for ended in await asyncio.gather(*waiting, return_exceptions=True):
                 if isinstance(ended, BaseException):
-                    raise ended
+                    self._put_off(ended)
+
+    def _put_off(self, failure: BaseException) -> None:
+        """What fails here is raised once all frames have had their turn; without a bus there is no turn to be had."""
+        if isinstance(failure, PortUnavailable | BusUnpowered) or not isinstance(
+            failure, DriverError | ConversationFailed
+        ):
+            raise failure
+        self._trouble = self._trouble or failure
 
     async def _make_ready(self, asked: Mapping[str, Wanted]) -> None:
         """Leaves gear that sensors may raise with the fade that this takes: the rise itself is then one frame. A fade
@@ -121,9 +137,7 @@ class Dimming:
         for luminaire in unready:
             if self._changed:
                 return
-            code = codes[luminaire.short_address]
-            await self._set_fade(luminaire.address, code)
-            luminaire.fade_code = code
+            await self._set_fade(luminaire.address, codes[luminaire.short_address], [luminaire])
 
     async def learn_stored(self) -> None:
         """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
@@ -177,25 +191,42 @@ class Dimming:
         code = codes.pop()
         unset = [each for each in self._luminaires if each.fade_code != code]
         if len(unset) > 1 and any(each.short_address in due for each in unset):
-            await self._set_fade_of_all(code)
+            await self._try_to_set_fade(addresses.BROADCAST, code, self._luminaires)
 
     async def _set_fade_of_all(self, code: int) -> None:
-        await self._set_fade(addresses.BROADCAST, code)
-        for luminaire in self._luminaires:
-            luminaire.fade_code = code
+        await self._set_fade(addresses.BROADCAST, code, self._luminaires)
 
-    async def _set_fade(self, address: Address, code: int) -> None:
-        await self._bus.run(sequences.set_parameter(address, "SET FADE TIME", code), priorities.LEVELS)
+    async def _set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
+        """Of gear whose stored EXTENDED FADE TIME is not known to be 0, a fade time of 0 clears that too."""
+        at_once = code == 0 and not all(luminaire.extended_fade_cleared for luminaire in reached)
+        setting = sequences.set_no_fade(address) if at_once else sequences.set_parameter(address, "SET FADE TIME", code)
+        shaken = [luminaire.shaken for luminaire in reached]
+        await self._bus.run(setting, priorities.LEVELS)
+        for luminaire, before in zip(reached, shaken, strict=True):
+            if luminaire.shaken == before:
+                luminaire.fade_code = code
+                luminaire.extended_fade_cleared = luminaire.extended_fade_cleared or at_once
+
+    async def _try_to_set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
+        """A fade that cannot be set keeps no lamp from its level: it goes there with the fade that its gear has."""
+        if self._trouble is not None:
+            return
+        try:
+            await self._set_fade(address, code, reached)
+        except (DriverError, ConversationFailed) as failure:
+            self._put_off(failure)
 
     async def _command(self, frame: LevelFrame) -> None:
         reached = [luminaire for luminaire in self._luminaires if luminaire.short_address in frame.reaches]
         code = levels.fade_code(frame.fade_s)
         if any(luminaire.fade_code != code for luminaire in reached):
-            await self._set_fade(frame.address, code)
+            await self._try_to_set_fade(frame.address, code, reached)
+        shaken = [luminaire.shaken for luminaire in reached]
         await self._bus.send(frame.transmission)
         fade_s = levels.fade_time_s(code)
-        for luminaire in reached:
-            luminaire.fade_code = code
+        for luminaire, before in zip(reached, shaken, strict=True):
+            if luminaire.shaken != before:
+                continue  # another master spoke meanwhile: which of the two came last is not known
             level = frame.level_of[luminaire.short_address]
             if luminaire.commanded != level:
                 luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol, TypeVar
 
 from agent.events import EventLog
@@ -16,6 +16,8 @@ from protocols.errors import ConversationFailed
 
 T = TypeVar("T")
 
+AFTER_POWER_ON = 0
+"""What gear has in its DTRs when its mains are back: see agent/lamps/mains.py."""
 COLLISIONS_TO_REPORT = 2
 """In a row: a single one may be a disturbed answer."""
 
@@ -31,10 +33,12 @@ class LuminaireObserver(Protocol):
 
 
 class GearHealth:
-    """The account of one bus. `observer` hears when a luminaire's availability changes."""
+    """The account of one bus. `observer` hears when a luminaire's availability changes; `needs_level` is called when
+    one must be told its level again."""
 
     def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
         self.observer: LuminaireObserver | None = None
+        self.needs_level: Callable[[], object] = lambda: None
         self._bus_name = bus_name
         self._bus = bus
         self._clock = clock
@@ -43,6 +47,7 @@ class GearHealth:
     async def poll_status(self, luminaire: LuminaireState) -> None:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
         luminaire.status_asked_at = self._clock.monotonic()
+        could_burn, was_well_at = luminaire.can_burn, luminaire.last_well_at
         reply = await self.ask(luminaire, "QUERY STATUS")
         if reply.kind == Reply.VALUE and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
             # A bit that flipped on the serial line must not raise an alarm, nor end one.
@@ -51,6 +56,11 @@ class GearHealth:
                 return
         if reply.kind == Reply.VALUE:
             self._note_status(luminaire, reply.value)
+        if luminaire.mains_unsure and luminaire.marked and luminaire.answers:
+            mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
+            if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
+                self._lost_its_mains(luminaire, could_burn, was_well_at)
+        luminaire.mains_unsure = False
 
     async def converse(
         self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
@@ -72,6 +82,11 @@ class GearHealth:
         while reply.kind == Reply.NO_ANSWER and not known_gone and tries < SILENT_AFTER:
             tries += 1
             reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
+        if reply.kind == Reply.NO_ANSWER and not known_gone:
+            # Gear that does not know this one question is there all the same.
+            present = sequences.query(luminaire.address, "QUERY CONTROL GEAR PRESENT")
+            if (await self._bus.run(present, priorities.TELEMETRY)).is_yes:
+                return reply
         if reply.kind == Reply.VALUE:
             self._answered(luminaire)
             luminaire.collisions = 0
@@ -92,6 +107,7 @@ class GearHealth:
             self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
             luminaire.forget_what_it_shows()
             self._tell_availability(luminaire, luminaire.last_answer_at)
+            self.needs_level()
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
         where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
@@ -120,11 +136,16 @@ class GearHealth:
         # Gear says so until it is told a level: it is still the same loss.
         known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
-            self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
-            self._clock.mains_was_lost()
-            luminaire.forget_what_it_shows()
-            if could_burn and self.observer:
-                self.observer.outage(luminaire.name, was_well_at)
+            self._lost_its_mains(luminaire, could_burn, was_well_at)
+
+    def _lost_its_mains(self, luminaire: LuminaireState, could_burn: bool, was_well_at: float | None) -> None:
+        self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
+        self._clock.mains_was_lost()
+        luminaire.marked = False
+        luminaire.forget_what_it_shows()
+        if could_burn and self.observer:
+            self.observer.outage(luminaire.name, was_well_at)
+        self.needs_level()
 
     def without_mains(self, luminaire: LuminaireState) -> None:
         """The luminaire is known to have no mains: it cannot burn until it answers again."""

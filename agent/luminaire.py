@@ -32,7 +32,9 @@ class LuminaireState:
 
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
     the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes`
-    are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
+    are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw. `marked`: its
+    DTR2 holds our mark; `mains_unsure`: it may have lost its mains. `shaken` counts how often something
+    else has moved it, or may have.
     """
 
     name: str
@@ -43,6 +45,10 @@ class LuminaireState:
     mismatches: int = 0
     collisions: int = 0
     fade_code: int | None = None
+    extended_fade_cleared: bool = False
+    shaken: int = 0
+    marked: bool = False
+    mains_unsure: bool = False
     groups: frozenset[int] | None = None
     scenes: tuple[int, ...] | None = None
     level_limits: tuple[int, int] | None = None
@@ -64,11 +70,17 @@ class LuminaireState:
         """Whether the lamp is available: its gear answers and reports no lamp failure."""
         return self.answers and not self.lamp_failed
 
+    def moved_by_another(self) -> None:
+        """Something that the agent did not send may have moved it: its level must be told again."""
+        self.commanded = None
+        self.verify_at = None
+        self.shaken += 1
+
     def forget_what_it_shows(self) -> None:
         """After any trouble on the bus: its level must be told again, and its fail-safe levels looked at."""
-        self.commanded = None
+        self.moved_by_another()
         self.fade_code = None
-        self.verify_at = None
+        self.extended_fade_cleared = False
         self.fail_safe_checked = False
         self.groups = None
         self.scenes = None

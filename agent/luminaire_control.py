@@ -1,43 +1,54 @@
-"""Brings the luminaires of one bus to their levels and keeps them there: command, verify, watch, and tell again.
+"""Brings the luminaires of one bus to their levels and keeps them there: levels first, questions beside them.
 
 Each cycle compares what is wanted with what was told, so nothing needs to be remembered over trouble: a bus or a gear
-that comes back is told its level again within one cycle.
+that comes back is told its level again. No question stands between a level that is due and the bus: whatever is asked
+is asked beside the levels, and a level passes between the frames of any conversation.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from agent.dimming import Dimming
 from agent.events import EventLog
 from agent.gear_health import GearHealth
 from agent.interfaces import Clock
-from agent.luminaire import LuminaireState, StatusBit
-from drivers.dali import bus as priorities
+from agent.lamps.fail_safe import FailSafe
+from agent.lamps.foreign_masters import ForeignMasters
+from agent.lamps.level_limits import LevelLimits
+from agent.lamps.mains import Mains
+from agent.lamps.turns import each_in_turn
+from agent.lamps.verification import Verification
+from agent.luminaire import LuminaireState
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import addresses, gear_commands, sequences
-from protocols.dali.addresses import Address
+from protocols.dali import gear_commands
 from protocols.dali.frames import ForwardFrame, Reply
 from protocols.errors import ConversationFailed
 
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
 """Each gear is asked for its status about this often; a reading asks too."""
-FAIL_SAFE_CHECKS_A_CYCLE = 8
-MISMATCHES_TO_REPORT = 3
-FOREIGN_GONE_AFTER_S = 3600.0
+MAINS_ASKED_AT_S = 9.0
+"""Into each cycle: late, because a level makes gear forget that it lost its mains, and levels fall due at its begin."""
 FAILURES_TO_REPORT = 3
 """Cycles in a row: a line that is lost now and then on a noisy wire is made up for in the next one."""
+AGAIN_S = 0.2
+"""A level that did not go out is tried again this soon, then after twice as long, and so on."""
+TOGETHER_S = 2.0
+"""What questions find is told this much later: where gear comes back, more of it does."""
+AFTER_TROUBLE_S = (0.15, 0.5, 1.5)
+"""Gear may hear nothing for a while after its mains are back (IEC 62386-101: up to 0.45 s), and goes to its POWER ON
+LEVEL after 0.6 s where no level came before: so levels are told at once, and then again."""
 SHORTEST_PAUSE_S = 0.001
 
 
 class LuminaireControl:
-    """The luminaires of one bus. `safe_level` is what their gear shows when mains returns or the bus fails;
-    `next_change_s` says in how many seconds what sensors said will change a level (None: it will not)."""
+    """The luminaires of one bus. `safe_level` is what their gear shows when mains returns or the bus fails,
+    `floor_level` the least light at night; `next_change_s` says in how many seconds what sensors said will change a
+    level (None: it will not). `known_marked` is what `mains` has told the journal in the process before."""
 
     def __init__(
         self,
@@ -50,27 +61,43 @@ class LuminaireControl:
         clock: Clock,
         events: EventLog,
         next_change_s: Callable[[], float | None] = lambda: None,
+        *,
+        floor_level: int = 1,
+        known_marked: object = None,
     ) -> None:
         self.name = name
         self.luminaires = luminaires
         self.dimming = dimming
         self.health = health
+        self.mains = Mains(name, bus, luminaires, clock, known_marked)
+        limits = LevelLimits(bus, health, floor_level, events)
+        self._verification = Verification(health, limits, clock, events)
+        self._fail_safe = FailSafe(bus, health, limits, safe_level, clock, events)
+        self._foreign = ForeignMasters(name, luminaires, clock, events)
         self._bus = bus
         self._safe_level = safe_level
         self._clock = clock
         self._events = events
         self._next_change_s = next_change_s
-        self._wake = asyncio.Event()
-        self._tell_again = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._levels_due_at: list[float] = []
+        self._told_anew_at: list[float] = []
+        self._next_cycle_at = float("-inf")
+        self._turns = (asyncio.Event(), asyncio.Event())
         self._cycled = asyncio.Event()
-        self._power_cycle_seen_in_vain_at: float | None = None
-        self._failed_cycles = 0
-        self._foreign_at: float | None = None
+        self._failures: dict[str, int] = {}
+        health.needs_level = self._level_needed
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
         """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken.
         After a cycle `after_cycle()` is called, and awaited where it is awaitable; no cycle waits for it."""
-        work = (self._cycle_for_ever(), self._react(), self._after_cycles(after_cycle))
+        questions, mains = self._turns
+        work = (
+            self._tell_for_ever(),
+            self._ask_for_ever(questions, self._ask),
+            self._ask_for_ever(mains, self._ask_for_mains_late),
+            self._after_cycles(after_cycle),
+        )
         parts = [asyncio.ensure_future(part) for part in work]
         try:
             await asyncio.gather(*parts)
@@ -78,23 +105,56 @@ class LuminaireControl:
             for part in parts:  # where one failed, the other must not run beside those of the restart
                 part.cancel()
 
-    async def _cycle_for_ever(self) -> None:
+    async def _tell_for_ever(self) -> None:
+        """Levels, and nothing before them: once a cycle, and whenever one is due."""
+        again_s = AGAIN_S
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
-            pause = True
             try:
                 await self._clock.wait_for(self.wait_usable(), CYCLE_S)
             except TimeoutError:
-                pause = False
-            else:
-                self._tell_again.clear()
-                await self.cycle()
-            self._cycled.set()
-            if not pause:
+                self._cycled.set()
                 continue
-            pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
-            with contextlib.suppress(TimeoutError):
-                await self._clock.wait_for(self._tell_again.wait(), max(pause_s, SHORTEST_PAUSE_S))
+            now = self._clock.monotonic()
+            cycle = now >= self._next_cycle_at
+            if cycle:
+                pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
+                self._next_cycle_at = now + max(pause_s, SHORTEST_PAUSE_S)
+            self._levels_due_at = [at for at in self._levels_due_at if at > now]
+            if any(at <= now for at in self._told_anew_at):
+                self._told_anew_at = [at for at in self._told_anew_at if at > now]
+                self._nothing_is_told()
+            if await self._tell(counts=cycle):
+                again_s = AGAIN_S
+            else:
+                self._levels_due_at.append(self._clock.monotonic() + again_s)
+                again_s = min(2 * again_s, CYCLE_S)
+            if cycle:
+                for turn in self._turns:
+                    turn.set()
+                self._cycled.set()
+            await self._until_due()
+
+    async def _until_due(self) -> None:
+        while True:
+            now = self._clock.monotonic()
+            left_s = self._next_change_s()
+            changes_at = [] if left_s is None else [now + max(left_s, SHORTEST_PAUSE_S)]
+            due_at = min([self._next_cycle_at, *self._levels_due_at, *self._told_anew_at, *changes_at])
+            if due_at <= now:
+                return
+            self._woken.clear()
+            try:
+                await self._clock.wait_for(self._woken.wait(), due_at - now)
+            except TimeoutError:
+                return
+
+    async def _ask_for_ever(self, turn: asyncio.Event, ask: Callable[[], Awaitable[None]]) -> None:
+        """After the levels of each cycle, but never before them: questions may take their time."""
+        while True:
+            await turn.wait()
+            turn.clear()
+            await ask()
 
     async def _after_cycles(self, after_cycle: Callable[[], object]) -> None:
         """Beside the cycles: a disk that hangs must not keep the lamps waiting."""
@@ -105,25 +165,18 @@ class LuminaireControl:
             if asyncio.iscoroutine(done):
                 await done
 
-    async def _react(self) -> None:
-        """Levels, and nothing before them, as soon as a sensor has spoken or what it said is over."""
-        while True:
-            left_s = self._next_change_s()
-            if left_s is None:
-                await self._wake.wait()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await self._clock.wait_for(self._wake.wait(), max(left_s, SHORTEST_PAUSE_S))
-            self._wake.clear()
-            try:
-                await self.dimming.command_levels()
-            except (DriverError, ConversationFailed):
-                self._tell_again.set()  # a whole cycle says what the trouble is
-
     def wake(self) -> None:
         """What is wanted has changed: levels are told at once."""
         self.dimming.look_again()
-        self._wake.set()
+        self._levels_due_at.append(self._clock.monotonic())
+        self._woken.set()
+
+    def _level_needed(self) -> None:
+        """A question has found a lamp that must be told again: soon, and together with others that are found."""
+        now = self._clock.monotonic()
+        if not any(at > now for at in self._levels_due_at):
+            self._levels_due_at.append(now + TOGETHER_S)
+            self._woken.set()
 
     async def wait_usable(self) -> None:
         """Returns once the bus can be talked to."""
@@ -133,7 +186,18 @@ class LuminaireControl:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
         for luminaire in self.luminaires:
             luminaire.forget_what_it_shows()
-        self._tell_again.set()
+        self.mains.ask_for_marks()
+        now = self._clock.monotonic()
+        self._told_anew_at = [now + after_s for after_s in AFTER_TROUBLE_S]
+        self._next_cycle_at = now
+        self.wake()
+
+    def _nothing_is_told(self) -> None:
+        """Every level is told again, at once and without a fade."""
+        for luminaire in self.luminaires:
+            luminaire.commanded = None
+            luminaire.fade_code = None
+            luminaire.extended_fade_cleared = False
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
         """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
@@ -145,59 +209,78 @@ class LuminaireControl:
                 self.health.observer.level(luminaire.name, self._safe_level, 0.0)
 
     def note_foreign(self, frame: ForwardFrame) -> None:
-        """Another master's frame was seen. Where it can have moved lamps, they are told their levels in the next cycle:
-        there must be only one that dims a street, and it is this one."""
+        """Another master's frame was seen. Where it can have moved lamps, they are told their levels at once: there
+        must be only one that dims a street, and it is this one."""
         meaning = gear_commands.meaning(frame)
-        if meaning is None or not gear_commands.moves_level(meaning):
+        if meaning is not None and meaning.name == "DTR2":
+            self.mains.forget_marks()
+        answer_at = self._foreign.hear(frame)
+        if answer_at is None:
             return
-        for luminaire in self.luminaires:
-            if meaning.address.kind != Address.SHORT or meaning.address == luminaire.address:
-                luminaire.commanded = None
-        text = (
-            f"another master on DALI bus {self.name} sends {meaning.name}: its levels are overruled; find and remove it"
-        )
-        self._events.begin("foreignMaster", self.name, text)
-        self._foreign_at = self._clock.monotonic()
+        self._levels_due_at.append(answer_at)
+        if meaning is not None and meaning.name == "RESET":
+            self._told_anew_at.append(answer_at + AFTER_TROUBLE_S[1])  # it makes gear deaf for 0.3 s
+        self._woken.set()
 
     async def cycle(self) -> None:
-        """Once through everything. A bus in trouble ends the cycle; its interface says what the trouble is."""
-        try:
-            # Before a level command, which makes the gear forget that it had lost its mains. It burns meanwhile: at its
-            # POWER ON LEVEL.
-            await self._find_power_cycles()
-            await self.dimming.command_levels()
-            await self._verify()
-            await self._check_fail_safe_levels()
-            await self._poll_some()
-            await self.dimming.learn_stored()
-        except (PortUnavailable, BusUnpowered):
-            return  # the interface has said so itself
-        except (DriverError, ConversationFailed) as error:
-            self._failed_cycles += 1
-            if self._failed_cycles >= FAILURES_TO_REPORT:
-                self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
-        else:
-            self._failed_cycles = 0
-            if self._foreign_at is not None and self._clock.monotonic() - self._foreign_at > FOREIGN_GONE_AFTER_S:
-                self._foreign_at = None
-                self._events.end("foreignMaster", self.name, f"no other master dims on DALI bus {self.name} any more")
-            self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
+        """Once through everything, one after the other. A bus in trouble is left; its interface says what it is."""
+        await self._tell(counts=True)
+        await self._ask_for_mains()
+        await self._ask()
 
-    async def _find_power_cycles(self) -> None:
-        """One broadcast asks all gear whether mains was lost; only where one says yes are all asked in turn."""
-        now = self._clock.monotonic()
-        vain = self._power_cycle_seen_in_vain_at
-        if vain is not None and now - vain < STATUS_EVERY_S:
-            return
-        reply = await self._bus.run(sequences.query(addresses.BROADCAST, "QUERY POWER FAILURE"), priorities.TELEMETRY)
-        if not reply.is_yes:
-            return
-        found = False
-        for luminaire in self.luminaires:
-            await self.health.poll_status(luminaire)
-            found = found or bool((luminaire.status or 0) & StatusBit.POWER_CYCLE_SEEN)
-        # Gear on this bus that the board does not know says yes for ever: it must not cost a sweep each cycle.
-        self._power_cycle_seen_in_vain_at = None if found else now
+    async def _tell(self, *, counts: bool) -> bool:
+        """The levels that are due; whether all of them went out."""
+        return await self._tried("levels", self.dimming.command_levels, counts=counts)
+
+    async def _ask_for_mains_late(self) -> None:
+        await self._clock.sleep((MAINS_ASKED_AT_S - self._clock.wall()) % CYCLE_S)
+        await self._ask_for_mains()
+
+    async def _ask_for_mains(self) -> None:
+        """One broadcast. Where gear has lost its mains all are told their levels again at once, which takes next to no
+        frames and harms none that is there already; which gear it was comes out afterwards."""
+        lost = False
+
+        async def ask() -> None:
+            nonlocal lost
+            lost = await self.mains.lost_by_any()
+
+        await self._tried("mains", ask)
+        if lost:
+            self.mains.ask_for_marks()
+            for luminaire in self.luminaires:
+                luminaire.commanded = None
+            self.dimming.look_again()
+            await self._tell(counts=False)
+
+    async def _ask(self) -> None:
+        """All questions of a cycle. One that fails keeps none of the others from being asked."""
+        parts = (
+            ("verification", lambda: self._verification.verify_all(self.luminaires)),
+            ("fail-safe levels", lambda: self._fail_safe.check_some(self.luminaires)),
+            ("status", self._poll_some),
+            ("marks", self.mains.mark),
+            ("stored levels", self.dimming.learn_stored),
+        )
+        for name, ask in parts:
+            await self._tried(name, ask)
+        self._foreign.end_if_gone()
+
+    async def _tried(self, name: str, part: Callable[[], Awaitable[None]], *, counts: bool = True) -> bool:
+        """Whether this part of a cycle came through; where one fails in several cycles in a row, it is said."""
+        try:
+            await part()
+        except (PortUnavailable, BusUnpowered):
+            return False  # the interface has said so itself
+        except (DriverError, ConversationFailed) as error:
+            self._failures[name] = self._failures.get(name, 0) + counts
+            if self._failures[name] >= FAILURES_TO_REPORT:
+                self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
+            return False
+        self._failures.pop(name, None)
+        if not self._failures:
+            self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
+        return True
 
     async def read_level(self, luminaire: LuminaireState) -> int | None:
         """The level that the gear shows; where it was told another one, it is told again. Raises DriverError."""
@@ -206,79 +289,15 @@ class LuminaireControl:
             return None
         shows: int = reply.value
         if luminaire.commanded is not None and luminaire.verify_at is None:
-            await self._compare(luminaire, shows)
+            await self._verification.compare(luminaire, shows)
         return shows
 
-    async def _verify(self) -> None:
-        now = self._clock.monotonic()
-        for luminaire in self.luminaires:
-            verify_at = luminaire.verify_at
-            if verify_at is not None and verify_at <= now and luminaire.commanded is not None:
-                reply = await self.health.ask(luminaire, "QUERY ACTUAL LEVEL")
-                # A lamp that was told another level meanwhile is looked at once it can be there.
-                if reply.kind == Reply.VALUE and luminaire.verify_at == verify_at:
-                    luminaire.verify_at = None
-                    await self._compare(luminaire, reply.value)
-
-    async def _compare(self, luminaire: LuminaireState, shows: int) -> None:
-        """Level shown with level told."""
-        if shows == await self._reachable(luminaire, shows) or luminaire.lamp_failed:
-            luminaire.mismatches = 0
-            self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
-            return
-        luminaire.mismatches += 1
-        if luminaire.mismatches >= MISMATCHES_TO_REPORT:
-            text = f"{luminaire.name} shows level {shows} instead of {luminaire.commanded}: check its limits"
-            self._events.begin("dimmingFailure", luminaire.name, text)
-        luminaire.commanded = None
-
-    async def _reachable(self, luminaire: LuminaireState, shows: int) -> int:
-        """The level that the gear takes for the commanded one: within its own MIN LEVEL and MAX LEVEL."""
-        commanded = luminaire.commanded or 0
-        if shows == commanded or commanded == 0:
-            return commanded
-        if luminaire.level_limits is None:
-            lowest = await self.health.ask(luminaire, "QUERY MIN LEVEL")
-            highest = await self.health.ask(luminaire, "QUERY MAX LEVEL")
-            if lowest.kind != Reply.VALUE or highest.kind != Reply.VALUE:
-                return commanded
-            luminaire.level_limits = (lowest.value, highest.value)
-        lowest_level, highest_level = luminaire.level_limits
-        return max(lowest_level, min(commanded, highest_level))
-
-    async def _check_fail_safe_levels(self) -> None:
-        """Mains that returns, and a bus that loses its voltage, must give the safe level: set where it is not so."""
-        left = FAIL_SAFE_CHECKS_A_CYCLE
-        # The longest unseen first: gear that never takes its level must not keep the others from theirs.
-        for luminaire in sorted(self.luminaires, key=lambda each: each.fail_safe_seen_at):
-            if luminaire.fail_safe_checked or not luminaire.answers or left == 0:
-                continue
-            left -= 1
-            luminaire.fail_safe_seen_at = self._clock.monotonic()
-            right = True
-            for parameter in ("POWER ON LEVEL", "SYSTEM FAILURE LEVEL"):
-                right = right and await self._make_safe(luminaire, parameter)
-            luminaire.fail_safe_checked = right
-            if right:
-                self._events.end("failSafeWrong", luminaire.name, f"{luminaire.name} has its safe levels again")
-
-    async def _make_safe(self, luminaire: LuminaireState, parameter: str) -> bool:
-        for attempt in ("read", "read back"):
-            reply = await self.health.ask(luminaire, f"QUERY {parameter}")
-            if reply.kind != Reply.VALUE:
-                return False
-            if reply.value == self._safe_level:
-                return True
-            if attempt == "read":
-                setting = sequences.set_parameter(luminaire.address, f"SET {parameter}", self._safe_level)
-                await self._bus.run(setting, priorities.CONFIGURATION)
-        text = f"{luminaire.name} does not take {parameter} {self._safe_level}: it may be dark after a power cut"
-        self._events.begin("failSafeWrong", luminaire.name, text)
-        return False
-
     async def _poll_some(self) -> None:
-        """Those that are due, but never so many that a cycle is full of them: they spread out by themselves."""
+        """Those that may have lost their mains; and of those that are due never so many that a cycle is full of them:
+        they spread out by themselves."""
         old = self._clock.monotonic() - STATUS_EVERY_S
-        due = [lamp for lamp in self.luminaires if lamp.status_asked_at is None or lamp.status_asked_at < old]
-        for luminaire in due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]:
-            await self.health.poll_status(luminaire)
+        unsure = [each for each in self.luminaires if each.mains_unsure]
+        due = [each for each in self.luminaires if each.status_asked_at is None or each.status_asked_at < old]
+        polled = [*unsure, *due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]]
+        once = {each.name: each for each in polled}
+        await each_in_turn(once.values(), self.health.poll_status)

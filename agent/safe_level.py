@@ -202,9 +202,11 @@ def _level(table: object) -> int:
 
 def _tell(port: str, product: _Product, channel: int, level: int) -> None:
     transmissions = [
-        # At once: whatever fade the gear has stored would keep the street dark for up to a minute and a half.
+        # At once: whatever fade the gear has stored would keep the street dark for up to a minute and a half; and where
+        # its fade time is 0, a stored EXTENDED FADE TIME would for up to 16 minutes.
         gear_commands.special("DTR0", 0),
         gear_commands.command(addresses.BROADCAST, "SET FADE TIME"),
+        gear_commands.command(addresses.BROADCAST, "SET EXTENDED FADE TIME"),
         gear_commands.level(addresses.BROADCAST, level),
     ]
     with _opened(port, product) as device:

@@ -1,11 +1,11 @@
-"""`lichtmast bench dali`: commissioning beside python-dali, and the bus scheduler on each interface."""
+"""`lichtmast bench dali`: commissioning beside python-dali, the bus scheduler on each interface, levels in trouble."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
 
-from hil.bench import commissioning, scheduling
+from hil.bench import commissioning, levels_first, mains_return, scheduling
 from hil.bench.table import Row
 
 
@@ -17,3 +17,5 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     """The figures, one by one as they are known."""
     yield from commissioning.rows(arguments)
     yield from scheduling.rows()
+    yield from levels_first.rows()
+    yield from mains_return.rows()

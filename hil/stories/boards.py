@@ -13,9 +13,9 @@ class Site:
     """What a story says of its street. `lamps` equal luminaires L01, L02 ... at short addresses 0, 1 ...
 
     `program` is a ready program's name, or the text of a program file. `calendar` is the text of a calendar file,
-    in place of one program. `board` are further keys of [board], `tables` further tables; `files` are (name, text) of
-    what lies beside the board. Agents that are real processes and have no broker need a `gateway` name of their own:
-    on one machine there may be only one of it.
+    in place of one program. `board` and `bus` are further keys of [board] and [[bus]], `tables` further tables; `files`
+    are (name, text) of what lies beside the board. Agents that are real processes and have no broker need a `gateway`
+    name of their own: on one machine there may be only one of it.
     """
 
     lamps: int = 3
@@ -25,6 +25,7 @@ class Site:
     program: str = "d60"
     calendar: str = ""
     board: str = ""
+    bus: str = ""
     tables: str = ""
     files: tuple[tuple[str, str], ...] = ()
     gateway: str = GATEWAY
@@ -67,6 +68,7 @@ gateway_power_w = 3.0
 name = "street"
 interface = "atx_hat"
 port = "{port}"
+{self.bus}
 
 [[luminaire]]
 name = "L01"

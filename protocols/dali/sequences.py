@@ -53,6 +53,25 @@ def set_parameter(address: "Address", name: str, value: int) -> "Generator[Trans
     raise Interrupted("another master keeps changing DTR0 before %s %d has taken it" % (address.kind, address.number))
 
 
+def load_dtr(number: int, value: int) -> "Generator[Transmission, Reply, None]":
+    """Puts a value into DTR0, DTR1 or DTR2 of all gear."""
+    yield gear_commands.special("DTR%d" % number, value)
+
+
+def set_no_fade(address: "Address") -> "Generator[Transmission, Reply, None]":
+    """FADE TIME 0 and EXTENDED FADE TIME 0, so that levels are taken at once: with FADE TIME 0 alone gear fades for as
+    long as its stored EXTENDED FADE TIME says, up to 16 minutes. Gear of edition 1 does not know the second one."""
+    for _ in range(TRIES):
+        try:
+            yield gear_commands.special("DTR0", 0)
+            yield gear_commands.command(address, "SET FADE TIME")
+            yield gear_commands.command(address, "SET EXTENDED FADE TIME")
+        except Interrupted:
+            continue
+        return
+    raise Interrupted("another master keeps changing DTR0 before %s %d has taken it" % (address.kind, address.number))
+
+
 def read_bank(
     address: "Address", bank: int, offset: int, count: int
 ) -> "Generator[Transmission, Reply, list[int | None]]":

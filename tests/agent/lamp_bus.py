@@ -57,7 +57,13 @@ class LampBus:
     """Luminaires L0, L1 ... at short addresses 0, 1 ... Made by `on_the_bus`."""
 
     def __init__(
-        self, clock: VirtualClock, street: Street, names: Sequence[str], safe_level: int, stagger_s: float
+        self,
+        clock: VirtualClock,
+        street: Street,
+        names: Sequence[str],
+        safe_level: int,
+        stagger_s: float,
+        floor_level: int = 1,
     ) -> None:
         self.clock = clock
         self.street = street
@@ -74,7 +80,7 @@ class LampBus:
         health = GearHealth("street", self.dali, clock, self.events)
         dimming.observer = health.observer = self.observed
         self.control = LuminaireControl(
-            "street", self.dali, self.lamps, dimming, health, safe_level, clock, self.events
+            "street", self.dali, self.lamps, dimming, health, safe_level, clock, self.events, floor_level=floor_level
         )
 
     def _foreign(self, channel: int, frame: ForwardFrame) -> None:
@@ -139,6 +145,7 @@ def on_the_bus(
     energy_exponent: int = -1,
     safe_level: int = FULL,
     stagger_s: float = 0.0,
+    floor_level: int = 1,
     link: Path | None = None,
     valid: bool = True,
     start: float = NIGHT,
@@ -156,7 +163,7 @@ def on_the_bus(
             link=link,
             traffic=clock,
         )
-        bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level, stagger_s)
+        bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level, stagger_s, floor_level)
         async with running(bus.interface.run()):
             await bus.control.wait_usable()
             bus.forget_frames()

@@ -142,7 +142,7 @@ def test_a_half_written_command_of_the_agents_is_ended_first_and_all_is_said_thr
 ) -> None:
     assert told(written(tmp_path, [BusOf("A", 1, "wire", channel=3)])) == []
     # No fade, then full level by broadcast, on the HAT's third bus.
-    assert wire.lines() == [b"", *[b"2hA300", b"2tFF2E", b"2hFEFE"] * 3, b""]
+    assert wire.lines() == [b"", *[b"2hA300", b"2tFF2E", b"2tFF30", b"2hFEFE"] * 3, b""]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_half_written_command_of_the_agents_is_ended_first_and_all_is_said_thr
 )
 def test_a_safe_level_that_is_none_means_full(said: str, level: bytes, tmp_path: Path, wire: Wire) -> None:
     told(written(tmp_path, [BusOf("A", 1, "wire")], ("safe_percent = 100", f"safe_percent = {said}")))
-    assert wire.lines()[3] == b"hFE" + level
+    assert wire.lines()[4] == b"hFE" + level
 
 
 def test_a_table_that_should_have_been_a_list_still_lights(tmp_path: Path, wire: Wire) -> None:

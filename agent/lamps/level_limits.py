@@ -1,0 +1,85 @@
+"""The gear's own MIN LEVEL and MAX LEVEL: they hold against every level command, and gear says nothing of it."""
+
+from __future__ import annotations
+
+from agent.events import EventLog
+from agent.gear_health import GearHealth
+from agent.luminaire import LuminaireState
+from drivers.dali import bus as priorities
+from drivers.dali.bus import DaliBus
+from protocols.dali import levels, sequences
+from protocols.dali.frames import Reply
+
+EVENT = "levelLimited"
+
+
+class LevelLimits:
+    """Limits that are in the way, on one bus. Below `floor_level` (1-254), the installer's least light at night, no
+    MAX LEVEL is left as it is."""
+
+    def __init__(self, bus: DaliBus, health: GearHealth, floor_level: int, events: EventLog) -> None:
+        self._bus = bus
+        self._health = health
+        self._floor_level = floor_level
+        self._events = events
+
+    async def reachable(self, luminaire: LuminaireState, shows: int) -> int:
+        """The level that the gear takes for the commanded one; where its limits keep it from that, it is said. Raises
+        DriverError."""
+        commanded = luminaire.commanded or 0
+        if shows == commanded:
+            self._events.end(EVENT, luminaire.name, f"{luminaire.name} shows the level that is asked for again")
+            return commanded
+        if commanded == levels.OFF:
+            return commanded
+        if luminaire.level_limits is None:
+            lowest = await self._health.ask(luminaire, "QUERY MIN LEVEL")
+            highest = await self._health.ask(luminaire, "QUERY MAX LEVEL")
+            if lowest.kind != Reply.VALUE or highest.kind != Reply.VALUE:
+                return commanded
+            luminaire.level_limits = (lowest.value, highest.value)
+        lowest_level, highest_level = luminaire.level_limits
+        if shows == highest_level < commanded:
+            await self._limited_from_above(luminaire, commanded, shows)
+        elif shows == lowest_level > commanded:
+            await self._limited_from_below(luminaire, commanded, shows)
+        return max(lowest_level, min(commanded, highest_level))
+
+    async def leave_the_floor(self, luminaire: LuminaireState) -> bool:
+        """Whether its MAX LEVEL lets the lamp give the least light; one that does not is raised. Raises DriverError."""
+        reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
+        if reply.kind != Reply.VALUE:
+            return False
+        return bool(reply.value >= self._floor_level) or await self._raise(luminaire, reply.value)
+
+    async def _limited_from_above(self, luminaire: LuminaireState, commanded: int, shows: int) -> None:
+        if shows < self._floor_level and await self._raise(luminaire, shows):
+            return
+        text = f"{luminaire.name} gives no more than {_light(shows)} where {_light(commanded)} is asked for"
+        self._events.begin(EVENT, luminaire.name, f"{text}: raise the MAX LEVEL of its gear, or ask for less")
+
+    async def _limited_from_below(self, luminaire: LuminaireState, commanded: int, shows: int) -> None:
+        physical = await self._health.ask(luminaire, "QUERY PHYSICAL MINIMUM")
+        if physical.kind == Reply.VALUE and physical.value < shows:  # less than it can is nobody's setting
+            text = f"{luminaire.name} gives no less than {_light(shows)} where {_light(commanded)} is asked for"
+            self._events.begin(EVENT, luminaire.name, f"{text}: lower the MIN LEVEL of its gear, or ask for more")
+
+    async def _raise(self, luminaire: LuminaireState, found: int) -> bool:
+        """To full light: a limit below the least light is nobody's plan for this lamp."""
+        setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
+        await self._bus.run(setting, priorities.CONFIGURATION)
+        luminaire.level_limits = None
+        reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
+        if reply.kind != Reply.VALUE or reply.value < self._floor_level:
+            text = f"{luminaire.name} gives no more than {_light(found)} and does not take a higher MAX LEVEL"
+            self._events.begin(EVENT, luminaire.name, f"{text}: replace its gear")
+            return False
+        text = f"{luminaire.name} had a MAX LEVEL of {_light(found)}, below the least light at night: it was raised"
+        self._events.note("maxLevelRaised", luminaire.name, text)
+        luminaire.commanded = None
+        self._health.needs_level()
+        return True
+
+
+def _light(level: int) -> str:
+    return f"{levels.percent_of(min(level, levels.MAX_LEVEL)):.3g} % (level {level})"

@@ -1,0 +1,85 @@
+"""Which gear has lost its mains: found out after the lamps have their levels, by what gear forgets with its mains.
+
+Any level command makes gear forget POWER CYCLE SEEN, and no level waits for a question. But gear also forgets its DTRs:
+they are 0 when its mains are back (IEC 62386-102, the table of variables). So a mark is left in DTR2, by broadcast; the
+gear that does not have it any more has been without mains. Gear that keeps its DTRs would only not be found this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.interfaces import Clock
+from agent.luminaire import LuminaireState
+from drivers.dali import bus as priorities
+from drivers.dali.bus import DaliBus
+from protocols.dali import addresses, sequences
+
+MARK = 0xA5
+IN_VAIN_AFTER = 2
+IN_VAIN_FOR_S = 300.0
+"""Gear that the board does not know says for ever that it lost its mains: the lamps are told again this often then."""
+
+
+class Mains:
+    """The account of one bus. `known_marked` are the luminaires that the process before had marked."""
+
+    def __init__(
+        self, bus_name: str, bus: DaliBus, luminaires: Sequence[LuminaireState], clock: Clock, known_marked: object
+    ) -> None:
+        self._bus_name = bus_name
+        self._bus = bus
+        self._luminaires = luminaires
+        self._clock = clock
+        self._yes_in_a_row = 0
+        self._vain_until = float("-inf")
+        for luminaire in luminaires:
+            luminaire.marked = luminaire.mains_unsure = (
+                isinstance(known_marked, list) and luminaire.name in known_marked
+            )
+
+    def state(self) -> Mapping[str, object]:
+        """What a new process needs to go on, by name."""
+        return {state_name(self._bus_name): [each.name for each in self._luminaires if each.marked]}
+
+    async def lost_by_any(self) -> bool:
+        """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
+        now = self._clock.monotonic()
+        if now < self._vain_until:
+            return False
+        # It bears on light, so it does not wait for the telemetry share.
+        question = sequences.query(addresses.BROADCAST, "QUERY POWER FAILURE")
+        reply = await self._bus.run(question, priorities.CONFIGURATION)
+        if not reply.is_yes:
+            self._yes_in_a_row = 0
+            return False
+        self._yes_in_a_row += 1
+        if self._yes_in_a_row > IN_VAIN_AFTER:
+            self._yes_in_a_row = 0
+            self._vain_until = now + IN_VAIN_FOR_S
+            return False
+        return True
+
+    def ask_for_marks(self) -> None:
+        """Any gear may have lost its mains, or have them back: each is asked for its status soon, and for its mark."""
+        for luminaire in self._luminaires:
+            luminaire.mains_unsure = True
+
+    def forget_marks(self) -> None:
+        """Another master has changed DTR2."""
+        for luminaire in self._luminaires:
+            luminaire.marked = False
+
+    async def mark(self) -> None:
+        """Leaves the mark where it is missing, once no gear is still to be asked for it. Raises DriverError."""
+        answering = [each for each in self._luminaires if each.answers]
+        if any(each.mains_unsure for each in self._luminaires) or all(each.marked for each in answering):
+            return
+        await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
+        for luminaire in answering:
+            luminaire.marked = True
+
+
+def state_name(bus_name: str) -> str:
+    """Under which name the journal keeps the marks of a bus."""
+    return f"marked:{bus_name}"

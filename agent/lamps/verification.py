@@ -1,0 +1,66 @@
+"""Whether each lamp shows the level that it was told; one that does not is told again, and reported in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.events import EventLog
+from agent.gear_health import GearHealth
+from agent.interfaces import Clock
+from agent.lamps.level_limits import LevelLimits
+from agent.lamps.turns import each_in_turn
+from agent.luminaire import LuminaireState
+from drivers.errors import DriverError
+from protocols.dali.frames import Reply
+from protocols.errors import ConversationFailed
+
+MISMATCHES_TO_REPORT = 3
+
+
+class Verification:
+    """The comparison on one bus."""
+
+    def __init__(self, health: GearHealth, limits: LevelLimits, clock: Clock, events: EventLog) -> None:
+        self._health = health
+        self._limits = limits
+        self._clock = clock
+        self._events = events
+
+    async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
+        """Each one that was told a level and has had the time to be there. Raises DriverError, once all of them have
+        had their turn."""
+        await each_in_turn(luminaires, self._verify)
+
+    async def _verify(self, luminaire: LuminaireState) -> None:
+        verify_at = luminaire.verify_at
+        if verify_at is None or verify_at > self._clock.monotonic() or luminaire.commanded is None:
+            return
+        reply = await self._health.ask(luminaire, "QUERY ACTUAL LEVEL")
+        # A lamp that was told another level meanwhile is looked at once it can be there.
+        if reply.kind == Reply.VALUE and luminaire.verify_at == verify_at:
+            luminaire.verify_at = None
+            await self.compare(luminaire, reply.value)
+
+    async def compare(self, luminaire: LuminaireState, shows: int) -> None:
+        """Level shown with level told. Raises DriverError."""
+        try:
+            obeys = luminaire.lamp_failed or shows == await self._limits.reachable(luminaire, shows)
+        except (DriverError, ConversationFailed):
+            self._tell_again(luminaire)  # whatever its limits are: no question stands before a level
+            raise
+        if obeys:
+            luminaire.mismatches = 0
+            self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
+            return
+        if luminaire.commanded is None:
+            return  # it has moved while its limits were asked for
+        luminaire.mismatches += 1
+        if luminaire.mismatches >= MISMATCHES_TO_REPORT:
+            text = f"{luminaire.name} shows level {shows} instead of {luminaire.commanded}: check its limits"
+            self._events.begin("dimmingFailure", luminaire.name, text)
+        self._tell_again(luminaire)
+
+    def _tell_again(self, luminaire: LuminaireState) -> None:
+        luminaire.commanded = None
+        luminaire.level_limits = None  # what was read of them may have been disturbed
+        self._health.needs_level()

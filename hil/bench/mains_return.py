@@ -1,0 +1,83 @@
+"""How soon a full street is told its levels once its mains are back: by what feeds its bus, and its telemetry share."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hil.bench.table import Row
+from hil.devices.dali_bus import Result
+from hil.stories.benches import HALF, Bench, live
+from hil.stories.boards import Site
+
+LAMPS = 64
+MOST_S = 1.0
+LOOKS_S = 0.02
+LONGEST_S = 120.0
+ALL_GEAR_QUERY_POWER_FAILURE = 0xFF9B
+FOUND_WITHIN_S = 50.0
+
+
+class Return(NamedTuple):
+    """`found_s`: from the mains to the moment that the agent can know of them, which is a bus that is usable again, or
+    gear that says so when it is asked. `told_s`: from there until every lamp shows its level. `reported`: the
+    luminaires of which it was found out that they had lost their mains."""
+
+    found_s: float
+    told_s: float
+    reported: frozenset[str]
+
+
+def mains_return(folder: Path, bus_supply: str, telemetry_percent: int) -> Return:
+    """Mains are gone for three seconds by night, where the street burns at half and its safe level is another."""
+    seen: list[Return] = []
+
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:03:04")
+        assert set(await bench.levels()) == {HALF}
+        street = bench.street
+        street.mains(False)
+        await bench.wait_s(3.0)
+        street.bus.trace.clear()
+        street.mains(True)
+        back_at = bench.clock.monotonic()
+        await bench.wait_s(LOOKS_S)
+        while set(await bench.levels()) != {HALF} and bench.clock.monotonic() - back_at < LONGEST_S:
+            await bench.wait_s(LOOKS_S)
+        told_at = bench.clock.monotonic()
+        found_at = back_at if bus_supply == "gear" else _first_yes(bench, told_at)
+        await bench.wait_s(FOUND_WITHIN_S)
+        await bench.delivered()
+        reported = frozenset(event.subject for event in bench.store.events("supplyLoss")) & set(bench.names)
+        seen.append(Return(found_at - back_at, told_at - found_at, reported))
+
+    site = Site(lamps=LAMPS, safe_percent=80, bus_supply=bus_supply, bus=f"telemetry_percent = {telemetry_percent}")
+    live(story, folder, begins="2025-12-15 21:58", site=site)
+    return seen[0]
+
+
+def _first_yes(bench: Bench, otherwise: float) -> float:
+    """When gear first said that it had lost its mains."""
+    for frame in bench.street.bus.trace:
+        if frame.value == ALL_GEAR_QUERY_POWER_FAILURE and frame.outcome in (Result.ANSWER, Result.GARBLED):
+            return frame.time
+    return otherwise
+
+
+def rows() -> Iterator[Row]:
+    """The street whose gear feeds its bus, and the one whose bus lives on, each with a small telemetry share."""
+    for bus_supply, since in (("gear", "the bus is usable"), ("separate", "gear said so")):
+        for percent in (50, 5):
+            with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as folder:
+                outcome = mains_return(Path(folder), bus_supply, percent)
+            yield Row(
+                f"mains back, bus supply {bus_supply}, telemetry {percent} %: {LAMPS} lamps told after {since}",
+                outcome.told_s,
+                "s",
+                "virtual",
+                MOST_S,
+                note=f"{since} {outcome.found_s:.2f} s after the mains were back",
+            )

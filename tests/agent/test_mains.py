@@ -1,0 +1,176 @@
+"""Who lost its mains is found out after the lamps have their levels: by a mark that gear forgets with them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.lamps.mains import MARK, Mains
+from agent.luminaire_control import CYCLE_S
+from hil.devices.gear_variables import GearProfile
+from protocols.dali.frames import ForwardFrame
+from tests.agent.lamp_bus import (
+    FULL,
+    HALF,
+    OFF,
+    QUERY_POWER_FAILURE,
+    LampBus,
+    on_the_bus,
+    running,
+)
+
+QUERY_CONTENT_DTR2 = 0x9D
+
+
+async def cut(bus: LampBus, *numbers: int, seconds: float = 1.0) -> None:
+    """These lose their mains for so long, and have been back for a second."""
+    for number in numbers:
+        bus.street.mains(False, number)
+    await bus.clock.sleep(seconds)
+    for number in numbers:
+        bus.street.mains(True, number)
+    await bus.clock.sleep(1.0)
+
+
+def test_the_mark_is_left_once_and_not_again() -> None:
+    async def story(bus: LampBus) -> None:
+        await bus.cycles(5)
+        assert [gear.dtr2 for gear in bus.street.gear] == [MARK] * 3
+        assert bus.sent().count(0xC500 | MARK) == 1
+        assert bus.queries(QUERY_CONTENT_DTR2) == []
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("lost", [(1,), (0, 2), (0, 1, 2)])
+def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        well_at = [lamp.last_well_at for lamp in bus.lamps]
+        for _ in range(2):
+            bus.records.clear()
+            bus.observed.outages.clear()
+            await cut(bus, *lost)
+            await bus.control.cycle()
+            assert bus.levels() == [HALF] * 3
+            await bus.cycles(4)
+            assert bus.told() == [("supplyLoss", f"L{number}", True) for number in lost]
+            assert [name for name, _ in bus.observed.outages] == [f"L{number}" for number in lost]
+            if well_at:
+                # Dark since it was last known to be well, and not since it was asked for its mark.
+                assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
+            well_at = []
+        assert all(lamp.marked for lamp in bus.lamps)
+
+    on_the_bus(story)
+
+
+def test_the_levels_come_before_the_question_who_it_was() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        await cut(bus, 1)
+        bus.forget_frames()
+        await bus.control.cycle()
+        kinds = ["level" if not value & 0x100 else value & 0xFF for value in bus.sent()]
+        assert kinds[:2] == [QUERY_POWER_FAILURE, "level"]
+        assert kinds.index("level") < kinds.index(QUERY_CONTENT_DTR2)
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("known", [["L0", "L1", "L2"], None])
+def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | None) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        kept = bus.control.mains.state()
+        assert kept == {"marked:street": ["L0", "L1", "L2"]}
+        await cut(bus, 2)
+        for lamp in bus.lamps:
+            lamp.forget_what_it_shows()
+            lamp.marked = False
+        bus.control.mains = Mains("street", bus.dali, bus.lamps, bus.clock, known)
+        await bus.cycles(2)
+        assert bus.told() == ([("supplyLoss", "L2", True)] if known else [])
+        assert [name for name, _ in bus.observed.outages] == (["L2"] if known else [])
+
+    on_the_bus(story)
+
+
+def test_another_masters_dtr2_is_no_power_cut() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.bus.other_controller(0xC500)
+        await bus.clock.sleep(0.1)
+        bus.control.tell_again()
+        await bus.cycles(3)
+        assert bus.told() == []
+        assert [gear.dtr2 for gear in bus.street.gear] == [MARK] * 3
+
+    on_the_bus(story)
+
+
+def test_a_mark_of_anything_but_0_is_no_power_cut() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.gear[1].dtr2 = 7
+        bus.control.tell_again()
+        await bus.cycles(3)
+        assert bus.told() == []
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize(("boot_s", "brightest"), [(0.02, HALF), (0.25, HALF), (0.45, FULL), (1.2, FULL)])
+def test_gear_that_hears_nothing_for_a_while_after_its_mains_is_told_all_the_same(
+    boot_s: float, brightest: int
+) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        async with running(bus.control.run(lambda: None)):
+            await bus.clock.sleep(12.0)
+            bus.street.mains(False)
+            await bus.clock.sleep(1.0)
+            bus.street.mains(True)
+            bus.control.tell_again()
+            began = bus.clock.monotonic()
+            await bus.clock.sleep(0.9 if boot_s < 0.5 else 1.9)
+            assert bus.levels() == [HALF] * 3
+            # Gear that is there soon never comes to its POWER ON LEVEL.
+            assert max(point.level for point in bus.street.curve(0) if began < point.time) == brightest
+
+    on_the_bus(story, profile=GearProfile(boot_s=boot_s))
+
+
+def test_a_power_cut_is_asked_for_late_in_each_cycle() -> None:
+    """Just before levels fall due: a level makes gear forget that it lost its mains."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        async with running(bus.control.run(lambda: None)):
+            await bus.clock.sleep(3 * CYCLE_S)
+            began = bus.clock.wall() - bus.clock.monotonic()
+            times = [
+                (began + frame.time) % CYCLE_S
+                for frame in bus.street.bus.trace
+                if frame.value == 0xFF00 | QUERY_POWER_FAILURE
+            ]
+            assert len(times) >= 2
+            assert all(9.0 <= at < 9.1 for at in times)
+
+    on_the_bus(story)
+
+
+def test_a_lamp_told_off_by_day_is_told_so_again_without_a_flash() -> None:
+    async def story(bus: LampBus) -> None:
+        await bus.cycles(3)
+        await cut(bus, 1)
+        assert bus.levels() == [OFF, FULL, OFF]
+        await bus.control.cycle()
+        assert bus.levels() == [OFF] * 3
+        bus.control.note_foreign(ForwardFrame(24, 0))
+
+    on_the_bus(story)
