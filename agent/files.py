@@ -45,19 +45,23 @@ def read_plain(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Returns where a file of this name can be written, which is made with its folder where they are not there yet.
-    Raises OSError where it cannot. What stands in an existing file stays there."""
+    """Returns where a file of this name can be written. Raises OSError where it cannot. What stands in an existing file
+    stays there."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
     if path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
     else:
-        refuse_unwritable_folder(path.parent)
+        _make_nothing_that_lasts(path.parent)
 
 
 def refuse_unwritable_folder(folder: Path) -> None:
     """Returns where files can be made in this folder, which is made where it is not there yet. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
+    _make_nothing_that_lasts(folder)
+
+
+def _make_nothing_that_lasts(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
         pass
 

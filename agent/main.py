@@ -1,17 +1,21 @@
 """The command `lichtmast`: finds the verb, gives it a clock, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid input.
+Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid input, 128 and the signal's number where one ended the
+work before it was done (130: Ctrl-C, 143: SIGTERM). A verb that goes on until it is stopped is then done: 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import logging
+import signal
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from types import FrameType, ModuleType
 
 from agent.clock import MachineClock
 from agent.commands import VERBS
@@ -20,9 +24,20 @@ from agent.version import __version__
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a process to end. One that is ignored from the start (`nohup`) stays so."""
+
 
 class WrongUse(Exception):
     """What the user asked for cannot be; the text says what to write instead."""
+
+
+class Stopped(KeyboardInterrupt):
+    """This signal asked for the end before the work was done."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def verb_module(verb: str) -> ModuleType:
@@ -51,15 +66,22 @@ def main(argv: Sequence[str]) -> int:
         level=logging.DEBUG if arguments.debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s" if arguments.debug else "%(message)s",
     )
+    module = verb_module(arguments.verb)
+    stopped_by: list[int] = []
     try:
-        result = verb_module(arguments.verb).run(arguments, MachineClock())
-        # A verb that lives on virtual time makes its own loop, and is an ordinary function.
-        code: int = asyncio.run(result) if asyncio.iscoroutine(result) else result
+        with stoppable() as stopped_by:
+            result = module.run(arguments, MachineClock())
+            # A verb that lives on virtual time makes its own loop, and is an ordinary function.
+            code: int = asyncio.run(_until_stopped(result)) if asyncio.iscoroutine(result) else result
     except (ConfigError, WrongUse) as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_USE
-    except KeyboardInterrupt:
-        return DONE
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else [*stopped_by, signal.SIGINT][0]
+        remark = getattr(module, "WHEN_STOPPED", "")
+        name = signal.Signals(number).name
+        sys.stderr.write(f"lichtmast {arguments.verb} was stopped by {name}{remark and f': {remark}'}\n")
+        return 128 + number
     except BrokenPipeError:
         return FAILED
     except Exception as error:
@@ -68,6 +90,65 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"lichtmast {arguments.verb} failed: {error} (--debug shows where)\n")
         return FAILED
     return code
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[list[int]]:
+    """Inside, a signal that asks for the end unwinds the work as Ctrl-C does. Gives the signals that did, as they come.
+
+    Where a loop of asyncio's runs, its own handler of SIGINT is asked: it cancels the main task, and the others clean
+    up. Elsewhere, KeyboardInterrupt is raised wherever the work is.
+    """
+    by: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        by.append(number)
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(on_interrupt):  # SIGINT is ignored here
+            raise KeyboardInterrupt
+        on_interrupt(signal.SIGINT, frame)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        others = [number for number in _heeded() if number != signal.SIGINT]
+        before = {number: signal.signal(number, stop) for number in others}
+    try:
+        yield by
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def _until_stopped(work: Coroutine[None, None, int]) -> int:
+    """The verb's result. A signal that asks for the end cancels it; what it makes of that is its own."""
+    task = asyncio.current_task()
+    assert task is not None
+    by: list[int] = []
+
+    def stop(number: int) -> None:
+        by.append(number)
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in _heeded()}
+        for number in before:
+            loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if by:
+            raise Stopped(by[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+def _heeded() -> list[signal.Signals]:
+    return [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def command() -> None:

@@ -181,15 +181,16 @@ class _Reporter:
         from hil.report_words import language_of
 
         self._collected.run.real_s = time.perf_counter() - self._began
-        if self._folder is not None and self._output != "names":
-            language: str = self._config.getoption("--story-lang") or language_of()
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / "index.html").write_text(page(self._collected.run, language), encoding="utf-8")
         if self._output == "lines":
             stopped = exitstatus == pytest.ExitCode.INTERRUPTED
             self._write(self._collected.summary(self._folder, stopped=stopped))
         elif self._output == "json":
             self._write(self._collected.json())
+        # Last: a disk that is full by now takes nothing away from what was found out.
+        if self._folder is not None and self._output != "names":
+            language: str = self._config.getoption("--story-lang") or language_of()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / "index.html").write_text(page(self._collected.run, language), encoding="utf-8")
 
     def _say(self, line: str) -> None:
         if self._output == "lines" and line:

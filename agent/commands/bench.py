@@ -12,6 +12,7 @@ from types import ModuleType
 from agent.interfaces import Clock
 
 GROUPS = ("night", "dali", "programs")
+WHEN_STOPPED = "the figures above are those that were measured until then"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,16 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    from hil.bench.table import as_json, as_text
+    from hil.bench.table import Row, as_json, as_text
 
     logging.getLogger("lichtmast").setLevel(logging.ERROR)
-    rows = []
-    for group in [arguments.group] if arguments.group else GROUPS:
-        for row in _group(group).rows(arguments):
-            rows.append(row)
-            if not arguments.json and sys.stderr.isatty():
-                sys.stderr.write(f"{row.name}: {row.value}\n")
-    print(json.dumps(as_json(rows), indent=2) if arguments.json else "\n".join(as_text(rows)))
+    rows: list[Row] = []
+    try:
+        for group in [arguments.group] if arguments.group else GROUPS:
+            for row in _group(group).rows(arguments):
+                rows.append(row)
+                if not arguments.json and sys.stderr.isatty():
+                    sys.stderr.write(f"{row.name}: {row.value}\n")
+    finally:
+        # Of a bench that is stopped too: each row stands for itself.
+        print(json.dumps(as_json(rows), indent=2) if arguments.json else "\n".join(as_text(rows)))
     return 0 if all(row.holds for row in rows) else 1
 
 

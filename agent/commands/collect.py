@@ -1,8 +1,12 @@
-"""`lichtmast collect`: receives what gateways send, stores it in SQLite, and acknowledges what it has committed."""
+"""`lichtmast collect`: receives what gateways send, stores it in SQLite, and acknowledges what it has committed.
+
+Until Ctrl-C or SIGTERM, with exit code 0.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections import Counter
 from pathlib import Path
@@ -45,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    """Until it is cancelled. 1 = the store cannot be opened."""
+    """Until it is stopped. 1 = the store cannot be opened."""
     host, port = arguments.broker
     totals: Counter[str] = Counter()
 
@@ -72,6 +76,8 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     except StoreError as error:
         print(error, file=sys.stderr)
         return 1
+    except asyncio.CancelledError:
+        return 0  # to be stopped is what it is for
     finally:
         counts = (f"{totals[name]} {name}" for name in ("new", "repeated", "doubled", "refused"))
         print(f"Records: {', '.join(counts)}.")

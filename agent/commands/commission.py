@@ -6,6 +6,7 @@ Fail-safe levels go out first. It can be stopped at any moment and run again. Ex
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib.util
 import json
 import sys
@@ -23,6 +24,7 @@ from agent.commissioning.texts import LANGUAGES, default_language, word
 from agent.config.board import Board, Bus, Luminaire, load_board
 from agent.config.problems import ConfigError, Problem
 from agent.interfaces import Clock
+from agent.output import sure_of_folder, written
 from drivers.dali.bus import CONFIGURATION
 from drivers.dali.inquiry import run_inquiry
 from protocols.dali import addresses, levels
@@ -63,20 +65,47 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
         return await _identify(board, arguments, clock)
     buses = _buses(board, arguments.bus)
     wishes = _wishes(board, arguments)
+    folder = _folder(arguments)
+    if folder is not None:
+        sure_of_folder(folder, "--record")
+    begun: list[BusRecord] = []
     records: list[BusRecord] = []
-    async with open_buses(board, buses, clock) as opened:
-        for bus in opened:
-            lamps = [lamp for lamp in board.luminaires if lamp.bus == bus.config.name]
-            with _progress(bus, arguments) as tell:
-                records.append(await BusWork(bus, lamps, wishes, clock, tell).run())
-            if not arguments.json:
-                print("\n".join(as_text(records[-1], arguments.lang)))
-    files = _write(board, records, arguments)
+    try:
+        async with open_buses(board, buses, clock) as opened:
+            for bus in opened:
+                lamps = [lamp for lamp in board.luminaires if lamp.bus == bus.config.name]
+                with _progress(bus, arguments) as tell:
+                    work = BusWork(bus, lamps, wishes, clock, tell)
+                    begun.append(work.record)
+                    records.append(await work.run())
+                _show(records[-1], arguments)
+    except asyncio.CancelledError:
+        # Of a bus that was stopped half-way too: what has been written is in the gear.
+        for record in begun[len(records) :]:
+            _show(record, arguments)
+        _hand_over(board, records, folder, arguments)
+        done = ", ".join(record.bus for record in records)
+        left = ", ".join(bus.name for bus in buses[len(records) :])
+        sys.stderr.write(f"{word('stopped', arguments.lang).format(done=done or '-', left=left or '-')}\n")
+        raise
+    complete = _hand_over(board, records, folder, arguments)
+    return 0 if complete and all(record.is_right for record in records) else 1
+
+
+def _show(record: BusRecord, arguments: argparse.Namespace) -> None:
+    if not arguments.json:
+        print("\n".join(as_text(record, arguments.lang)))
+
+
+def _hand_over(board: Board, records: Sequence[BusRecord], folder: Path | None, arguments: argparse.Namespace) -> bool:
+    """Prints and writes the record of the buses that are done. Returns whether all of it could be written."""
     if arguments.json:
         print(json.dumps(as_json(board, records), indent=2))
-    else:
-        print("\n".join(f"{word('written', arguments.lang)}: {path}" for path in files), end="\n" if files else "")
-    return 0 if all(record.is_right for record in records) else 1
+    files = {} if folder is None or not records else _files(board, records, folder, arguments.lang)
+    names = [path for path, content in files.items() if written(path, content)]
+    if not arguments.json:
+        print("\n".join(f"{word('written', arguments.lang)}: {path}" for path in names), end="\n" if names else "")
+    return len(names) == len(files)
 
 
 async def _identify(board: Board, arguments: argparse.Namespace, clock: Clock) -> int:
@@ -136,19 +165,20 @@ def _wrong(board: Board, text: str) -> ConfigError:
     return ConfigError([Problem(str(board.path), 0, text)])
 
 
-def _write(board: Board, records: Sequence[BusRecord], arguments: argparse.Namespace) -> list[Path]:
-    """One JSON file and a page a bus; none for a dry run whose record nobody asked for."""
+def _folder(arguments: argparse.Namespace) -> Path | None:
+    """Where the record goes; None for a dry run whose record is not asked for."""
     if arguments.record is None and arguments.dry_run:
-        return []
+        return None
     folder: Path = arguments.record or Path()
-    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _files(board: Board, records: Sequence[BusRecord], folder: Path, language: str) -> dict[Path, str]:
+    """One JSON file and a page a bus."""
     when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(records[0].began))
     stem = f"commissioning-{board.gateway}-{when}"
     files = {folder / f"{stem}.json": json.dumps(as_json(board, records), indent=2) + "\n"}
-    files |= {folder / f"{stem}-{one.bus}.html": page(board, one, arguments.lang) for one in records}
-    for path, content in files.items():
-        path.write_text(content, encoding="utf-8")
-    return list(files)
+    return files | {folder / f"{stem}-{one.bus}.html": page(board, one, language) for one in records}
 
 
 @contextmanager

@@ -22,6 +22,8 @@ ADDRESSES = (
     " control devices: d0-d63, dg0-dg31, dall, dunaddressed, d- for theirs, d5.2 for instance 2 of d5"
 )
 
+WHEN_STOPPED = "the command may have gone out already"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="the board on whose bus it goes out; no agent may be running")

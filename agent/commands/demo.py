@@ -20,6 +20,7 @@ from agent.almanac import ZoneAlmanac
 from agent.config.board import load_board
 from agent.config.program import load_program
 from agent.interfaces import Clock
+from agent.output import sure_of_folder, written
 from agent.savings.plot import NightPlot, night_svg
 from agent.schedule.evaluate import burning_spans
 from agent.schedule.program import mark_text
@@ -32,6 +33,7 @@ DEMO_BOARD = Path(__file__).resolve().parents[2] / "board_configs" / "demo.toml"
 DEMO_EXTRA = ("amqtt", "rich")
 DEMO_NIGHT = date(2025, 12, 15)
 MOST_LUMINAIRES = 64
+WHEN_STOPPED = "the night was not over, and nothing was written"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +55,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         return 1
     from hil.night import live_a_night, with_luminaires
 
+    sure_of_folder(arguments.out, "--out")
     board = load_board(arguments.board)
     program = load_program(arguments.program or board.program)
     if arguments.luminaires:
@@ -60,11 +63,9 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     logging.getLogger("lichtmast").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="lichtmast-demo-") as folder, _progress(arguments.json) as progress:
         result = live_a_night(board, program, arguments.date, Path(folder), seed=arguments.seed, progress=progress)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     plot = arguments.out / f"lichtmast-demo-{arguments.date}.svg"
-    plot.write_text(night_svg(_plot(result)), encoding="utf-8")
     print(json.dumps(_as_json(result, plot), indent=2) if arguments.json else "\n".join(_as_text(result, plot)))
-    return 0 if _holds(result) else 1
+    return 0 if written(plot, night_svg(_plot(result))) and _holds(result) else 1
 
 
 def _count(text: str) -> int:

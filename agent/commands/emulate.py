@@ -1,16 +1,20 @@
-"""`lichtmast emulate BOARD --links DIR`: the board's devices, emulated, as serial ports in real time, until Ctrl-C."""
+"""`lichtmast emulate BOARD --links DIR`: the board's devices, emulated, as serial ports in real time.
+
+Until Ctrl-C or SIGTERM, with exit code 0.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import load_board
 from agent.interfaces import Clock
+from agent.output import sure_of, written
 
 MOST = 64
 """Control gear, and control devices, on one bus (IEC 62386-101)."""
@@ -60,10 +64,8 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     board = load_board(arguments.board)
     lamps = lamps_of(board, gear=arguments.gear, unaddressed=arguments.unaddressed)
     script = load_fault_script(arguments.faults, lamps, arguments.devices) if arguments.faults else []
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    if arguments.report:
+        sure_of(arguments.report, "--report")
     arguments.links.mkdir(parents=True, exist_ok=True)
     emulated = EmulatedBoard(board, links=arguments.links, seed=arguments.seed, lamps=lamps, devices=arguments.devices)
     began = clock.wall()
@@ -73,9 +75,11 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
             _say(f"{port} is emulated at {link}")
         _say("Ctrl-C ends it")
         faults.start()
-        await stop.wait()
+        with contextlib.suppress(asyncio.CancelledError):  # to be stopped is what it is for
+            await asyncio.get_running_loop().create_future()
         if arguments.report:
-            arguments.report.write_text(json.dumps(emulated.report(began), indent=2), encoding="utf-8")
+            report = json.dumps(emulated.report(began), indent=2)
+            return 0 if written(arguments.report, report) else 1
     finally:
         faults.stop()
         emulated.close()

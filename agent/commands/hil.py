@@ -8,23 +8,32 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 from agent.config.board import load_board
 from agent.interfaces import Clock
+from agent.main import STOPS, Stopped
+from agent.output import sure_of_folder
 
 EMULATED = "emulated"
 PYTEST = (
+    # Where this command is killed, the stories and what they have started must not go on without it (prctl(2)).
+    "import ctypes, signal; ctypes.CDLL(None).prctl(1, signal.SIGINT); "
     "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
     "import pytest; sys.exit(pytest.main())"
 )
 """pytest with this very lichtmast: `-m pytest` would take the one of the folder that it is called in."""
 HIL_EXTRA = ("pytest", "amqtt")
+STOPS_WITHIN_S = 30
+"""A story on real lamps puts them back first."""
+WHEN_STOPPED = "the stories above are those that were told until then"
 PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
 """Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
 
@@ -57,6 +66,8 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     if wrong:
         sys.stderr.write(f"{wrong[0]}: there is no such file of stories\n")
         return 2
+    if arguments.report:
+        sure_of_folder(arguments.report, "--report")
     return _ended(_command_line(arguments))
 
 
@@ -85,23 +96,52 @@ def _file_of(story: str) -> Path:
 
 
 def _ended(line: list[str]) -> int:
-    """Runs pytest to its end. Ctrl-C and the like are passed on, so that a story still ends its agent."""
-    child = subprocess.Popen(line, start_new_session=True)  # noqa: S603 - this interpreter, and paths as arguments
-    with _passing_signals_to(child):
-        code = child.wait()
+    """Runs pytest to its end. What asks this command to end is passed on, so that a story still ends its agent; asked
+    once more, or in vain for STOPS_WITHIN_S, pytest is killed with all that it has started."""
+    asked: list[int] = []
+    child: list[subprocess.Popen[bytes]] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        if number != signal.SIGALRM and len(asked) == 1:
+            signal.alarm(STOPS_WITHIN_S)
+        for process in child:
+            _end(process, politely=len(asked) == 1)
+
+    # Before the child is there: what is ignored here (`nohup`) would be ignored there too, and it could not be asked.
+    with _hearing(ask):
+        child.append(subprocess.Popen(line, start_new_session=True))  # noqa: S603 - this interpreter, paths as arguments
+        if asked:
+            _end(child[0], politely=True)
+        code = child[0].wait()
+    if asked:
+        raise Stopped(asked[0])
     if code not in PYTEST_ENDS:
         sys.stderr.write(f"pytest ended with {code} in the middle of a story (--debug shows which)\n")
     return PYTEST_ENDS.get(code, 1)
 
 
+def _end(process: subprocess.Popen[bytes], *, politely: bool) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if politely:
+            process.send_signal(signal.SIGINT)
+        elif process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 @contextlib.contextmanager
-def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    before = {
-        number: signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+def _hearing(ask: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Inside, `ask` hears each signal that asks for the end, but for those that are ignored."""
+    before = {number: signal.getsignal(number) for number in (*STOPS, signal.SIGALRM)}
+    for number, handler in before.items():
+        # A handler of Python's is back to the default in the child; what is ignored would stay ignored.
+        signal.signal(number, _nothing if handler is signal.SIG_IGN else ask)
     try:
         yield
     finally:
+        signal.alarm(0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None: ...

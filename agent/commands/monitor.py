@@ -1,4 +1,7 @@
-"""`lichtmast monitor BOARD`: each frame on the buses as it passes, from the running agent, or from the ports."""
+"""`lichtmast monitor BOARD`: each frame on the buses as it passes, from the running agent, or from the ports.
+
+Until Ctrl-C or SIGTERM, with exit code 0.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -38,17 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    loop, watching = asyncio.get_running_loop(), asyncio.current_task()
-    assert watching
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, watching.cancel)
     try:
         return await watch(arguments, clock)
     except asyncio.CancelledError:
-        return 0
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        return 0  # to be stopped is what it is for
 
 
 async def watch(arguments: argparse.Namespace, clock: Clock) -> int:

@@ -20,6 +20,7 @@ from agent.config.problems import shown
 from agent.config.program import ready_programs
 from agent.interfaces import Clock
 from agent.main import WrongUse
+from agent.output import sure_of, written
 from agent.preview.chart import signs_for
 from agent.preview.forecast import (
     FIRST_YEAR,
@@ -31,13 +32,14 @@ from agent.preview.forecast import (
     preview_year,
 )
 from agent.preview.learned import NoJournal, learned_powers
-from agent.preview.report import Preview, as_json, as_text
+from agent.preview.report import as_json, as_text
 from agent.preview.street import NoSuchPlace, Street, street_of
 from agent.preview.subjects import load_subject, own_subject
 from agent.savings.plot import sheet_svg
 from agent.savings.power_model import PowerModel
 
 FULL = "full"
+WHEN_STOPPED = "nothing was written"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +73,8 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     where = None if arguments.place is None else _place(arguments.place)
     year = None if arguments.year is None else _year(arguments.year)
     evening = None if arguments.night is None else _date(arguments.night)
+    if arguments.svg:
+        sure_of(arguments.svg, "--svg")
     board = load_board(arguments.board) if arguments.board else None
     street = _street(board, where, arguments.timezone, arguments.state)
     files = ProgramFiles()
@@ -80,14 +84,16 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         preview = preview_year(subjects, street, year, against, price)
     else:
         preview = preview_night(subjects, street, evening or _tonight(street, clock), against, price)
-    if arguments.svg:
-        _draw(arguments.svg, preview, against)
+    picture = sheet_svg(plots(preview, against)) if arguments.svg else ""
     if arguments.json:
         print(json.dumps({**as_json(preview), "svg": str(arguments.svg) if arguments.svg else None}, indent=2))
-        return 0
-    print("\n".join(as_text(preview, signs_for(sys.stdout.encoding))))
+    else:
+        print("\n".join(as_text(preview, signs_for(sys.stdout.encoding))))
     if arguments.svg:
-        print(f"As a picture: {arguments.svg}")
+        if not written(arguments.svg, picture):
+            return 1
+        if not arguments.json:
+            print(f"As a picture: {arguments.svg}")
     return 0
 
 
@@ -118,13 +124,6 @@ def _tonight(street: Street, clock: Clock) -> date:
     if not clock.valid():
         raise WrongUse("this machine's clock is not set: name a night with --night YYYY-MM-DD, or a year with --year")
     return evening_of(street.almanac, clock.wall())
-
-
-def _draw(path: Path, preview: Preview, against: Subject | None) -> None:
-    try:
-        path.write_text(sheet_svg(plots(preview, against)), encoding="utf-8")
-    except OSError as error:
-        raise WrongUse(f"{path}: cannot be written ({error.strerror}): name a file in another folder") from error
 
 
 def _date(text: str) -> date:

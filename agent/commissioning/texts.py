@@ -152,6 +152,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stage addresses": ("addresses", "adressen"),
     "stage gear": ("reading gear", "apparaten lezen"),
     "written": ("record", "rapport"),
+    "stopped": (
+        "stopped: finished: {done}; not finished: {left}; run it again",
+        "gestopt: klaar: {done}; niet klaar: {left}; herhaal dit",
+    ),
     "identifying": (
         "{name} (bus {bus}, address {address}) shows itself for 10 s",
         "{name} (bus {bus}, adres {address}) knippert 10 s",

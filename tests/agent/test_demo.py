@@ -131,6 +131,18 @@ def test_a_night_that_is_not_true_is_exit_code_1(
     assert demo(tmp_path, capsys)[0] == 0
 
 
+def test_a_picture_that_cannot_be_written_after_all_costs_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    night = _NIGHTS[0] if _NIGHTS else _lived()
+    monkeypatch.setattr(hil.night, "live_a_night", lambda *_arguments, **_named: night)
+    (tmp_path / f"lichtmast-demo-{DEMO_NIGHT}.svg").mkdir()
+    assert main(["demo", "--luminaires", "2", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "net saved" in said.out
+    assert "cannot be written (Is a directory); what was found out stands above" in said.err
+
+
 @pytest.mark.parametrize("count", ["0", "65", "-1", "ten", "1.5"])
 def test_a_bus_takes_1_to_64(count: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +19,7 @@ import serial
 
 from agent import main as command_line
 from agent.commands import VERBS
-from agent.main import DONE, FAILED, WRONG_USE, WrongUse, main, parser_for
+from agent.main import DONE, FAILED, WRONG_USE, Stopped, WrongUse, main, parser_for
 from agent.version import __version__
 from tests.agent.gateway import BusOf, board_text
 
@@ -22,11 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], None]:
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts a test's own function in the place of the verb `check`."""
 
-    def put(work: Callable[[], int]) -> None:
-        module = SimpleNamespace(add_arguments=lambda parser: None, run=lambda arguments, clock: work())
+    def put(work: Callable[[], int], **more: str) -> None:
+        module = SimpleNamespace(add_arguments=lambda parser: None, run=lambda arguments, clock: work(), **more)
         monkeypatch.setattr(command_line, "verb_module", lambda name: module)
 
     return put
@@ -40,7 +45,7 @@ def raising(error: BaseException) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize("code", [DONE, FAILED, WRONG_USE])
-def test_a_verbs_own_exit_code(code: int, verb: Callable[[Callable[[], int]], None]) -> None:
+def test_a_verbs_own_exit_code(code: int, verb: Callable[..., None]) -> None:
     verb(lambda: code)
     assert main(["check"]) == code
 
@@ -49,7 +54,8 @@ def test_a_verbs_own_exit_code(code: int, verb: Callable[[Callable[[], int]], No
     ("error", "code", "said"),
     [
         (WrongUse("write it so"), 2, "write it so\n"),
-        (KeyboardInterrupt(), 0, ""),
+        (KeyboardInterrupt(), 130, "lichtmast check was stopped by SIGINT\n"),
+        (Stopped(signal.SIGTERM), 143, "lichtmast check was stopped by SIGTERM\n"),
         (BrokenPipeError(), 1, ""),
         (RuntimeError("it broke"), 1, "lichtmast check failed: it broke (--debug shows where)\n"),
     ],
@@ -58,7 +64,7 @@ def test_each_error_is_a_sentence_and_an_exit_code(
     error: BaseException,
     code: int,
     said: str,
-    verb: Callable[[Callable[[], int]], None],
+    verb: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     verb(raising(error))
@@ -66,17 +72,136 @@ def test_each_error_is_a_sentence_and_an_exit_code(
     assert capsys.readouterr().err == said
 
 
-def test_debug_shows_where(verb: Callable[[Callable[[], int]], None]) -> None:
+def test_debug_shows_where(verb: Callable[..., None]) -> None:
     verb(raising(RuntimeError("it broke")))
     with pytest.raises(RuntimeError):
         main(["--debug", "check"])
 
 
-def test_a_verb_that_awaits(verb: Callable[[Callable[[], int]], None]) -> None:
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("kind", ["a function", "awaited", "with a loop of its own"])
+def test_a_signal_unwinds_the_work_and_is_the_exit_code(
+    number: signal.Signals,
+    kind: str,
+    verb: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cleaned: list[str] = []
+
+    async def wait() -> int:
+        other = asyncio.ensure_future(other_part())
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), number)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+        return 0
+
+    async def other_part() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.01)  # cleaning up takes a moment
+            cleaned.append("other part")
+
+    def work() -> int:
+        if kind == "with a loop of its own":
+            return asyncio.run(wait())
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(30)
+        finally:
+            cleaned.append("work")
+        return 0
+
+    before = [signal.getsignal(each) for each in STOPS]
+    verb(wait if kind == "awaited" else work, WHEN_STOPPED="half is done")
+    assert main(["check"]) == 128 + number
+    assert capsys.readouterr().err == f"lichtmast check was stopped by {number.name}: half is done\n"
+    assert cleaned == ["work" if kind == "a function" else "other part"]
+    assert [signal.getsignal(each) for each in STOPS] == before
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_a_verb_that_makes_an_end_of_its_own_of_a_signal(awaited: bool, verb: Callable[..., None]) -> None:
+    async def wait() -> int:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            return 0
+        return 1
+
+    def work() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        except KeyboardInterrupt:
+            return 0
+        return 1
+
+    verb(wait if awaited else work)
+    assert main(["check"]) == 0
+
+
+def test_a_cancellation_that_no_signal_asked_for_is_no_stop(verb: Callable[..., None]) -> None:
+    async def work() -> int:
+        raise asyncio.CancelledError
+
+    verb(work)
+    with pytest.raises(asyncio.CancelledError):
+        main(["check"])
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_what_is_ignored_from_the_start_stays_so(awaited: bool, verb: Callable[..., None]) -> None:
+    """`nohup lichtmast ... &`: neither the terminal's end nor a Ctrl-C for another program is its business."""
+
+    async def wait() -> int:
+        return work()
+
+    def work() -> int:
+        for ignored in (signal.SIGINT, signal.SIGHUP):
+            os.kill(os.getpid(), ignored)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            return 7
+        return 3
+
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
+    try:
+        verb(wait if awaited else work)
+        assert main(["check"]) == (3 if awaited else 7)  # the loop's handler waits for the loop
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_in_another_thread_there_are_no_signals(verb: Callable[..., None]) -> None:
+    async def wait() -> int:
+        return 1
+
+    codes: list[int] = []
+    for work in (wait, lambda: 1):
+        verb(work)
+        thread = threading.Thread(target=lambda: codes.append(main(["check"])))
+        thread.start()
+        thread.join()
+    assert codes == [1, 1]
+
+
+def test_a_verb_that_awaits(verb: Callable[..., None]) -> None:
     async def work() -> int:
         return 1
 
-    verb(work)  # type: ignore[arg-type]  # a verb may be a coroutine function as well
+    verb(work)
     assert main(["check"]) == 1
 
 
