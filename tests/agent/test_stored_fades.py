@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.safe_level import send_safe_level
+from agent.safe_level import send_safe_levels
 from hil.devices.gear_configuration import CONFIGURATION
 from hil.devices.gear_queries import QUERIES
 from hil.devices.street import Lamp, Street
@@ -94,7 +94,7 @@ def test_gear_of_edition_1_has_none_and_is_no_trouble(monkeypatch: pytest.Monkey
 def test_what_the_safe_level_program_sends_lights_such_a_street_at_once(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
     (tmp_path / "board.toml").write_text(board_text(tmp_path, [BusOf("A", 1, "wire")]))
-    assert send_safe_level(tmp_path / "board.toml") == []
+    assert send_safe_levels(tmp_path / "board.toml", tmp_path / "no such board.toml") == (0, [])
     said = wire.lines()
     wire.close()
 
