@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +21,8 @@ from agent.gear_health import GearHealth
 from agent.hardware.serial_port import port_opener
 from agent.inputs import Inputs
 from agent.interfaces import Clock
-from agent.journal import Journal, JournalError
+from agent.journal import Journal
+from agent.journal_place import journal_in
 from agent.lamps import mains
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
@@ -48,8 +47,6 @@ from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
 from protocols.dali import levels
 from protocols.dali.frames import ForwardFrame
-
-log = logging.getLogger("lichtmast")
 
 
 class Folders(NamedTuple):
@@ -85,15 +82,18 @@ class Agent:
         self._inputs = Inputs(plan, folders.runtime, board.gateway, clock)
         self._sensors: dict[str, DaliSensors] = {}
         self._aging: list[Aging] = []
-        self._controls = self._make_controls(plan, Overrides(folders.state, self.events))
+        self.overrides = Overrides(folders.state, self.events, clock, self._wake)
+        self._controls = self._make_controls(plan)
         self.metering = self._make_metering()
         for control in self._controls.values():
             control.dimming.observer = control.health.observer = self.metering
         self.reporter = self._make_reporter(board_hash)
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Starts every part, each under supervision."""
+        await self.overrides.first_look()
+        self._supervise("overrides", self.overrides.run)
         for port, interface in self._interfaces.items():
             self._supervise(f"DALI interface on {port}", interface.run)
         for control in self._controls.values():
@@ -120,11 +120,11 @@ class Agent:
     def _supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, part, self._clock, self.events), name=name))
 
-    def _make_controls(self, plan: Plan, overrides: Overrides) -> dict[str, LuminaireControl]:
+    def _make_controls(self, plan: Plan) -> dict[str, LuminaireControl]:
         board = self._board
         place = (board.latitude, board.longitude)
         names = [luminaire.name for luminaire in board.luminaires]
-        targets = Targets(names, plan, self._almanac, place, self._clock, self.events, self._inputs, overrides)
+        targets = Targets(names, plan, self._almanac, place, self._clock, self.events, self._inputs, self.overrides)
         by_port: dict[str, list[boards.Bus]] = {}
         for bus in board.buses:
             by_port.setdefault(bus.port, []).append(bus)
@@ -169,6 +169,9 @@ class Agent:
     def _observe(self, reading: Reading) -> None:
         """A sensor's word can change the level of lamps on any bus: all look at once."""
         self._inputs.observe(reading)
+        self._wake()
+
+    def _wake(self) -> None:
         for control in self._controls.values():
             control.wake()
 
@@ -278,26 +281,12 @@ async def running(
 ) -> AsyncIterator[Agent]:
     """The agent, started; stopped cleanly at the end. `state` is the folder of its journal and of overrides; `runtime`
     that of the sensors' state (None: memory only)."""
-    journal = await _open_journal(state, board.gateway, clock)
-    try:
+    async with journal_in(state, board.gateway, clock, sends=board.upstream is not None) as journal:
         agent = Agent(board, plan, journal, clock, board_hash, Folders(state, runtime))
-        agent.start()
-        await agent.monitor.open(state / SOCKET)
+        await agent.start()
         try:
+            await agent.monitor.open(state / SOCKET)
             yield agent
         finally:
             agent.monitor.close()
             await agent.stop()
-    finally:
-        await journal.close()
-
-
-async def _open_journal(state: Path, gateway: str, clock: Clock) -> Journal:
-    """The journal in its folder; where that cannot be had, one that lasts until the restart: the lamps must burn."""
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        return await Journal.open(state / f"{gateway}.journal", gateway, clock)
-    except (JournalError, OSError) as error:
-        spare = Path(tempfile.mkdtemp(prefix="lichtmast-"))
-        log.error("%s; records are kept in %s until then", error, spare)
-        return await Journal.open(spare / f"{gateway}.journal", gateway, clock)

@@ -11,6 +11,7 @@ import logging
 import os
 from pathlib import Path
 
+from agent.files import read_plain
 from agent.interfaces import Clock
 from agent.schedule.inputs import REPEATS_S, CellState, InputState, Reading, from_json, no_inputs, observe, to_json
 from agent.schedule.plan import Plan
@@ -85,7 +86,7 @@ class Inputs:
         if self._path is None or not self._clock.valid():
             return no_inputs(now)
         try:
-            return from_json(json.loads(self._path.read_bytes()), now)
+            return from_json(json.loads(read_plain(self._path)), now)
         except FileNotFoundError:
             return no_inputs(now)
         except (OSError, ValueError, RecursionError) as error:
@@ -99,6 +100,7 @@ class Inputs:
         fresh = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)  # whatever stands there, a pipe even
             fresh.touch(0o600)
             fresh.write_text(json.dumps(to_json(self._state)), encoding="utf-8")
             fresh.replace(self._path)

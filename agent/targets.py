@@ -57,7 +57,7 @@ class Targets:
     def now(self) -> Mapping[str, Wanted]:
         """The wanted light of each luminaire at this moment."""
         unix, valid = self._clock.wall(), self._clock.valid()
-        overrides = self._overrides.take_up()
+        overrides = self._overrides.current
         if overrides != self._plan.overrides:
             self._plan = self._plan.with_overrides(overrides)
             self._twins = _twins(self._plan, self._names)

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         arguments.percent, now, now + lasting_s, tuple(arguments.luminaire), tuple(arguments.group), FADE_S
     )
     try:
-        give(arguments.state, override, now)
+        give(arguments.state, override, clock)
     except OSError as error:
         raise WrongUse(f"the override cannot be written into {arguments.state}: {error}") from error
     whom = ", ".join([*arguments.group, *arguments.luminaire]) or f"all luminaires of {board.gateway}"

@@ -37,6 +37,11 @@ class Override(Value):
             return True
         return luminaire in self.luminaires or any(group in self.groups for group in groups)
 
+    def moved(self, seconds: float) -> "Override":
+        """The same override, so much later (negative: earlier): by a clock that was set."""
+        start, expires = self.start + seconds, self.expires + seconds
+        return Override(self.percent, start, expires, self.luminaires, self.groups, self.fade_s)
+
     def as_json(self) -> "dict[str, object]":
         """What from_json reads, of JSON's own types."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,58 @@ def test_resume_and_the_floor(emulated: Path, capsys: pytest.CaptureFixture[str]
         assert await bench.levels() == bench.all_at(FULL)
 
     live(story, emulated, begins="2025-12-15 22:30", site=Site(board='longest_override = "10:00"'))
+
+
+def test_an_override_given_while_the_clock_was_wrong_lasts_as_long_as_was_said(
+    emulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The clock runs two hours ahead, or is three behind, and is set right half an hour later."""
+
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("22:30:05")
+        for wrong_s in (2 * 3600.0, -3 * 3600.0):
+            right_s = bench.clock.wall() - bench.clock.monotonic()
+            bench.clock.set_wall(bench.clock.wall() + wrong_s)
+            await bench.wait_s(CYCLE_S)
+            words = ["--percent", "80", "--luminaire", "L02", "--for", "01:00"]
+            assert bench.command("override", "--state", str(bench.state), *words) == 0
+            await bench.wait_s(CYCLE_S + FADE_S)
+            assert bench.level("L02") == EIGHTY
+            await bench.wait_s(1800.0)
+            bench.clock.set_wall(bench.clock.monotonic() + right_s)
+            await bench.wait_s(CYCLE_S + FADE_S)
+            assert bench.level("L02") == EIGHTY
+            await bench.wait_s(1800.0 - 2 * (CYCLE_S + FADE_S) - 5.0)
+            assert bench.level("L02") == EIGHTY
+            await bench.wait_s(5.0 + CYCLE_S + 64.0)  # the program's own fade
+            assert await bench.levels() == bench.all_at(HALF)
+        capsys.readouterr()
+
+    live(story, emulated, begins="2025-12-15 22:00")
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "100 MB"])
+def test_what_stands_in_the_place_of_the_overrides_holds_up_no_lamp(emulated: Path, what: str) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("21:50")
+        file = bench.state / "overrides.json"
+        if what == "pipe":
+            os.mkfifo(file)
+        elif what == "device":
+            file.symlink_to("/dev/zero")
+        else:
+            with file.open("wb") as large:
+                large.truncate(100_000_000)
+        await bench.until("22:02")
+        assert await bench.levels() == bench.all_at(HALF)
+        (said,) = bench.journal.events("overrideUnreadable")
+        assert said.active
+        assert "give the override again; until then nothing changes" in said.text
+        assert bench.command("override", "--state", str(bench.state), "--percent", "80", "--all") == 0
+        await bench.wait_s(CYCLE_S + FADE_S)
+        assert await bench.levels() == bench.all_at(EIGHTY)
+        assert [event.active for event in bench.journal.events("overrideUnreadable")] == [True, False]
+
+    live(story, emulated, begins="2025-12-15 21:30")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -57,8 +59,14 @@ class Street:
         clock = cast(Clock, self.clock)
         plan = plan or plain_plan(program, ["L01", "L02"], 80.0)
         self.inputs = Inputs(plan, None, "mast", clock)
-        overrides = Overrides(state, self.events)
+        self.overrides = Overrides(state, self.events, clock, lambda: None)
+        overrides = self.overrides
         self.targets = Targets(["L01", "L02"], plan, NL, EINDHOVEN, clock, self.events, self.inputs, overrides)
+
+    def now(self) -> Mapping[str, Wanted]:
+        """The targets, after a look at the overrides."""
+        asyncio.run(self.overrides.look())
+        return self.targets.now()
 
 
 @pytest.mark.parametrize(
@@ -136,14 +144,18 @@ def test_a_luminaire_that_no_plan_knows_burns_safely_and_is_told() -> None:
 
 def test_an_override_of_the_file_holds_until_it_expires(tmp_path: Path) -> None:
     street = Street(D60, 23, tmp_path)
-    assert street.targets.now()["L01"].percent == 50.0
-    give(tmp_path, Override(90.0, street.clock.now, street.clock.now + 3600, luminaires=("L01",)), street.clock.now)
-    assert [each.percent for each in street.targets.now().values()] == [90.0, 50.0]
+    assert street.now()["L01"].percent == 50.0
+    give(
+        tmp_path,
+        Override(90.0, street.clock.now, street.clock.now + 3600, luminaires=("L01",)),
+        cast(Clock, street.clock),
+    )
+    assert [each.percent for each in street.now().values()] == [90.0, 50.0]
     # A process that starts later finds it there.
     again = Street(D60, 23.9, tmp_path)
-    assert again.targets.now()["L01"].percent == 90.0
+    assert again.now()["L01"].percent == 90.0
     again.clock.now += 600
-    assert again.targets.now()["L01"].percent == 50.0
+    assert again.now()["L01"].percent == 50.0
 
 
 def test_no_override_goes_below_the_floor_or_lasts_longer_than_the_board_lets_it(tmp_path: Path) -> None:
@@ -151,24 +163,24 @@ def test_no_override_goes_below_the_floor_or_lasts_longer_than_the_board_lets_it
     floor = Floor(night_percent=20, longest_override_s=1800)
     plan = Plan([PlannedLuminaire(name, calendar) for name in ("L01", "L02")], floor, safe_percent=80.0)
     street = Street(D60, 23, tmp_path, plan)
-    give(tmp_path, Override(0.0, street.clock.now, street.clock.now + 7200), street.clock.now)
-    assert street.targets.now()["L02"].percent == 20.0
+    give(tmp_path, Override(0.0, street.clock.now, street.clock.now + 7200), cast(Clock, street.clock))
+    assert street.now()["L02"].percent == 20.0
     street.clock.now += 1799
-    assert street.targets.now()["L02"].percent == 20.0
+    assert street.now()["L02"].percent == 20.0
     street.clock.now += 2
-    assert street.targets.now()["L02"].percent == 50.0
+    assert street.now()["L02"].percent == 50.0
 
 
 def test_overrides_that_cannot_be_read_change_nothing_and_are_told_once(tmp_path: Path) -> None:
     street = Street(D60, 23, tmp_path)
-    give(tmp_path, Override(90.0, street.clock.now), street.clock.now)
-    assert street.targets.now()["L01"].percent == 90.0
+    give(tmp_path, Override(90.0, street.clock.now), cast(Clock, street.clock))
+    assert street.now()["L01"].percent == 90.0
     (tmp_path / "overrides.json").write_text("[")
     for _ in range(3):
-        assert street.targets.now()["L01"].percent == 90.0
+        assert street.now()["L01"].percent == 90.0
     assert street.told == [("overrideUnreadable", True)]
-    give(tmp_path, Override(None, street.clock.now), street.clock.now)
-    assert street.targets.now()["L01"].percent == 50.0
+    give(tmp_path, Override(None, street.clock.now), cast(Clock, street.clock))
+    assert street.now()["L01"].percent == 50.0
     assert street.told[1:] == [("overrideUnreadable", False)]
 
 
