@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from agent.config.problems import did_you_mean
 from agent.main import WrongUse
-from protocols.dali import addresses, device_addresses, device_commands, gear_commands, led, levels, naming
+from protocols.dali import addresses, device_addresses, device_commands, gear_commands, levels, naming
 from protocols.dali.addresses import Address
 from protocols.dali.device_addresses import DeviceAddress, Instances
 from protocols.dali.frames import NO_ANSWER, Reply, Transmission, bonded
-from protocols.dali.gear_data import LED
 from protocols.errors import ConversationFailed
 
 Conversation = Generator[Transmission, Reply, Reply]
 LEVEL = "LEVEL"
+_EXTENDED = [name for table in naming.EXTENDED_TABLES.values() for name in table]
 _GEAR = re.compile(r"(g?)(\d{1,3})")
 _DEVICE = re.compile(r"d(g?)(\d{1,3})")
 
@@ -49,19 +49,20 @@ def conversation_of(address: str, command: str, numbers: Sequence[str], register
         span = gear_commands.COMMANDS[name].span
         number = _whole(_only(name, numbers, f"a number from 0 to {span - 1}")) if span > 1 else _none(name, numbers)
         return _one(name, loads, gear_commands.command(to, name, number))
-    if name in led.COMMANDS:
-        _none(name, numbers)
-        loads.append(gear_commands.special("ENABLE DEVICE TYPE", LED))
-        return _one(name, loads, led.command(to, name))
+    for device_type, table in naming.EXTENDED_TABLES.items():
+        if name in table:
+            _none(name, numbers)
+            loads.append(gear_commands.special("ENABLE DEVICE TYPE", device_type))
+            return _one(name, loads, gear_commands.extended(to, table[name]))
     if name in gear_commands.SPECIAL_COMMANDS:
         raise WrongUse(f"{name} is a special command to all gear: write - for its address")
-    known = [LEVEL, *gear_commands.COMMANDS, *led.COMMANDS]
+    known = [LEVEL, *gear_commands.COMMANDS, *_EXTENDED]
     raise WrongUse(_unknown(name, "command to control gear", known))
 
 
 def _special(name: str, numbers: Sequence[str], loads: list[Transmission]) -> Asked:
     if name not in gear_commands.SPECIAL_COMMANDS:
-        if name in gear_commands.COMMANDS or name in led.COMMANDS or name == LEVEL:
+        if name in gear_commands.COMMANDS or name in _EXTENDED or name == LEVEL:
             raise WrongUse(f"{name} is for gear: write whose in place of the -, such as 5, g3 or all")
         raise WrongUse(_unknown(name, "special command", list(gear_commands.SPECIAL_COMMANDS)))
     takes = gear_commands.SPECIAL_COMMANDS[name].takes_data

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent.commissioning.bus_work import BusWork, Tell, Wishes
 from agent.commissioning.findings import BusRecord
+from agent.commissioning.lamp_exchange import exchange_lamp
 from agent.commissioning.open_buses import OpenBus, open_buses
 from agent.commissioning.page import page
 from agent.commissioning.record import as_json, as_text
@@ -24,6 +25,7 @@ from agent.commissioning.texts import LANGUAGES, default_language, word
 from agent.config.board import Board, Bus, Luminaire, load_board
 from agent.config.problems import ConfigError, Problem
 from agent.interfaces import Clock
+from agent.main import WrongUse
 from agent.output import sure_of_folder, written
 from drivers.dali.bus import CONFIGURATION
 from drivers.dali.inquiry import run_inquiry
@@ -36,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bus", metavar="NAME", help="only this bus; default: each bus of the board")
     parser.add_argument("--dry-run", action="store_true", help="read and compare; write nothing")
     parser.add_argument("--identify", metavar="LAMP", help="only let this luminaire (name or short address) blink")
+    parser.add_argument(
+        "--lamp-exchanged", metavar="LAMP", help="only note that this luminaire has a new light source: its hours are 0"
+    )
     parser.add_argument("--replaced", metavar="NAME", help="the luminaire whose gear is new: gets its address first")
     parser.add_argument(
         "--fade", type=float, metavar="SECONDS", help="fade time to store in the gear; default: as it is"
@@ -63,6 +68,8 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     board = load_board(arguments.board)
     if arguments.identify is not None:
         return await _identify(board, arguments, clock)
+    if arguments.lamp_exchanged is not None:
+        return await _lamp_exchanged(board, arguments, clock)
     buses = _buses(board, arguments.bus)
     wishes = _wishes(board, arguments)
     folder = _folder(arguments)
@@ -90,6 +97,20 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
         raise
     complete = _hand_over(board, records, folder, arguments)
     return 0 if complete and all(record.is_right for record in records) else 1
+
+
+async def _lamp_exchanged(board: Board, arguments: argparse.Namespace, clock: Clock) -> int:
+    if arguments.dry_run:
+        raise WrongUse("--lamp-exchanged writes into the gear: leave out --dry-run")
+    config, name, address = _lamp(board, arguments.lamp_exchanged, arguments.bus)
+    folder = _folder(arguments)
+    if folder is not None:
+        sure_of_folder(folder, "--record")
+    async with open_buses(board, [config], clock) as (bus,):
+        record = await exchange_lamp(bus, name, address, clock)
+    _show(record, arguments)
+    complete = _hand_over(board, [record], folder, arguments)
+    return 0 if complete and record.is_right else 1
 
 
 def _show(record: BusRecord, arguments: argparse.Namespace) -> None:

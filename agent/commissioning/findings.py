@@ -17,6 +17,8 @@ KINDS: dict[str, Kind] = {
     "noEnergyReport": "note",
     "unaddressed": "note",
     "failSafeWritten": "note",
+    "lightLimited": "note",
+    "lampExchanged": "note",
     "gearMissing": "difference",
     "gearUnknown": "difference",
     "whichReplaced": "difference",
@@ -62,8 +64,10 @@ class FoundGear:
     had_address: int | None = None
     is_new: bool = False
     version: tuple[int, int] | None = None
-    device_types: tuple[int, ...] = ()
-    settings: dict[str, int] = field(default_factory=dict)
+    device_types: tuple[int, ...] | None = None
+    """None where the gear did not tell them."""
+    settings: dict[str, int | None] = field(default_factory=dict)
+    """None for what gear of its version does not have."""
     groups: tuple[int, ...] = ()
     banks: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """By bank and field: the value as text with its unit; None where the gear does not tell it."""

@@ -11,15 +11,16 @@ from protocols.dali import addresses, bank_access, bank_inquiries, gear_data, me
 from protocols.dali.bank_values import Value
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.dali.memory_banks import Bank
-from protocols.errors import ConversationFailed, SeveralAnswered
+from protocols.errors import ConversationFailed, NotAnswered, SeveralAnswered
 
 T = TypeVar("T")
 ENERGY_REPORTING = 51
 """The device type of part 252."""
-EDITION_1 = (1, 0)
 POWER_DIFFERS_BY = 0.15
 """Share by which nominal and declared power may differ: nameplates round, and drivers are set to less than full."""
 SAFE_LEVELS = ("power on level", "system failure level")
+LIMITS = ("physical_min_level", "min_level", "max_level")
+FADES = ("fade_time", "fade_rate", "extended_fade_time")
 
 
 class Tell(Protocol):
@@ -36,29 +37,26 @@ class GearWork:
     groups: Sequence[int] | None
 
     async def read_and_write(self, safe_level: int, fade_code: int | None, *, write: bool) -> None:
-        """Reads all, and with `write` sets what differs; each that fails is a finding. Raises DriverError."""
+        """Reads all, and with `write` sets what differs, the fail-safe levels before anything is asked. What fails is
+        a finding, and the rest is done all the same while the gear is there. Raises DriverError."""
         gear, address = self.gear, addresses.short(self.gear.short_address)
-        try:
-            gear.version = await self._conversation(gear_data.version(address))
-            gear.device_types = await self._conversation(gear_data.device_types(address))
-            first = memory_banks.BANK_0_EDITION_1 if gear.version == EDITION_1 else memory_banks.BANK_0
-            for bank in (first, memory_banks.BANK_1):
-                await self._bank(bank)
-            settings = await self.inquire(gear_data.read_settings(address))
-            gear.settings = {name: getattr(settings, name) for name in settings._fields}
-            gear.groups = await self._conversation(gear_data.read_groups(address))
-            gear.supply = await self.inquire(supply.read_supply(address, gear.subject))
-        except ConversationFailed as failure:
-            self._trouble(failure)
-            return
-        wanted = dict.fromkeys(SAFE_LEVELS, safe_level)
-        if fade_code is not None:
-            wanted["fade time"] = fade_code
-        for name, value in wanted.items():
-            await self._setting(name, value, write=write)
-        if self.groups is not None and write:
-            await self._write_groups(self.groups)
-        if ENERGY_REPORTING not in gear.device_types:
+        steps: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: self._fail_safe_levels(safe_level, write=write),
+            self._identity,
+            lambda: self._limits_and_fades(safe_level, fade_code, write=write),
+            lambda: self._groups(write=write),
+            self._supply,
+        )
+        for step in steps:
+            try:
+                await step()
+            except ConversationFailed as failure:
+                self._trouble(failure)
+                if isinstance(failure, SeveralAnswered):
+                    return
+                if not await self.inquire(_alone(gear_data.is_present(address))):
+                    return
+        if gear.device_types is not None and ENERGY_REPORTING not in gear.device_types:
             self.finding("noEnergyReport", gear.subject)
 
     def compare_power(self, declared_w: float) -> None:
@@ -69,6 +67,25 @@ class GearWork:
 
     _nominal_w: float | None = None
 
+    async def _fail_safe_levels(self, wanted: int, *, write: bool) -> None:
+        address = addresses.short(self.gear.short_address)
+        if write:
+            found = await self.inquire(gear_data.write_fail_safe_levels(address, wanted))
+        else:
+            found = await self.inquire(_alone(gear_data.read_fail_safe_levels(address)))
+        for name, level in zip(SAFE_LEVELS, found, strict=True):
+            if level is None:
+                raise NotAnswered(f"{address.kind} {address.number} does not answer QUERY {name.upper()}")
+            self._setting_is(name, level, wanted)
+
+    async def _identity(self) -> None:
+        gear, address = self.gear, addresses.short(self.gear.short_address)
+        gear.version = version = await self.inquire(_alone(gear_data.version(address)))
+        gear.device_types = await self.inquire(gear_data.read_device_types(address, version))
+        first = memory_banks.BANK_0 if version >= gear_data.EDITION_2 else memory_banks.BANK_0_EDITION_1
+        for bank in (first, memory_banks.BANK_1):
+            await self._bank(bank)
+
     async def _bank(self, bank: Bank) -> None:
         reading = await self.inquire(bank_inquiries.read_values(addresses.short(self.gear.short_address), bank))
         if reading.state != bank_access.PRESENT:
@@ -77,37 +94,43 @@ class GearWork:
         if bank is memory_banks.BANK_1:
             self._nominal_w = reading.value("nominal power").amount
 
-    async def _setting(self, name: str, value: int, *, write: bool) -> None:
-        key = name.replace(" ", "_")
-        found = self.gear.settings[key]
-        if found != value and write:
+    async def _limits_and_fades(self, safe_level: int, fade_code: int | None, *, write: bool) -> None:
+        gear, address = self.gear, addresses.short(self.gear.short_address)
+        limits = await self.inquire(_alone(gear_data.read_limits(address)))
+        gear.settings.update(zip(LIMITS, limits, strict=True))
+        if limits[-1] < safe_level:
+            self.finding("lightLimited", gear.subject, found=limits[-1], wanted=safe_level)
+        fades = await self.inquire(gear_data.read_fades(address, gear.version or gear_data.EDITION_2))
+        gear.settings.update(zip(FADES, fades, strict=True))
+        if fade_code is None:
+            return
+        found = fades[0]
+        if found != fade_code and write:
             try:
-                address = addresses.short(self.gear.short_address)
-                await self._conversation(gear_data.write_parameter(address, name, value))
-                found = value
+                await self.inquire(_alone(gear_data.write_parameter(address, "fade time", fade_code)))
+                found = fade_code
             except WriteNotTaken as failure:
                 found = failure.found if failure.found is not None else found
-            except ConversationFailed as failure:
-                self._trouble(failure)
-                return
-            self.gear.settings[key] = found
-        if found != value:
-            self.finding("settingDiffers", self.gear.subject, setting=name, found=found, wanted=value)
+        self._setting_is("fade time", found, fade_code)
 
-    async def _write_groups(self, groups: Sequence[int]) -> None:
-        try:
-            await self.inquire(gear_data.write_groups(addresses.short(self.gear.short_address), groups))
-            self.gear.groups = tuple(sorted(set(groups)))
-        except ConversationFailed as failure:
-            self._trouble(failure)
+    def _setting_is(self, name: str, found: int, wanted: int) -> None:
+        self.gear.settings[name.replace(" ", "_")] = found
+        if found != wanted:
+            self.finding("settingDiffers", self.gear.subject, setting=name, found=found, wanted=wanted)
 
-    async def _conversation(self, conversation: Generator[Any, Any, T]) -> T:
-        def alone() -> Generator[Any, Any, T]:
-            result: T = yield conversation
-            return result
+    async def _groups(self, *, write: bool) -> None:
+        gear, address = self.gear, addresses.short(self.gear.short_address)
+        if self.groups is not None and write:
+            await self.inquire(gear_data.write_groups(address, self.groups))
+            gear.groups = tuple(sorted(set(self.groups)))
+        else:
+            gear.groups = await self.inquire(_alone(gear_data.read_groups(address)))
 
-        result: T = await self.inquire(alone())
-        return result
+    async def _supply(self) -> None:
+        gear = self.gear
+        if gear.device_types is not None:
+            address = addresses.short(gear.short_address)
+            gear.supply = await self.inquire(supply.read_supply(address, gear.subject, gear.device_types))
 
     def _trouble(self, failure: ConversationFailed) -> None:
         gear = self.gear
@@ -115,6 +138,12 @@ class GearWork:
             self.finding("addressShared", gear.subject, address=gear.short_address)
         else:
             self.finding("gearTrouble", gear.subject, address=gear.short_address, text=str(failure))
+
+
+def _alone(conversation: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+    """One conversation as an inquiry."""
+    result: T = yield conversation
+    return result
 
 
 def _text(value: Value) -> str | None:

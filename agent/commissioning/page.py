@@ -100,7 +100,7 @@ def _cells(gear: FoundGear, language: str) -> list[str]:
         nameplate.get("GTIN") or "",
         nameplate.get("serial number") or "",
         luminaire.get("nominal power") or "",
-        ", ".join(str(one) for one in gear.device_types),
+        ", ".join(str(one) for one in gear.device_types or ()),
         ", ".join(str(one) for one in gear.groups),
         *("" if level is None else level_text(level) for level in levels),
         str(gear.settings.get("fade_time", "")),

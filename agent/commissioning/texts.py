@@ -29,6 +29,15 @@ _FINDINGS: dict[str, tuple[str, str]] = {
         "{subject}: level {level} sent to all gear for after a power cut and for a failed bus",
         "{subject}: stand {level} naar alle voorschakelapparaten gestuurd, voor na stroomuitval en bij busstoring",
     ),
+    "lightLimited": (
+        "{subject}: its MAX LEVEL {found} keeps the light below level {wanted}: raise it, unless it is so on purpose",
+        "{subject}: MAX LEVEL {found} houdt het licht onder stand {wanted}: verhoog dat, tenzij het zo bedoeld is",
+    ),
+    "lampExchanged": (
+        "{subject}: new light source; the counters of its gear were {hours} h and {starts} starts, and begin anew",
+        "{subject}: nieuwe lichtbron; de tellers van het voorschakelapparaat stonden op {hours} uur en {starts}"
+        " schakelingen, en beginnen opnieuw",
+    ),
     "gearMissing": (
         "{subject}: the board has it at address {address}, and no gear answers there: check its mains and DALI wires",
         "{subject}: volgens het bordbestand op adres {address}, maar daar antwoordt niets:"

@@ -28,6 +28,9 @@ SETTLING_S = {2: (0.0149, 0.0161), 3: (0.0163, 0.0177), 4: (0.0179, 0.0193), 5: 
 NOTICE_PRIORITY = 2
 VERSION = 0x08
 """Parts 103 and 303 / 304 in version 2.0."""
+EDITION_3 = 0x0C
+"""From this version of part 103 on it knows QUERY AVAILABLE INSTANCE TYPES."""
+QUERY_AVAILABLE_INSTANCE_TYPES = 0x94
 WHOLE_DEVICE = 0xFE
 
 Sensor = TypeVar("Sensor", bound=Instance)
@@ -44,7 +47,9 @@ class ControlDevice:
         short_address: int | None = None,
         seed: int = 0,
         power_cycle_notification: bool = False,
+        version: int = VERSION,
     ) -> None:
+        self.version = version
         self.instances = tuple(instances)
         self._rng = rng = random.Random(f"{seed}/control device")
         self.addressing = DeviceAddressing(MASK if short_address is None else short_address, rng)
@@ -169,6 +174,8 @@ class ControlDevice:
                     one.configure(opcode, (self.dtrs[0], self.dtrs[1], self.dtrs[2]))
                 self.reset_state = False
             return None
+        if opcode == QUERY_AVAILABLE_INSTANCE_TYPES:
+            return self._available_types(meant)
         answers = []
         for one in meant:
             one.obey(opcode)
@@ -176,6 +183,15 @@ class ControlDevice:
         # One device sends one backward frame; where its instances differ, part 103 has it answer nothing useful.
         said = {answer for answer in answers if answer is not None}
         return said.pop() if len(said) == 1 else None
+
+    def _available_types(self, meant: list[Instance]) -> int | None:
+        """A bit a type that this instance can be, which is the one it is: 32 bits, the highest in the answer and the
+        others in DTR2, DTR1 and DTR0 (which byte is where: unverified)."""
+        if self.version < EDITION_3 or len(meant) != 1:
+            return None
+        bits = 1 << meant[0].type
+        self.dtrs = [bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFF]
+        return bits >> 24
 
     def _configure(self, opcode: int, now: float) -> None:
         low, middle = self.dtrs[1], self.dtrs[2]
@@ -212,6 +228,7 @@ class ControlDevice:
             0x40: self.quiescent(now),
             0x45: self.power_cycle_notification,
             0x48: self.reset_state,
+            0x49: False,  # there is no application controller in it, and so none that is always active
         }
         if opcode in yes_no:
             return YES if yes_no[opcode] else None
@@ -227,7 +244,7 @@ class ControlDevice:
             return VERSION if self.dtrs[0] in {one.type for one in self.instances} else None
         answers = {
             0x30: self.status(now),
-            0x34: VERSION,
+            0x34: self.version,
             0x35: len(self.instances),
             0x3E: 0,  # standard operating mode
             0x46: bool(self.instances) << 1,  # an input device, no application controller

@@ -19,6 +19,7 @@ LAST_BANK = 207
 SUPPLY_BANK, SUPPLY_ACTIVE = 201, 6
 INTEGRATED_SUPPLY = 49
 DRIVER_EFFICIENCY = 0.9
+LAMP_VOLTAGE_V = 48.0
 FULL_LOAD_POWER_FACTOR, STANDBY_POWER_FACTOR = 97, 45
 NOT_STATED = 0xFF
 
@@ -48,11 +49,13 @@ def in_units(value: float, exponent: int) -> float:
 
 def banks_of(gear: Measured, rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBanks:
     """The banks of one specimen: serial number and identification come from `rng`."""
+    if gear.profile.edition_1_banks:
+        return MemoryBanks({0: _edition_1_nameplate(rng)})
     banks = {
         0: _nameplate(rng),
         1: _luminaire(rng, nominal_power_w, min_power_w),
         202: _energy(gear),
-        205: _gear_diagnostics(gear),
+        205: _gear_diagnostics(gear, _current_a(nominal_power_w)),
         206: _lamp_diagnostics(gear),
         207: _maintenance(gear),
     }
@@ -79,6 +82,18 @@ def _nameplate(rng: random.Random) -> MemoryBank:
         + bytes([0, 1, 0])  # no control device, one gear, index 0
     )
     return MemoryBank(0x1A, rom=_at(2, content), lockable=False)
+
+
+def _edition_1_nameplate(rng: random.Random) -> MemoryBank:
+    """Location 1 is a checksum there; part 102 came with more locations in its edition 2."""
+    content = (
+        bytes([0])
+        + (4_008_321_000_019).to_bytes(6, "big")  # GTIN
+        + bytes([1, 2])  # firmware
+        + rng.getrandbits(32).to_bytes(4, "big")  # serial
+    )
+    checksum = sum(content) & 0xFF
+    return MemoryBank(0x0E, rom={1: checksum, **_at(2, content)}, lockable=False)
 
 
 def _luminaire(rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBank:
@@ -123,7 +138,7 @@ def _energy(
     )
 
 
-def _gear_diagnostics(gear: Measured) -> MemoryBank:
+def _gear_diagnostics(gear: Measured, full_current_a: float) -> MemoryBank:
     registers = (
         Register(0x04, 4, lambda now: int(gear.powered_s(now))),
         Register(0x08, 3, lambda _now: gear.gear_starts),
@@ -131,7 +146,7 @@ def _gear_diagnostics(gear: Measured) -> MemoryBank:
         Register(0x0D, 1, lambda _now: 50),  # Hz
         Register(0x0E, 1, lambda now: _power_factor(gear, now)),  # 0.01
         Register(0x1B, 1, lambda now: 60 + _temperature_c(gear, now)),
-        Register(0x1C, 1, lambda now: round(100 * gear.lit_level(now) / 254)),  # output current, %
+        Register(0x1C, 1, lambda now: min(100, round(100 * _lamp_current_a(gear, now) / full_current_a))),  # output, %
     )
     conditions = dict.fromkeys(range(0x0F, 0x1B), 0)
     rom = {3: gear.profile.bank_version, **conditions}
@@ -139,19 +154,24 @@ def _gear_diagnostics(gear: Measured) -> MemoryBank:
 
 
 def _lamp_diagnostics(gear: Measured) -> MemoryBank:
+    """Two of its counters can be written: they count on from there, and the others from the lamp's first day."""
     zero_starts, zero_lit_s = 0, 0.0
 
-    def counted_from_here(now: float) -> None:
-        nonlocal zero_starts, zero_lit_s
-        zero_starts, zero_lit_s = gear.lamp_starts(), gear.lit_s(now)
+    def count_starts_from(value: int, _now: float) -> None:
+        nonlocal zero_starts
+        zero_starts = gear.lamp_starts() - value
+
+    def count_time_from(value: int, now: float) -> None:
+        nonlocal zero_lit_s
+        zero_lit_s = gear.lit_s(now) - value
 
     registers = (
-        Register(0x04, 3, lambda _now: gear.lamp_starts() - zero_starts),
+        Register(0x04, 3, lambda _now: gear.lamp_starts() - zero_starts, count_starts_from),
         Register(0x07, 3, lambda _now: gear.lamp_starts()),
-        Register(0x0A, 4, lambda now: int(gear.lit_s(now) - zero_lit_s)),
+        Register(0x0A, 4, lambda now: int(gear.lit_s(now) - zero_lit_s), count_time_from),
         Register(0x0E, 4, lambda now: int(gear.lit_s(now))),
-        Register(0x12, 2, lambda now: 480 if gear.lit_level(now) > 0 else 0),  # 0.1 V
-        Register(0x14, 2, lambda now: round(1000 * gear.power_w(now) * 0.9 / 48) if gear.lit_level(now) > 0 else 0),
+        Register(0x12, 2, lambda now: round(10 * LAMP_VOLTAGE_V) if gear.lit_level(now) > 0 else 0),  # 0.1 V
+        Register(0x14, 2, lambda now: round(1000 * _lamp_current_a(gear, now))),  # mA
         Register(0x16, 1, lambda _now: int(gear.lamp_failed)),
         Register(0x17, 1, lambda _now: min(gear.failures, 254)),
         Register(0x1A, 1, lambda _now: int(gear.lamp_failed)),  # open circuit
@@ -160,9 +180,7 @@ def _lamp_diagnostics(gear: Measured) -> MemoryBank:
     )
     quiet = dict.fromkeys((0x18, 0x19, 0x1C, 0x1D, 0x1E, 0x1F), 0)
     rom = {3: gear.profile.bank_version, **quiet}
-    bank = MemoryBank(0x20, rom=rom, registers=registers, latches=gear.profile.latches)
-    bank.when_reset = counted_from_here
-    return bank
+    return MemoryBank(0x20, rom=rom, registers=registers, latches=gear.profile.latches)
 
 
 def _maintenance(gear: Measured) -> MemoryBank:
@@ -177,6 +195,16 @@ def _supply(gear: Measured) -> MemoryBank:
     bank = MemoryBank(SUPPLY_ACTIVE, rom=rom, writable={SUPPLY_ACTIVE: 1})
     bank.when_written = lambda _location: gear.supply_switched()
     return bank
+
+
+def _current_a(power_w: float) -> float:
+    """Into the lamp, where its gear draws that."""
+    return power_w * DRIVER_EFFICIENCY / LAMP_VOLTAGE_V
+
+
+def _lamp_current_a(gear: Measured, now: float) -> float:
+    """What flows through the lamp: bank 205 tells it as a share of the nominal current, bank 206 in A."""
+    return _current_a(gear.power_w(now)) if gear.lit_level(now) > 0 else 0.0
 
 
 def _power_factor(gear: Measured, now: float) -> int:

@@ -134,6 +134,11 @@ class Gear:
         if not address & 1:
             gear_commands.direct_level(self, address, opcode, now)
             return None
+        if self._is_lost(address << 8 | opcode, now):
+            return None
+        if address in (0xA3, 0xC3, 0xC5):
+            self.load_dtr(address, opcode, now)
+            return None
         if 0xA0 < address < 0xFC:
             return gear_commands.special(self, address, opcode, sequence, now)
         answer = gear_commands.command(self, address, opcode, sequence, now)
@@ -147,12 +152,20 @@ class Gear:
             self.run(now)
         if now < self._hears_from or not self.powered:
             return
+        if self._is_lost(address << 8 | content, now):
+            return
+        if self.profile.dtr_closes_writing:
+            self.write_enabled = False
         if address == 0xA3:
             self.dtr0 = content
         elif address == 0xC3:
             self.dtr1 = content
         else:
             self.dtr2 = content
+
+    def deafen(self, until: float) -> None:
+        """It hears nothing before that."""
+        self._hears_from = max(self._hears_from, until)
 
     def hears(self, address: int) -> bool:
         """Whether a frame with this address byte is meant for this gear."""
@@ -171,6 +184,14 @@ class Gear:
             return True
         self._first_of_two = (frame, sequence, now)
         return False
+
+    def _is_lost(self, frame: int, now: float) -> bool:
+        """Whether this frame comes in place of the second of a pair, to gear that then drops both."""
+        first, _, at = self._first_of_two
+        if not self.profile.loses_command_after_lone_first or first in (-1, frame):
+            return False
+        self._first_of_two = (-1, -1, 0.0)
+        return now - FRAME_S - at <= SEND_TWICE_S
 
     # What it does
 

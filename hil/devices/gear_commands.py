@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hil.devices import gear_extensions
 from hil.devices.gear_configuration import CONFIGURATION
-from hil.devices.gear_queries import QUERIES
+from hil.devices.gear_queries import NO_AS_FRAME, QUERIES, YES_OR_NO
 
 if TYPE_CHECKING:
     from hil.devices.dali_gear import Gear
@@ -21,6 +21,8 @@ BROADCAST = 0xFF
 GO_TO_SCENE, QUERY_DEVICE_TYPE, QUERY_NEXT_DEVICE_TYPE, FIRST_EXTENSION = 0x10, 0x99, 0xA7, 0xE0
 QUERY_CONTENT_DTR = (0x98, 0x9C, 0x9D)
 MORE_THAN_ONE, NO_MORE = 0xFF, 0xFE
+FIRST_OF_EDITION_2 = 0x08
+"""Version number from which on gear knows the address of those without a short address."""
 
 LEVELS: dict[int, Callable[[Gear, float], None]] = {
     0x00: lambda gear, now: gear.arc.go_to(0, now),  # OFF
@@ -53,7 +55,9 @@ def addressed(gear: Gear, address: int) -> bool:
         return target == gear.variables.short_address
     if target < 0x50:
         return bool(gear.variables.groups >> (target - 0x40) & 1)
-    return target == 0x7F or (target == 0x7E and gear.variables.short_address == 0xFF)
+    if target == 0x7E:
+        return gear.variables.short_address == 0xFF and gear.profile.version_number >= FIRST_OF_EDITION_2
+    return target == 0x7F
 
 
 def direct_level(gear: Gear, address: int, level: int, now: float) -> None:
@@ -73,9 +77,12 @@ def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) ->
         return None
     if opcode not in QUERY_CONTENT_DTR:
         gear.write_enabled = False
+    if opcode in gear.profile.unknown_commands:
+        return None
     query = QUERIES.get(opcode)
     if query is not None:
-        return query(gear, now)
+        answer = query(gear, now)
+        return NO_AS_FRAME if answer is None and gear.profile.no_is_frame and opcode in YES_OR_NO else answer
     if opcode in (QUERY_DEVICE_TYPE, QUERY_NEXT_DEVICE_TYPE):
         return _device_type(gear, opcode, sequence)
     if opcode >= FIRST_EXTENSION:
@@ -127,22 +134,17 @@ def _device_type(gear: Gear, opcode: int, sequence: int) -> int | None:
 
 
 def special(gear: Gear, address: int, content: int, sequence: int, now: float) -> int | None:
-    """Special commands go to all gear on the bus; the opcode is the address byte."""
-    if address == 0xA3:
-        gear.dtr0 = content
-    elif address == 0xC3:
-        gear.dtr1 = content
-    elif address == 0xC5:
-        gear.dtr2 = content
-    elif address in (0xC7, 0xC9):  # WRITE MEMORY LOCATION, and the one without a reply
+    """Special commands go to all gear on the bus; the opcode is the address byte. DTRs: `Gear.load_dtr`."""
+    if address in gear.profile.unknown_specials:
+        return None
+    if address in (0xC7, 0xC9):  # WRITE MEMORY LOCATION, and the one without a reply
         written = _write_memory(gear, content, now)
         return written if address == 0xC7 else None
-    else:
-        gear.write_enabled = False
-        if address == 0xC1:  # ENABLE DEVICE TYPE
-            gear.device_type_sequence = (content, sequence)
-            return None
-        return _commission(gear, address, content, sequence, now)
+    gear.write_enabled = False
+    if address == 0xC1:  # ENABLE DEVICE TYPE
+        gear.device_type_sequence = (content, sequence)
+        return None
+    return _commission(gear, address, content, sequence, now)
     return None
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 INITIALISE_S = 15 * 60.0
 YES = 0xFF
+NO_AS_FRAME = 0x00
 
 
 class Initialisation(Enum):
@@ -61,8 +62,9 @@ class Commissioning:
         return self._gear.variables.random_address
 
     def compare(self, now: float) -> int | None:
-        found = self.state(now) is Initialisation.ENABLED and self.random_address(now) <= self.search_address
-        return YES if found else None
+        if self.state(now) is not Initialisation.ENABLED:
+            return None
+        return YES if self.random_address(now) <= self.search_address else self._no()
 
     def withdraw(self, now: float) -> None:
         if self.state(now) is Initialisation.ENABLED and self._selected(now):
@@ -77,6 +79,7 @@ class Commissioning:
         """PROGRAM SHORT ADDRESS: 0AAAAAA1, or MASK to delete it."""
         if self._selected(now):
             self.assign(wanted)
+            self._gear.deafen(now + self._gear.profile.deaf_after_program_s)
 
     def assign(self, wanted: int) -> None:
         """A short address in the form 0AAAAAA1, MASK for none; anything else is ignored."""
@@ -88,8 +91,10 @@ class Commissioning:
         self._gear.address_changed()
 
     def verify(self, wanted: int, now: float) -> int | None:
+        if not self._taking_part(now):
+            return None
         mine = self._gear.variables.short_address
-        return YES if self._taking_part(now) and mine != MASK and wanted == (mine << 1 | 1) else None
+        return YES if mine != MASK and wanted == (mine << 1 | 1) else self._no()
 
     def short_address(self, now: float) -> int | None:
         """QUERY SHORT ADDRESS: 0AAAAAA1, or MASK where there is none."""
@@ -97,6 +102,9 @@ class Commissioning:
             return None
         mine = self._gear.variables.short_address
         return MASK if mine == MASK else mine << 1 | 1
+
+    def _no(self) -> int | None:
+        return NO_AS_FRAME if self._gear.profile.no_is_frame else None
 
     def _taking_part(self, now: float) -> bool:
         return self.state(now) is not Initialisation.DISABLED

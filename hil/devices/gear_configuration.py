@@ -32,11 +32,18 @@ def _set_min_level(gear: Gear, now: float) -> None:
 
 
 def _set_system_failure_level(gear: Gear, _now: float) -> None:
-    gear.variables.system_failure_level = gear.dtr0
+    _set_fail_safe_level(gear, power_on=gear.profile.swaps_fail_safe_levels)
 
 
 def _set_power_on_level(gear: Gear, _now: float) -> None:
-    gear.variables.power_on_level = gear.dtr0
+    _set_fail_safe_level(gear, power_on=not gear.profile.swaps_fail_safe_levels)
+
+
+def _set_fail_safe_level(gear: Gear, *, power_on: bool) -> None:
+    if power_on:
+        gear.variables.power_on_level = gear.dtr0
+    else:
+        gear.variables.system_failure_level = gear.dtr0
 
 
 def _set_fade_time(gear: Gear, _now: float) -> None:
@@ -51,8 +58,8 @@ def _set_extended_fade_time(gear: Gear, _now: float) -> None:
     gear.variables.extended_fade_time = gear.dtr0 if gear.dtr0 <= HIGHEST_EXTENDED_FADE else 0
 
 
-def _reset_memory_bank(gear: Gear, now: float) -> None:
-    gear.banks.reset(gear.dtr0, now)
+def _reset_memory_bank(gear: Gear, _now: float) -> None:
+    gear.banks.reset(gear.dtr0)
 
 
 def _set_short_address(gear: Gear, _now: float) -> None:

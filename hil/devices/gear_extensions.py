@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from hil.devices.dali_gear import Gear
 
 LED = 6
+INTEGRATED_SUPPLY = 49
 YES = 0xFF
+QUERY_ACTIVE_POWER_SUPPLY = 0xFE
 QUERY_EXTENDED_VERSION_NUMBER = 0xFF
 VERSION = {LED: 0x08}
 """Part 207 at version 2.0; parts 250 to 253 at 1.1."""
@@ -79,4 +81,6 @@ def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) ->
         return VERSION.get(device_type, PART_25X_VERSION)
     if device_type == LED and opcode in LED_QUERIES:
         return LED_QUERIES[opcode](gear)
+    if device_type == INTEGRATED_SUPPLY and opcode == QUERY_ACTIVE_POWER_SUPPLY:
+        return YES if gear.feeds_bus(now) else None
     return None

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from hil.devices.dali_gear import Gear
 
 YES = 0xFF
-VERSION_NUMBER = 0x08
-"""Part 102 at version 2.0: major in bits 7..2, minor in bits 1..0."""
+NO_AS_FRAME = 0x00
+YES_OR_NO = frozenset({0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x9B, 0xA6, 0xAA})
+"""Queries to which NO is an answer, which the standard gives by silence."""
 LIGHT_SOURCE_LED = 6
 OPERATING_MODE = 0
 
@@ -44,7 +45,7 @@ QUERIES: dict[int, Callable[[Gear, float], int | None]] = {
     0x94: lambda gear, _now: _yes(gear.arc.limit_error),
     0x95: lambda gear, _now: _yes(gear.reset_state),
     0x96: lambda gear, _now: _yes(gear.variables.short_address == MASK),
-    0x97: lambda _gear, _now: VERSION_NUMBER,
+    0x97: lambda gear, _now: gear.profile.version_number,
     0x98: lambda gear, _now: gear.dtr0,
     0x9A: lambda gear, _now: gear.profile.physical_min_level,
     0x9B: lambda gear, _now: _yes(gear.power_cycle_seen),  # QUERY POWER FAILURE

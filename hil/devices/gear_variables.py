@@ -91,3 +91,21 @@ class GearProfile:
     """From RANDOMISE to the new random address; more than 0.1 breaks the standard."""
     ignores_randomise: bool = False
     """Seen in the field: a gear whose random address never changes."""
+    version_number: int = 0x08
+    """QUERY VERSION NUMBER: part 102 at 2.0, major in bits 7..2, minor in bits 1..0; 1 for gear of edition 1."""
+    unknown_commands: frozenset[int] = frozenset()
+    """Opcodes of addressed commands that it neither obeys nor answers."""
+    unknown_specials: frozenset[int] = frozenset()
+    """First bytes of special commands that it neither obeys nor answers."""
+    edition_1_banks: bool = False
+    """Only bank 0, as short as edition 1 has it: no more than four bytes of serial number."""
+    loses_command_after_lone_first: bool = False
+    """Whether the command that comes in place of the second of a pair is lost with it."""
+    deaf_after_program_s: float = 0.0
+    """From PROGRAM SHORT ADDRESS on it hears nothing for so long: it writes its flash."""
+    dtr_closes_writing: bool = False
+    """Whether loading any DTR ends the write-enabled state."""
+    no_is_frame: bool = False
+    """Whether it says NO with a frame of 0x00, also to COMPARE and VERIFY SHORT ADDRESS while it takes part."""
+    swaps_fail_safe_levels: bool = False
+    """Whether SET POWER ON LEVEL sets the system failure level, and the other way round."""

@@ -17,11 +17,16 @@ RELEASED = 0xFF
 
 @dataclass(frozen=True)
 class Register:
-    """A big-endian number at `offset`; `read(now)` gives it, or None for "temporarily not available" (TMASK)."""
+    """A big-endian number at `offset`; `read(now)` gives it, or None for "temporarily not available" (TMASK).
+
+    With `write(value, now)` it can be written without unlocking its bank, as non-volatile memory that is not lockable:
+    it holds when its last byte has come, and not at all where the number would be MASK or TMASK.
+    """
 
     offset: int
     length: int
     read: Callable[[float], int | None]
+    write: Callable[[int, float], None] | None = None
 
     def raw(self, now: float) -> int:
         value = self.read(now)
@@ -57,7 +62,7 @@ class MemoryBank:
             for place in range(register.length)
         }
         self._latched: dict[int, int] | None = None
-        self.when_reset: Callable[[float], None] | None = None
+        self._half_written: dict[int, int] = {}
         self.when_written: Callable[[int], None] | None = None
 
     def read(self, location: int, now: float) -> int | None:
@@ -80,6 +85,9 @@ class MemoryBank:
             self._lock = value
             self._latched = self._snapshot(now) if value == LATCH and self._latches else None
             return value
+        measured = self._bytes.get(location)
+        if measured is not None and measured[0].write is not None:
+            return self._write_register(measured[0], measured[0].write, location, value, now)
         if location in self._writable and self._lock == UNLOCKED:
             self._writable[location] = value
             if self.when_written is not None:
@@ -87,19 +95,32 @@ class MemoryBank:
             return value
         return None
 
-    def reset(self, now: float) -> None:
+    def reset(self) -> None:
         """RESET MEMORY BANK: only where it is unlocked."""
         if self._lock != UNLOCKED:
             return
         self._writable = dict(self._factory)
         self._lock = RELEASED
-        if self.when_reset is not None:
-            self.when_reset(now)
+
+    def _write_register(
+        self, register: Register, write: Callable[[int, float], None], location: int, value: int, now: float
+    ) -> int | None:
+        self._half_written[location] = value
+        if location < register.offset + register.length - 1:
+            return value
+        kept = register.raw(now).to_bytes(register.length, "big")
+        places = enumerate(kept, register.offset)
+        number = int.from_bytes(bytes(self._half_written.pop(place, byte) for place, byte in places), "big")
+        if number >= (1 << 8 * register.length) - 2:
+            return None
+        write(number, now)
+        return value
 
     def power_cycled(self) -> None:
         """The lock byte lives in RAM: after mains return the bank is locked and nothing is latched."""
         self._lock = RELEASED
         self._latched = None
+        self._half_written.clear()
 
     def _snapshot(self, now: float) -> dict[int, int]:
         raw = {register.offset: register.raw(now) for register in self._registers}
@@ -123,11 +144,11 @@ class MemoryBanks:
         found = self._banks.get(bank)
         return None if found is None else found.write(location, value, now)
 
-    def reset(self, bank: int, now: float) -> None:
+    def reset(self, bank: int) -> None:
         """RESET MEMORY BANK: one bank, or with 0 all but bank 0."""
         for number, found in self._banks.items():
             if number and bank in (0, number):
-                found.reset(now)
+                found.reset()
 
     def power_cycled(self) -> None:
         for found in self._banks.values():

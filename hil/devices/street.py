@@ -31,13 +31,15 @@ OLDEST_REGISTER_WH = 400_000.0
 
 @dataclass(frozen=True)
 class Lamp:
-    """One luminaire. `power_w` at full light, `min_power_w` at 1 % (by default a tenth); None = not addressed yet."""
+    """One luminaire. `power_w` at full light, `min_power_w` at 1 % (by default a tenth); None = not addressed yet.
+    `profile` is what its gear is like, where that is not as the street's."""
 
     short_address: int | None
     power_w: float
     standby_w: float = 0.4
     min_power_w: float | None = None
     level: int = 0
+    profile: GearProfile | None = None
 
 
 class Interface(Protocol):
@@ -77,7 +79,7 @@ class Street:
         self.loop = asyncio.get_running_loop()
         self.bus_supply = bus_supply
         self.gear = [
-            self._specimen(number, lamp, seed, energy_exponent, profile or GearProfile())
+            self._specimen(number, lamp, seed, energy_exponent, lamp.profile or profile or GearProfile())
             for number, lamp in enumerate(lamps)
         ]
         self.devices = list(devices)

@@ -122,6 +122,8 @@ def set_lock(address: "Address", bank: int, value: int) -> "Conversation[bool]":
 def _set_lock(address: "Address", bank: int, value: int) -> "Conversation[bool]":
     yield from _open_for_writing(address, bank, memory_banks.LOCK_BYTE)
     reply = yield gear_commands.special("WRITE MEMORY LOCATION", value)
+    if value == memory_banks.RELEASE:
+        yield from sequences.close_writing(address)
     if reply.kind == Reply.COLLISION:
         raise SeveralAnswered("several gear answer as %s %d" % (address.kind, address.number))
     return bool(reply.value == value)
@@ -130,20 +132,20 @@ def _set_lock(address: "Address", bank: int, value: int) -> "Conversation[bool]"
 def latch_all(bank: int) -> "Conversation[None]":
     """Freezes the bank of all gear on the bus at one instant, where they honour it (see latch_of)."""
     yield from sequences.latch(BROADCAST, bank)
+    yield from sequences.close_writing(BROADCAST)
 
 
 def release_all(bank: int) -> "Conversation[None]":
     """Ends latch_all, so that nobody reads an old value."""
     yield from sequences.write_bank(BROADCAST, bank, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
+    yield from sequences.close_writing(BROADCAST)
 
 
 def _open_for_writing(address: "Address", bank: int, offset: int) -> "Conversation[None]":
-    for transmission in (
-        gear_commands.command(address, "ENABLE WRITE MEMORY"),
-        gear_commands.special("DTR1", bank),
-        gear_commands.special("DTR0", offset),
-    ):
-        yield bonded(transmission, Transmission.WRITING)
+    # The DTRs first: some gear takes a DTR for the end of writing.
+    yield gear_commands.special("DTR1", bank)
+    yield gear_commands.special("DTR0", offset)
+    yield bonded(gear_commands.command(address, "ENABLE WRITE MEMORY"), Transmission.WRITING)
 
 
 def write_chunk(address: "Address", bank: int, offset: int, content: bytes) -> "Conversation[Reply | None]":

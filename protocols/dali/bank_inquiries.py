@@ -44,6 +44,10 @@ LATCH = OWN_LATCH
 """For all other models: parts 252 and 253 ask for the latch, and leave it open whether a broadcast reaches it."""
 
 
+MOST_COUNTED = 60
+"""By how much a counter may have counted on before it is read back: seconds on a busy bus."""
+
+
 class BankReading(namedtuple("BankReading", "bank state version values")):
     """A bank as read: `state` PRESENT, ABSENT or OTHER_VERSION; the version that it states (None: states none); the
     values in the table's order."""
@@ -177,7 +181,7 @@ def _steady(
 
 
 def write_value(address: "Address", bank: "Bank", name: str, value: "int | str") -> "Inquiry[None]":
-    """Writes one field of a lockable bank, in pieces, and reads it back; the bank is locked again whatever happens.
+    """Writes one field in pieces, and reads it back; a bank that had to be unlocked is locked again whatever happens.
 
     Raises ValueOutOfRange for what the field cannot hold, WriteNotTaken for what does not read back, and as reading.
     """
@@ -185,8 +189,9 @@ def write_value(address: "Address", bank: "Bank", name: str, value: "int | str")
     content = write_content(field, value)
     if address.kind != address.SHORT:
         raise ValueOutOfRange("a memory bank is written in one gear at a time, so that it can be read back")
-    unlocked = yield set_lock(address, bank.number, memory_banks.UNLOCK)
-    if not unlocked:
+    # A field that needs no key may still stand in a latched bank, which would go on showing what was before.
+    opened = yield set_lock(address, bank.number, memory_banks.UNLOCK if "w" in field.flags else memory_banks.RELEASE)
+    if not opened:
         raise _not_taken(address, bank, name, None)
     try:
         for at in range(0, field.size, MOST_WRITES):
@@ -197,13 +202,29 @@ def write_value(address: "Address", bank: "Bank", name: str, value: "int | str")
     except ConversationFailed as failure:
         yield set_lock(address, bank.number, memory_banks.RELEASE)
         raise failure
-    yield set_lock(address, bank.number, memory_banks.RELEASE)
+    if "w" in field.flags:
+        yield set_lock(address, bank.number, memory_banks.RELEASE)
+    if "m" in field.flags:
+        yield from _counts_on(address, bank, field, content)
+        return
     for at in range(0, field.size, MOST_LOCATIONS):
         chunk = Chunk(field.offset + at, min(MOST_LOCATIONS, field.size - at))
         found = yield read_chunk(address, bank.number, chunk)
         for place, byte in enumerate(found):
             if byte != content[at + place]:
                 raise _not_taken(address, bank, name, byte)
+
+
+def _counts_on(address: "Address", bank: "Bank", field: "Field", content: bytes) -> "Inquiry[None]":
+    """Whether a counter stands where it was written, or little further. It is read again where a carry tore it."""
+    value = int.from_bytes(content, "big")
+    found: "list[int | None]" = [None]
+    for _ in range(READ_TRIES):
+        found = yield read_chunk(address, bank.number, Chunk(field.offset, field.size))
+        whole = bytes([byte for byte in found if byte is not None])
+        if len(whole) == field.size and value <= int.from_bytes(whole, "big") <= value + MOST_COUNTED:
+            return
+    raise _not_taken(address, bank, field.name, found[-1])
 
 
 def _not_taken(address: "Address", bank: "Bank", name: str, found: int | None) -> WriteNotTaken:

@@ -95,7 +95,7 @@ def write_content(field: "Field", value: "int | str") -> bytes:
 
     Raises ValueOutOfRange where the field cannot hold it or cannot be written.
     """
-    if "w" not in field.flags:
+    if "w" not in field.flags and "W" not in field.flags:
         raise ValueOutOfRange("%s cannot be written: the gear keeps it by itself" % field.name)
     if field.kind == TEXT:
         return _text_content(field, value)

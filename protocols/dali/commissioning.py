@@ -21,7 +21,7 @@ from protocols.dali.random_search import BYTE_SHIFTS, NOWHERE, TOP, RandomSearch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from typing import Any  # noqa: TID251 - only type checkers come here
+    from typing import Any, TypeVar  # noqa: TID251 - only type checkers come here
 
     from protocols.dali.addresses import Address
     from protocols.dali.commissioning_errors import CommissioningFailed
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     News = "Found | CommissioningFailed"
     Tell = Callable[[float, "Found | CommissioningFailed"], None]
-    CommissioningInquiry = Generator["Conversation[Any] | Pause", Any, "Outcome"]
+    T = TypeVar("T")
+    Steps = Generator["Conversation[Any] | Pause", Any, T]
 
 ALL = 0x00
 WITHOUT_ADDRESS = 0xFF
@@ -41,6 +42,8 @@ YES = 0xFF
 
 RANDOMISED_AFTER_S = 0.1
 """The new random addresses are there this long after RANDOMISE."""
+HEARS_AGAIN_AFTER_S = 0.35
+"""Some gear is deaf for 0.3 s after PROGRAM SHORT ADDRESS, while it writes its memory."""
 PROGRAM_TRIES = 2
 MOST_RANDOMISATIONS = 3
 """Gear that still share a random address after so many draws do not obey RANDOMISE."""
@@ -69,7 +72,7 @@ def only(address: int) -> int:
     return address << 1 | 1
 
 
-def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None) -> "CommissioningInquiry":
+def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None) -> "Steps[Outcome]":
     """Finds the gear that INITIALISE(`whom`) reaches and gives addresses by the plan; returns an Outcome.
 
     One gear alone takes 20 frames. For `whom` other than ALL the plan must know all addresses in use, as gear that is
@@ -82,20 +85,16 @@ def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None)
     work = _Commissioning(plan, tell)
     yield work.begin(whom)
     yield Pause(RANDOMISED_AFTER_S)
-    alone = yield work.one_alone(_reached(whom))
     try:
+        alone = yield from work.one_alone(_reached(whom))
         while not alone and not work.search.is_over:
             heard = yield work.next_gear()
             if heard is not None:
-                drawn_again = yield work.settle(heard)
-                if drawn_again:
-                    yield Pause(RANDOMISED_AFTER_S)
-                    work.search.start_over()
+                yield from work.settle(heard)
     except (TooManyGear, AnswersContradict) as failure:
         yield work.end()
         raise failure
-    if not alone:
-        yield work.end()
+    yield work.end()
     return Outcome(tuple(work.found), tuple(work.troubles))
 
 
@@ -116,6 +115,7 @@ class _Commissioning:
         self._tell = tell
         self._randomisations = 0
         self._seems_alone = False
+        self._no_is_frame = False
 
     def begin(self, whom: int) -> "Conversation[None]":
         yield gear_commands.special("INITIALISE", whom)
@@ -124,37 +124,40 @@ class _Commissioning:
     def end(self) -> "Conversation[None]":
         yield gear_commands.special("TERMINATE")
 
-    def one_alone(self, reached: "Address") -> "Conversation[bool]":
+    def one_alone(self, reached: "Address") -> "Steps[bool]":
         """The short way: a gear that answers alone says its random address itself. Whether it was all.
 
         Two gear can answer as one, so the last COMPARE decides.
         """
+        heard = yield self._hear_alone(reached)
+        if heard is None:
+            return False
+        self._seems_alone = True
+        drawn_again = yield from self.settle(heard)
+        self._seems_alone = False
+        if drawn_again:
+            return False
+        others = yield self._compare(TOP)
+        if others.is_yes:
+            self.search.start_over()
+            self.search.learn(TOP, others)
+            return False
+        return True
+
+    def _hear_alone(self, reached: "Address") -> "Conversation[Heard | None]":
         address = 0
         for byte in "HML":
             reply = yield gear_commands.command(reached, "QUERY RANDOM ADDRESS (%s)" % byte)
             if reply.kind != Reply.VALUE:
                 if reply == COLLISION:
                     self.search.learn(TOP, COLLISION)
-                return False
+                return None
             address = address << 8 | reply.value
         here = yield from self._compare(address)
         if not here.is_yes:
-            return False
+            return None
         answer = yield from self._query(address)
-        if answer.kind != Reply.VALUE:
-            return False
-        self._seems_alone = True
-        drawn_again = yield from self.settle(Heard(address, answer))
-        self._seems_alone = False
-        if drawn_again:
-            return False
-        others = yield from self._compare(TOP)
-        if others.is_yes:
-            self.search.start_over()
-            self.search.learn(TOP, others)
-            return False
-        yield gear_commands.special("TERMINATE")
-        return True
+        return Heard(address, answer) if answer.kind == Reply.VALUE else None
 
     def next_gear(self) -> "Conversation[Heard | None]":
         """Searches until it has the lowest random address; None where there is none, or the search went astray."""
@@ -208,29 +211,37 @@ class _Commissioning:
                 return address
         return bound
 
-    def settle(self, heard: Heard) -> "Conversation[bool]":
+    def settle(self, heard: Heard) -> "Steps[bool]":
         """Keeps or gives the short address of this gear; whether new random addresses were drawn instead."""
         address, answer = heard
-        yield from self._point_to(address)
         if answer == COLLISION:
             drawn_again = yield from self._shared(address)
             return drawn_again
         before = self._had(address, answer)
         if before is not None and self._plan.keeps(before):
-            now: "int | None" = before
-            yield gear_commands.special("VERIFY SHORT ADDRESS", only(before))
-        else:
-            wanted = yield from self._free_address(address)
-            verified = yield from self._program(address, wanted)
-            if verified == COLLISION:
-                # Two gear took it, with the same random address: neither may keep it.
-                yield gear_commands.special("PROGRAM SHORT ADDRESS", MASK)
-                drawn_again = yield from self._shared(address)
-                return drawn_again
-            now = wanted if verified.is_yes else None
-        yield from self._withdraw(address)
-        self._tell_of(Found(address, before, now))
+            yield self._keep(address, before)
+            self._tell_of(Found(address, before, before))
+            return False
+        wanted = yield self._free_address(address)
+        taken = yield from self._program(address, wanted)
+        if taken is None:
+            # Two gear took it, with the same random address: neither may keep it.
+            yield self._forget(address)
+            yield Pause(HEARS_AGAIN_AFTER_S)
+            drawn_again = yield from self._shared(address)
+            return drawn_again
+        yield self._withdraw(address)
+        self._tell_of(Found(address, before, wanted if taken else None))
         return False
+
+    def _keep(self, address: int, short_address: int) -> "Conversation[None]":
+        yield from self._point_to(address)
+        yield gear_commands.special("VERIFY SHORT ADDRESS", only(short_address))
+        yield from self._withdraw(address)
+
+    def _forget(self, address: int) -> "Conversation[None]":
+        yield from self._point_to(address)
+        yield gear_commands.special("PROGRAM SHORT ADDRESS", MASK)
 
     def _had(self, address: int, answer: Reply) -> int | None:
         if answer.kind == Reply.NO_ANSWER or answer.value == MASK:
@@ -249,6 +260,7 @@ class _Commissioning:
 
     def _free_address(self, address: int) -> "Conversation[int]":
         """The address for this gear; one that nobody has."""
+        yield from self._point_to(address)
         while True:
             wanted = self._plan.next_free()
             if wanted is None:
@@ -264,21 +276,16 @@ class _Commissioning:
                 return wanted
             self._plan.take(wanted)
 
-    def _program(self, address: int, wanted: int) -> "Conversation[Reply]":
-        """PROGRAM and VERIFY; the reply that decides: is_yes, or COLLISION, or NO_ANSWER where it was not taken."""
+    def _program(self, address: int, wanted: int) -> "Steps[bool | None]":
+        """PROGRAM and VERIFY. Whether the gear has taken the address; None where several have."""
         self._plan.give(wanted)
         for _ in range(PROGRAM_TRIES):
-            yield gear_commands.special("PROGRAM SHORT ADDRESS", only(wanted))
-            verified: Reply = yield gear_commands.special("VERIFY SHORT ADDRESS", only(wanted))
-            if verified == COLLISION or verified.value == YES:
-                return verified
-            # Some gear keeps the address and ignores VERIFY.
-            now: Reply = yield gear_commands.special("QUERY SHORT ADDRESS")
-            if now.value == only(wanted):
-                return now
-            self.search.current = NOWHERE
-            here = yield from self._compare(address)
-            if not here.is_yes:
+            taken: "bool | None" = yield self._program_once(address, wanted)
+            if taken is not False:
+                return taken
+            yield Pause(HEARS_AGAIN_AFTER_S)
+            here = yield self._is_here(address)
+            if not here:
                 self._trouble(
                     GearVanished(
                         "the gear with random address %06X vanished while it was given short address %d: check its"
@@ -287,7 +294,10 @@ class _Commissioning:
                         wanted,
                     )
                 )
-                return NO_ANSWER
+                return False
+            taken = yield self._has(wanted)
+            if taken is not False:
+                return taken
         self._trouble(
             AddressNotTaken(
                 "the gear with random address %06X does not keep short address %d: switch its mains off and on and run"
@@ -296,13 +306,41 @@ class _Commissioning:
                 wanted,
             )
         )
-        return NO_ANSWER
+        return False
 
-    def _shared(self, address: int) -> "Conversation[bool]":
+    def _program_once(self, address: int, wanted: int) -> "Conversation[bool | None]":
+        yield from self._point_to(address)
+        yield gear_commands.special("PROGRAM SHORT ADDRESS", only(wanted))
+        taken = yield from self._has(wanted)
+        return taken
+
+    def _has(self, wanted: int) -> "Conversation[bool | None]":
+        """Whether the gear at the search address has this short address; None where several have."""
+        verified: Reply = yield gear_commands.special("VERIFY SHORT ADDRESS", only(wanted))
+        if verified.value == YES:
+            return True
+        if verified == COLLISION and not self._no_is_frame:
+            return None
+        # Some gear keeps the address and ignores VERIFY. And where NO is a frame, it falls on another gear's YES.
+        now: Reply = yield gear_commands.special("QUERY SHORT ADDRESS")
+        if not now.is_heard:
+            # And some never says its address, but answers at it.
+            now = yield gear_commands.command(addresses.short(wanted), "QUERY CONTROL GEAR PRESENT")
+            return None if now == COLLISION else bool(now.value == YES)
+        return None if now == COLLISION else bool(now.value == only(wanted))
+
+    def _is_here(self, address: int) -> "Conversation[bool]":
+        self.search.current = NOWHERE  # perhaps it has missed a frame: all three bytes are sent again
+        reply = yield from self._compare(address)
+        return bool(reply.is_yes)
+
+    def _shared(self, address: int) -> "Steps[bool]":
         """Several gear have this random address: they draw new ones. Whether they did: not for ever."""
         if self._randomisations < MOST_RANDOMISATIONS:
             self._randomisations += 1
-            yield gear_commands.special("RANDOMISE")
+            yield self._draw_again()
+            yield Pause(RANDOMISED_AFTER_S)
+            self.search.start_over()
             return True
         self._trouble(
             SameRandomAddress(
@@ -311,10 +349,14 @@ class _Commissioning:
                 address,
             )
         )
-        yield from self._withdraw(address)
+        yield self._withdraw(address)
         return False
 
+    def _draw_again(self) -> "Conversation[None]":
+        yield gear_commands.special("RANDOMISE")
+
     def _withdraw(self, address: int) -> "Conversation[None]":
+        yield from self._point_to(address)
         yield gear_commands.special("WITHDRAW")
         self.search.found(address)
 
@@ -326,6 +368,7 @@ class _Commissioning:
     def _compare(self, address: int) -> "Conversation[Reply]":
         yield from self._point_to(address)
         reply: Reply = yield gear_commands.special("COMPARE")
+        self._no_is_frame = self._no_is_frame or reply.value == Reply.NO_AS_FRAME
         return reply
 
     def _query(self, address: int) -> "Conversation[Reply]":

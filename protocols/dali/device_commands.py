@@ -76,6 +76,7 @@ DEVICE_COMMANDS = table(
         ("QUERY DEVICE CAPABILITIES", 0x46, "?"),
         ("QUERY EXTENDED VERSION NUMBER", 0x47, "?"),
         ("QUERY RESET STATE", 0x48, "?"),
+        ("QUERY APPLICATION CONTROLLER ALWAYS ACTIVE", 0x49, "?"),
     )
 )
 
@@ -106,6 +107,8 @@ INSTANCE_COMMANDS = table(
         ("QUERY EVENT FILTER 0-7", 0x90, "?"),
         ("QUERY EVENT FILTER 8-15", 0x91, "?"),
         ("QUERY EVENT FILTER 16-23", 0x92, "?"),
+        ("QUERY INSTANCE CONFIGURATION", 0x93, "?"),
+        ("QUERY AVAILABLE INSTANCE TYPES", 0x94, "?"),
     )
 )
 

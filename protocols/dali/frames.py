@@ -58,14 +58,22 @@ class Reply(namedtuple("Reply", "kind value")):
     A collision is a result: on COMPARE it means yes, on any other query that several gear have answered.
     """
 
+    NO_AS_FRAME = 0x00
+    """The standard's NO is silence. Gear seen in the field says it with this frame, to COMPARE too."""
+
     VALUE = "value"
     NO_ANSWER = "no answer"
     COLLISION = "collision"
 
     @property
-    def is_yes(self) -> bool:
-        """Whether any gear answered at all: the meaning of a query that is answered only by those for whom it holds."""
+    def is_heard(self) -> bool:
+        """Whether any gear answered at all, no matter what."""
         return bool(self.kind != self.NO_ANSWER)
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether a query that those answer for whom it holds is answered by any; a lone frame of 0x00 says no."""
+        return bool(self.kind != self.NO_ANSWER and self.value != self.NO_AS_FRAME)
 
 
 NO_ANSWER = Reply(Reply.NO_ANSWER, None)

@@ -14,6 +14,8 @@ from protocols.errors import ValueOutOfRange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from protocols.dali.addresses import Address
     from protocols.dali.frames import ForwardFrame
 
@@ -24,6 +26,10 @@ class Command(namedtuple("Command", "name opcode span answer twice bond")):
 
 class SpecialCommand(namedtuple("SpecialCommand", "name first_byte takes_data answer twice bond")):
     """A command to all gear: `first_byte` stands where an address would; the second byte is data, or 0."""
+
+
+class ExtendedCommand(namedtuple("ExtendedCommand", "name opcode answer twice")):
+    """An application extended command: it has its meaning directly after ENABLE DEVICE TYPE."""
 
 
 _COMMANDS = (
@@ -165,6 +171,16 @@ def special(name: str, data: int = 0) -> Transmission:
     if data and not row.takes_data:
         raise ValueOutOfRange("%s takes no data" % name)
     return Transmission(forward16(row.first_byte, data), row.twice, row.answer, row.bond)
+
+
+def extended_table(rows: "Sequence[tuple[str, int, str]]") -> "dict[str, ExtendedCommand]":
+    """The commands of a device type from rows of name, opcode and flags."""
+    return {name: ExtendedCommand(name, opcode, "?" in flags, "2" in flags) for name, opcode, flags in rows}
+
+
+def extended(address: "Address", row: ExtendedCommand) -> Transmission:
+    """A command of a device type; it means nothing without that type's ENABLE DEVICE TYPE directly before it."""
+    return Transmission(forward16(address.byte(1), row.opcode), row.twice, row.answer, Transmission.LOOSE)
 
 
 def loads_dtr(frame: "ForwardFrame") -> bool:

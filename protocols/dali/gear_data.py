@@ -32,6 +32,11 @@ MORE_THAN_ONE_TYPE = 0xFF
 NO_MORE_TYPES = 0xFE
 """The last answer to QUERY NEXT DEVICE TYPE; to QUERY DEVICE TYPE: the gear has none."""
 
+EDITION_2 = (2, 0)
+"""The version of part 102 from which on gear knows QUERY NEXT DEVICE TYPE, extended fades and long serial numbers."""
+EDITION_1_TYPES = range(9)
+"""Parts 201 to 209: what gear of edition 1 can be."""
+
 MOST_TYPES = 16
 """More than any gear implements. Nothing else can use the bus while a gear lists its types."""
 
@@ -66,6 +71,23 @@ def device_types(address: "Address") -> "Conversation[tuple[int, ...]]":
                 address,
             )
         types.append(following)
+
+
+def read_device_types(address: "Address", version: "tuple[int, int]") -> "Inquiry[tuple[int, ...]]":
+    """The device types likewise, of gear whose version of part 102 is known: before edition 2 no gear can list its
+    types, so that each one there was is asked for. Raises as device_types does."""
+    if version >= EDITION_2:
+        types = yield device_types(address)
+        return tuple(types)
+    first = yield sequences.query_value(address, "QUERY DEVICE TYPE")
+    if first != MORE_THAN_ONE_TYPE:
+        return () if first == NO_MORE_TYPES else (first,)
+    found = []
+    for device_type in EDITION_1_TYPES:
+        implemented = yield part_version(address, device_type)
+        if implemented is not None:
+            found.append(device_type)
+    return tuple(found)
 
 
 def version(address: "Address") -> "Conversation[tuple[int, int]]":
@@ -118,7 +140,8 @@ class Settings(
         " extended_fade_time",
     )
 ):
-    """What a gear keeps: levels 0-254 (MASK 255: last level, or no change), fades as codes."""
+    """What a gear keeps: levels 0-254 (MASK 255: last level, or no change), fades as codes. The extended fade time is
+    None where the gear has none: before edition 2."""
 
 
 def read_parameter(address: "Address", name: str) -> "Conversation[int]":
@@ -152,17 +175,61 @@ def _write_parameter(address: "Address", row: Parameter, value: int) -> "Convers
     return found
 
 
-def read_settings(address: "Address") -> "Inquiry[Settings]":
-    """All that `Settings` holds."""
-    physical, lowest, highest = yield _values(
-        address, ("QUERY PHYSICAL MINIMUM", "QUERY MIN LEVEL", "QUERY MAX LEVEL"), (0, 0, 0)
-    )
-    power_on, failure, fade, extended = yield _values(
-        address,
-        ("QUERY POWER ON LEVEL", "QUERY SYSTEM FAILURE LEVEL", "QUERY FADE TIME/FADE RATE", "QUERY EXTENDED FADE TIME"),
-        (0, 0, 0, 0),
-    )
-    return Settings(physical, lowest, highest, power_on, failure, fade >> 4, fade & 0x0F, extended)
+class FailSafeLevels(namedtuple("FailSafeLevels", "power_on_level system_failure_level")):
+    """The levels that a gear takes when its mains comes back, and when the bus fails; None for one not answered."""
+
+
+FAIL_SAFE_TRIES = 2
+
+
+def read_fail_safe_levels(address: "Address") -> "Conversation[FailSafeLevels]":
+    """Both levels of one gear. Raises SeveralAnswered; silence is a result."""
+    found = []
+    for name in ("QUERY POWER ON LEVEL", "QUERY SYSTEM FAILURE LEVEL"):
+        reply = yield from sequences.query(address, name)
+        found.append(one_answer(reply, address, name))
+    return FailSafeLevels(*found)
+
+
+def write_fail_safe_levels(address: "Address", level: int) -> "Inquiry[FailSafeLevels]":
+    """Sets what is not at this level in one gear, 0-255, and returns what it keeps in the end. Raises SeveralAnswered.
+
+    There is firmware that takes each of the two commands for the other, so both go out where one alone did not help.
+    """
+    found = yield read_fail_safe_levels(address)
+    for tries in range(FAIL_SAFE_TRIES):
+        if found == FailSafeLevels(level, level):
+            break
+        if tries or found.power_on_level != level:
+            yield sequences.set_parameter(address, "SET POWER ON LEVEL", level)
+        if tries or found.system_failure_level != level:
+            yield sequences.set_parameter(address, "SET SYSTEM FAILURE LEVEL", level)
+        found = yield read_fail_safe_levels(address)
+    kept: FailSafeLevels = found
+    return kept
+
+
+def read_settings(address: "Address", version: "tuple[int, int]" = EDITION_2) -> "Inquiry[Settings]":
+    """All that `Settings` holds, of gear with this version of part 102."""
+    physical, lowest, highest = yield read_limits(address)
+    safe = yield _values(address, ("QUERY POWER ON LEVEL", "QUERY SYSTEM FAILURE LEVEL"), (0, 0))
+    fade_time, fade_rate, extended = yield from read_fades(address, version)
+    return Settings(physical, lowest, highest, safe[0], safe[1], fade_time, fade_rate, extended)
+
+
+def read_limits(address: "Address") -> "Conversation[tuple[int, int, int]]":
+    """Physical minimum, MIN LEVEL and MAX LEVEL."""
+    found = yield from _values(address, ("QUERY PHYSICAL MINIMUM", "QUERY MIN LEVEL", "QUERY MAX LEVEL"), (0, 0, 0))
+    return (found[0], found[1], found[2])
+
+
+def read_fades(address: "Address", version: "tuple[int, int]") -> "Inquiry[tuple[int, int, int | None]]":
+    """Fade time, fade rate and extended fade time, as codes; None for the last where the version has none."""
+    names = ["QUERY FADE TIME/FADE RATE"]
+    if version >= EDITION_2:
+        names.append("QUERY EXTENDED FADE TIME")
+    found = yield _values(address, names, [0] * len(names))
+    return (found[0] >> 4, found[0] & 0x0F, found[1] if len(found) > 1 else None)
 
 
 def _values(address: "Address", names: "Sequence[str]", numbers: "Sequence[int]") -> "Conversation[list[int]]":
@@ -249,4 +316,4 @@ def _write_scene(address: "Address", number: int, level: int) -> "Conversation[i
 def is_present(address: "Address") -> "Conversation[bool]":
     """Whether any gear answers to this address."""
     reply = yield from sequences.query(address, "QUERY CONTROL GEAR PRESENT")
-    return reply.is_yes
+    return reply.is_heard

@@ -7,7 +7,6 @@ protector; gear of edition 1 still has them, and QUERY FEATURES says what can be
 from collections import namedtuple
 
 from protocols.dali import gear_commands
-from protocols.dali.frames import Transmission, forward16
 from protocols.dali.gear_data import LED, one_answer
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.dali.inquiries import begun_again
@@ -16,12 +15,8 @@ from protocols.errors import ValueOutOfRange
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from protocols.dali.addresses import Address
-    from protocols.dali.frames import Reply
+    from protocols.dali.frames import Reply, Transmission
     from protocols.dali.inquiries import Conversation, Inquiry
-
-
-class LedCommand(namedtuple("LedCommand", "name opcode answer twice")):
-    """An application extended command of device type 6."""
 
 
 _COMMANDS = (
@@ -50,7 +45,7 @@ _COMMANDS = (
     ("QUERY MIN FAST FADE TIME", 0xFE, "?"),
     ("QUERY EXTENDED VERSION NUMBER", 0xFF, "?"),
 )
-COMMANDS = {row[0]: LedCommand(row[0], row[1], "?" in row[2], "2" in row[2]) for row in _COMMANDS}
+COMMANDS = gear_commands.extended_table(_COMMANDS)
 
 FAILURES = (
     "short circuit",
@@ -96,10 +91,9 @@ class LedState(
     codes. None for each that it does not answer."""
 
 
-def command(address: "Address", name: str) -> Transmission:
+def command(address: "Address", name: str) -> "Transmission":
     """The command of this name; it means nothing without ENABLE DEVICE TYPE 6 directly before it."""
-    row = COMMANDS[name]
-    return Transmission(forward16(address.byte(1), row.opcode), row.twice, row.answer, Transmission.LOOSE)
+    return gear_commands.extended(address, COMMANDS[name])
 
 
 def send(address: "Address", name: str) -> "Conversation[Reply]":

@@ -38,7 +38,8 @@ class Field(namedtuple("Field", "name offset size kind scale_offset exponent uni
     """One value in a bank: its first location, its bytes, what it is, and the raw numbers that are valid.
 
     `scale_offset` is where a SCALED number has its exponent (else None). Flags: `M` all bits set is MASK, `T` one less
-    is TMASK, `m` measured: it changes by itself, so that it can be torn while it is read, `w` can be written.
+    is TMASK, `m` measured: it changes by itself, so that it can be torn while it is read, `w` can be written while its
+    bank is unlocked, `W` can be written at any time.
     """
 
     @property
@@ -206,9 +207,9 @@ BANK_206 = Bank(
     True,
     _fields(
         (
-            (0x04, 3, "starts since reset", NUMBER, "", 0, "MTm", None),
+            (0x04, 3, "starts since reset", NUMBER, "", 0, "MTmW", None),
             (0x07, 3, "starts", NUMBER, "", 0, "MTm", None),
-            (0x0A, 4, "operating time since reset", NUMBER, "s", 0, "MTm", None),
+            (0x0A, 4, "operating time since reset", NUMBER, "s", 0, "MTmW", None),
             (0x0E, 4, "operating time", NUMBER, "s", 0, "MTm", None),
             (0x12, 2, "voltage", NUMBER, "V", -1, "MTm", None),
             (0x14, 2, "current", NUMBER, "A", -3, "MTm", None),

@@ -16,19 +16,23 @@ from protocols.dali import (
     levels,
     light_sensor,
     occupancy,
+    supply,
 )
 from protocols.dali.addresses import Address
 from protocols.dali.device_addresses import DeviceAddress, Instances
 from protocols.dali.extended_fade import HIGHEST_CODE, extended_fade_s
 from protocols.dali.frames import Reply
-from protocols.dali.gear_data import LED
+from protocols.dali.gear_data import INTEGRATED_SUPPLY, LED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from protocols.dali.frames import ForwardFrame
+    from protocols.dali.gear_commands import ExtendedCommand
 
+EXTENDED_TABLES = {LED: led.COMMANDS, INTEGRATED_SUPPLY: supply.COMMANDS}
+"""The commands of device types by the type's number. Their opcodes are the same: ENABLE DEVICE TYPE tells which."""
 INSTANCE_TABLES = {
     occupancy.INSTANCE_TYPE: occupancy.COMMANDS,
     light_sensor.INSTANCE_TYPE: light_sensor.COMMANDS,
@@ -60,8 +64,8 @@ class Namer:
         found = gear_commands.meaning(frame)
         if found is not None and found.name == "ENABLE DEVICE TYPE":
             self._type = found.number
-        if frame.bits == 16 and device_type == LED:
-            extended = _led_name(frame)
+        if frame.bits == 16 and device_type in EXTENDED_TABLES:
+            extended = _extended_name(frame, EXTENDED_TABLES[device_type])
             if extended is not None:
                 return extended
         if found is None:
@@ -71,10 +75,10 @@ class Namer:
         return Named(address_text(found.address), found.name, found.number)
 
 
-def _led_name(frame: "ForwardFrame") -> Named | None:
+def _extended_name(frame: "ForwardFrame", commands: "dict[str, ExtendedCommand]") -> Named | None:
     first, opcode = frame.to_bytes()
     address = addresses.from_byte(first)
-    for command in led.COMMANDS.values():
+    for command in commands.values():
         if address is not None and first & 1 and command.opcode == opcode:
             return Named(address_text(address), command.name, None)
     return None
@@ -216,7 +220,7 @@ def reply_text(command: str, reply: Reply) -> str:
 def meaning(command: str, value: int) -> str:
     """What this answer to the command of this name means; empty where it is a plain number."""
     if command in _YES_OR_NO:
-        return "yes" if value == 0xFF else ""
+        return {0xFF: "yes", Reply.NO_AS_FRAME: "no"}.get(value, "")
     read = _READ.get(command)
     return read(value) if read else ""
 
@@ -277,6 +281,8 @@ _YES_OR_NO = (
     "QUERY CURRENT PROTECTOR ENABLED",
     "QUERY REFERENCE RUNNING",
     "QUERY REFERENCE MEASUREMENT FAILED",
+    "QUERY ACTIVE POWER SUPPLY",
+    "QUERY APPLICATION CONTROLLER ALWAYS ACTIVE",
 )
 """Queries that only those answer for whom they hold."""
 

@@ -131,6 +131,11 @@ def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None
     yield from write_bank(address, bank, memory_banks.LOCK_BYTE, (memory_banks.LATCH,))
 
 
+def close_writing(address: "Address") -> "Generator[Transmission, Reply, None]":
+    """One query, which ends the write-enabled state: a gear that is left open takes the next gear's bytes too."""
+    yield gear_commands.command(address, "QUERY MISSING SHORT ADDRESS")
+
+
 class EnergyRegister(namedtuple("EnergyRegister", "count mask")):
     """The energy register's own count, or None with the mask that stood in its place."""
 
@@ -149,15 +154,24 @@ def read_energy(address: "Address", most_counts: int) -> "Generator[Transmission
     """
     if most_counts >= LATCH_FROM_COUNTS:
         yield from latch(address, memory_banks.ACTIVE_ENERGY_BANK)
-        content = yield from _energy_bytes(address)
-        # A bank that stays latched would go on giving this value to whoever reads it without latching.
-        yield from write_bank(address, memory_banks.ACTIVE_ENERGY_BANK, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
+        try:
+            content = yield from _energy_bytes(address)
+        except (NotAnswered, SeveralAnswered) as failure:
+            yield from _release(address)
+            raise failure
+        yield from _release(address)
         return EnergyRegister(*memory_banks.number(content))
     content = yield from _energy_bytes(address)
     if content[-1] <= most_counts:
         again = yield from _energy_bytes(address)
         content = max(content, again)
     return EnergyRegister(*memory_banks.number(content))
+
+
+def _release(address: "Address") -> "Generator[Transmission, Reply, None]":
+    """A bank that stays latched would go on giving this value to all who read it without latching."""
+    yield from write_bank(address, memory_banks.ACTIVE_ENERGY_BANK, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
+    yield from close_writing(address)
 
 
 def read_exponent(address: "Address", offset: int) -> "Generator[Transmission, Reply, int | None]":

@@ -1,11 +1,13 @@
-"""The bus supply that is integrated in control gear, device type 49: IEC 62386-250 (DiiA part 250), its memory bank.
+"""The bus supply that is integrated in control gear, device type 49: IEC 62386-250 (DiiA part 250), its command and its
+memory bank.
 
-That type 49 is this part is known; where its bank keeps what is (unverified), one constant each below.
+That type 49 is this part and what its command asks is known; where its bank keeps what is (unverified), one constant
+each below.
 """
 
 from collections import namedtuple
 
-from protocols.dali import bank_inquiries, gear_data
+from protocols.dali import bank_access, bank_inquiries, gear_commands, gear_data
 from protocols.dali.gear_errors import LastSupply
 from protocols.dali.memory_banks import FLAG, NUMBER, Bank, Field
 
@@ -14,8 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from protocols.dali.addresses import Address
-    from protocols.dali.inquiries import Inquiry
+    from protocols.dali.frames import Reply
+    from protocols.dali.inquiries import Conversation, Inquiry
 
+
+COMMANDS = gear_commands.extended_table((("QUERY ACTIVE POWER SUPPLY", 0xFE, "?"),))
+"""Each has ENABLE DEVICE TYPE 49 directly before it."""
 
 SUPPLY_BANK = 201
 """(unverified)"""
@@ -64,16 +70,27 @@ TOO_LITTLE_SUPPLY = "tooLittleSupply"
 SUPPLY_UNKNOWN = "supplyUnknown"
 
 
-def read_supply(address: "Address", name: str) -> "Inquiry[Supply]":
-    """Whether the gear has an integrated supply, whether that feeds the bus, and its currents. Raises
-    BankVersionUnknown and what reading raises."""
-    types = yield gear_data.device_types(address)
+def read_supply(address: "Address", name: str, types: "Sequence[int] | None" = None) -> "Inquiry[Supply]":
+    """Whether the gear has an integrated supply, whether that feeds the bus, and its currents (None where it has no
+    bank of them that is known). `types` are its device types, where they have been read. Raises what reading raises."""
+    if types is None:
+        types = yield gear_data.device_types(address)
     if gear_data.INTEGRATED_SUPPLY not in types:
         return Supply(name, False, False, 0, 0)
-    reading = yield from bank_inquiries.read_values(address, BANK)
-    reading.require(address)
-    guaranteed, maximum, active = [value.content for value in reading.values]
-    return Supply(name, True, active, guaranteed, maximum)
+    reply = yield query_active(address)
+    gear_data.one_answer(reply, address, "QUERY ACTIVE POWER SUPPLY")
+    reading = yield from bank_inquiries.read_values(address, BANK, ("guaranteed current", "maximum current"))
+    if reading.state != bank_access.PRESENT:
+        return Supply(name, True, reply.is_yes, None, None)
+    guaranteed, maximum = [value.content for value in reading.values]
+    return Supply(name, True, reply.is_yes, guaranteed, maximum)
+
+
+def query_active(address: "Address") -> "Conversation[Reply]":
+    """Asks whether the supply feeds the bus: yes, or silence."""
+    yield gear_commands.special("ENABLE DEVICE TYPE", gear_data.INTEGRATED_SUPPLY)
+    reply = yield gear_commands.extended(address, COMMANDS["QUERY ACTIVE POWER SUPPLY"])
+    return reply
 
 
 def switch_supply(address: "Address", active: bool, supplies: "Sequence[Supply]", name: str) -> "Inquiry[None]":

@@ -36,11 +36,11 @@ def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversa
     for first in range(0, SHORT_ADDRESSES, IN_A_PIECE):
         replies = yield _present(range(first, first + IN_A_PIECE))
         for number, reply in enumerate(replies, first):
-            if reply.is_yes:
+            if reply.is_heard:
                 present.append(number)
             if reply == COLLISION:
                 several.append(number)
-            elif reply.is_yes and reply.value != YES:
+            elif reply.is_heard and reply.value != YES:
                 nonsense.append(number)
         if tell is not None:
             tell((first + IN_A_PIECE) / SHORT_ADDRESSES)

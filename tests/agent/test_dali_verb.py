@@ -95,6 +95,7 @@ def test_every_command_of_the_tables_can_be_written() -> None:
         assert len(values("5", name, *(["1"] if row.span > 1 else []))) == 1
     for name in led.COMMANDS.keys() - gear_commands.COMMANDS.keys():
         assert len(values("5", name)) == 2
+    assert values("5", "QUERY ACTIVE POWER SUPPLY") == [0xC131, 0x0BFE]
     for name, special in gear_commands.SPECIAL_COMMANDS.items():
         assert len(values("-", name, *(["1"] if special.takes_data else []))) == 1
     for name in device_commands.DEVICE_COMMANDS:

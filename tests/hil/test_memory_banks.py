@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from typing import Any
 
 import pytest
+from dali.exceptions import MemoryLocationNotWriteable
+from dali.frame import BackwardFrame
+from dali.memory import diagnostics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -211,6 +216,78 @@ def test_counters_count() -> None:
     assert lone.read(206, 9) == starts + 1
     assert hours is not None
     assert lone.read(206, 0x11) == (hours + 20) & 0xFF
+
+
+class OurGear:
+    """The emulated gear, for python-dali's sequences."""
+
+    def __init__(self, lone: LoneGear) -> None:
+        self.lone = lone
+
+    def run(self, sequence: Generator[Any, Any, Any]) -> Any:
+        try:
+            command = next(sequence)
+            while True:
+                frame = int.from_bytes(command.frame.pack, "big")
+                if command.sendtwice:
+                    self.lone.send(frame)
+                answer = self.lone.send(frame)
+                reply = (
+                    command.response(None if answer is None else BackwardFrame(answer)) if command.response else None
+                )
+                command = sequence.send(reply)
+        except StopIteration as end:
+            return end.value
+
+
+RESETTABLE = (diagnostics.LightSourceStartCounterResettable, diagnostics.LightSourceOnTimeResettable)
+
+
+@pytest.mark.parametrize("counter", RESETTABLE)
+def test_python_dali_resets_the_counters_of_a_light_source(counter: type[Any]) -> None:
+    lone = LoneGear()
+    ours = OurGear(lone)
+    assert ours.run(counter.read(5)) > 0
+    ours.run(counter.write(5, 1000))
+    assert 1000 <= ours.run(counter.read(5)) <= 1001
+    lone.send(0x0A00)
+    lone.send(0x0AFE)
+    lone.wait(500)
+    assert ours.run(diagnostics.LightSourceStartCounterResettable.read(5)) in (2, 1001)
+    assert ours.run(diagnostics.LightSourceOnTimeResettable.read(5)) >= 500
+
+
+@pytest.mark.parametrize("counter", RESETTABLE)
+@pytest.mark.parametrize("mask", ["MASK", "TMASK"])
+def test_a_counter_takes_no_mask(counter: type[Any], mask: str) -> None:
+    """By part 253 its last byte is then answered NO, and nothing has changed."""
+    lone = LoneGear()
+    ours = OurGear(lone)
+    before = ours.run(counter.read(5))
+    raw = b"\xff" * len(counter.locations) if mask == "MASK" else b"\xff" * (len(counter.locations) - 1) + b"\xfe"
+    with pytest.raises(MemoryLocationNotWriteable, match=f"location {counter.locations[-1].address}"):
+        ours.run(counter.write_raw(5, raw))
+    assert before <= ours.run(counter.read(5)) <= before + 2
+
+
+@pytest.mark.parametrize("counter", [diagnostics.LightSourceStartCounter, diagnostics.LightSourceOnTime])
+def test_the_counters_of_a_lifetime_cannot_be_written(counter: type[Any]) -> None:
+    lone = LoneGear()
+    before = OurGear(lone).run(counter.read(5))
+    open_for_writing(lone, 206, counter.locations[0].address)
+    assert lone.send(0xC700) is None
+    assert OurGear(lone).run(counter.read(5)) >= before
+
+
+@pytest.mark.parametrize("level", [0, 85, 170, 229, 254])
+def test_banks_205_and_206_tell_one_current(level: int) -> None:
+    """205 as a share of the nominal current, which is that of 25 W at 48 V behind a driver of 90 %; 206 in A."""
+    lone = LoneGear(level=level)
+    ours = OurGear(lone)
+    percent = ours.run(diagnostics.ControlGearOutputCurrentPercent.read(5))
+    ampere = float(ours.run(diagnostics.LightSourceCurrent.read(5)))
+    assert percent == pytest.approx(min(100, 100 * ampere / (25.0 * 0.9 / 48.0)), abs=0.6)
+    assert (percent == 0) == (ampere == 0) == (level == 0)
 
 
 @settings(max_examples=60, deadline=None)

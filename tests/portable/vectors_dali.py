@@ -241,7 +241,8 @@ def play(conversation: object, replies: object) -> object:
     try:
         transmission = next(conversation)  # type: ignore[call-overload]
         while True:
-            reply = left.pop(0) if transmission.answer else NO_ANSWER
+            closes = transmission.frame.value & 0xFF == 0x96  # QUERY MISSING SHORT ADDRESS, which has no answer
+            reply = left.pop(0) if transmission.answer and not closes else NO_ANSWER
             transmission = conversation.send(reply)  # type: ignore[attr-defined]
     except StopIteration as end:
         return end.value

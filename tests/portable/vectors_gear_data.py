@@ -169,7 +169,7 @@ def check_interruption() -> int:
 
 
 def check_supplies() -> int:
-    memory = Memory({0x0B99: [49]}, {201: {0: 6, 2: 0xFF, 3: 1, 4: 52, 5: 60, 6: 1}})
+    memory = Memory({0x0B99: [49], 0x0BFE: [0xFF]}, {201: {0: 6, 2: 0xFF, 3: 1, 4: 52, 5: 60, 6: 1}})
     found = run(in_one(supply.read_supply(GEAR, "L1")), memory)
     assert found == ("L1", True, True, 52, 60), found
     assert isinstance(found, supply.Supply)

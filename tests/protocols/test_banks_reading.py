@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.devices.gear_variables import GearProfile
-from protocols.dali import bank_access, bank_inquiries, memory_banks
+from protocols.dali import addresses, bank_access, bank_inquiries, light_source, memory_banks, sequences
 from protocols.dali.bank_access import Chunk
 from protocols.dali.bank_inquiries import BROADCAST_LATCH, NO_LATCH, OWN_LATCH, BankReading
 from protocols.dali.bank_values import (
@@ -22,8 +22,10 @@ from protocols.dali.bank_values import (
 from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_errors import BankMissing, BankVersionUnknown, ReadDisturbed, WriteNotTaken
 from protocols.dali.inquiries import in_one
-from protocols.dali.memory_banks import BANK_0, BANK_1, BANK_202, BANK_203, BANK_205, BANK_207, BANKS
-from protocols.errors import ConversationFailed, Interrupted, NotAnswered, ProtocolError
+from protocols.dali.memory_banks import BANK_0, BANK_1, BANK_202, BANK_203, BANK_205, BANK_206, BANK_207, BANKS
+from protocols.errors import ConversationFailed, Interrupted, NotAnswered, ProtocolError, ValueOutOfRange
+from tests.protocols.gear_on_a_table import Table as Bus
+from tests.protocols.gear_on_a_table import specimen
 from tests.protocols.table_driver import GEAR, Table
 
 D4I = GearProfile(device_types=(6, 49, 50, 51, 52))
@@ -206,7 +208,7 @@ def test_own_latch_is_released_also_after_a_failure() -> None:
     table = Table(spoil=several)
     with pytest.raises(ConversationFailed):
         read(table, BANK_205)
-    assert table.frames[-1].frame.value == 0xC7FF
+    assert [sent.frame.value for sent in table.frames[-2:]] == [0xC7FF, 0x0B96]
     assert lock_byte(table, 205) == memory_banks.RELEASE
 
 
@@ -334,7 +336,8 @@ def test_a_write_begins_again_when_a_level_command_has_passed() -> None:
     interrupted = 0
     try:
         while True:
-            assert transmission.bond == Transmission.WRITING or transmission.frame.value == 0xC72A
+            loads_dtr = transmission.frame.value >> 8 in (0xC3, 0xA3)  # a level command that passes leaves them
+            assert (transmission.bond == Transmission.WRITING) is not (loads_dtr or transmission.frame.value == 0xC72A)
             reply = table.reply(transmission)
             if transmission.frame.value == 0xC700 and interrupted < 2:
                 table.lone.send(0x0A80)  # the level, which closes the gear for writing
@@ -395,3 +398,113 @@ def test_an_inquiry_as_one_conversation() -> None:
     table.lone.gear.set_dead(True, table.lone.now)
     with pytest.raises(NotAnswered):
         table.converse(in_one(bank_inquiries.read_values(GEAR, BANK_207)))
+
+
+# Several gear on one bus
+
+
+def test_what_is_written_into_one_gear_reaches_no_other() -> None:
+    """A gear that was opened for writing takes the next gear's bytes for its own, until a command to it closes it."""
+    first, second = specimen("first", 1), specimen("second", 2)
+    bus = Bus([first, second])
+    for address in (1, 2):
+        found = bus.run(bank_inquiries.read_values(addresses.short(address), BANK_206, ["operating time"]))
+        assert found.value("operating time").is_known
+        assert not first.write_enabled
+        assert not second.write_enabled
+    bus.run(bank_inquiries.write_value(addresses.short(1), BANK_207, "rated useful life", 50))
+    bus.run(bank_inquiries.write_value(addresses.short(2), BANK_207, "rated useful life", 80))
+    assert (first.banks.read(207, 4, bus.now), second.banks.read(207, 4, bus.now)) == (50, 80)
+
+
+def test_a_latch_for_all_leaves_none_open_for_writing() -> None:
+    gear = [specimen(number, number) for number in range(3)]
+    bus = Bus(gear)
+    for opens in (bank_access.latch_all, bank_access.release_all):
+        bus.talk(opens(202))
+        assert [one.write_enabled for one in gear] == [False] * 3
+    bus.talk(sequences.read_energy(addresses.short(1), 200))
+    assert not gear[1].write_enabled
+
+
+def test_a_latched_energy_reading_that_fails_is_released() -> None:
+    gear = specimen(0, 1)
+    bus = Bus([gear])
+    bus.reply_of = lambda frame, reply: NO_ANSWER if frame == 0x03C5 else reply
+    with pytest.raises(NotAnswered):
+        bus.talk(sequences.read_energy(addresses.short(1), 200))
+    assert gear.banks.read(202, 2, bus.now) == memory_banks.RELEASE
+
+
+# Counters that can be written
+
+
+@pytest.mark.parametrize("name", ["starts since reset", "operating time since reset"])
+@pytest.mark.parametrize("value", [0, 255, 70_000])
+def test_a_counter_is_written_and_counts_on(name: str, value: int) -> None:
+    table = Table()
+    assert read(table, BANK_206).value(name).content > 0
+    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, name, value))
+    assert value <= read(table, BANK_206).value(name).content <= value + 5
+    table.lone.wait(3600)
+    assert read(table, BANK_206).value("operating time since reset").content >= 3600
+    assert lock_byte(table, 206) == memory_banks.RELEASE
+
+
+def test_a_counter_in_a_bank_that_stands_latched() -> None:
+    table = Table()
+    table.converse(bank_access.set_lock(GEAR, 206, memory_banks.LATCH))
+    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0))
+    assert lock_byte(table, 206) == memory_banks.RELEASE
+
+
+@pytest.mark.parametrize(("counted", "taken"), [(0, True), (60, True), (61, False), (-1, False)])
+def test_a_counter_is_where_it_was_written_or_little_further(counted: int, taken: bool) -> None:
+    def moved(_number: int, transmission: Transmission, reply: Reply) -> Reply | None:
+        if transmission.frame.value != 0x0BC5:
+            return None
+        return answered((1000 + counted).to_bytes(4, "big")[table.lone.gear.dtr0 - 1 - 0x0A])
+
+    table = Table(spoil=moved)
+    outcome = table.outcome(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 1000))
+    assert (outcome is None) is taken
+    assert taken or isinstance(outcome, WriteNotTaken)
+
+
+def test_a_counter_that_a_carry_has_torn_is_read_again() -> None:
+    torn = [0, 3, 0, 0]  # last first: the upper bytes before a carry, the lowest after it
+
+    def carry(_number: int, transmission: Transmission, _reply: Reply) -> Reply | None:
+        return answered(torn.pop()) if transmission.frame.value == 0x0BC5 and torn else None
+
+    table = Table(spoil=carry)
+    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0x3FF))
+    assert not torn
+
+
+def test_a_counter_that_cannot_be_read_back_is_not_taken() -> None:
+    silent = Table(spoil=lambda _number, sent, reply: NO_ANSWER if sent.frame.value == 0x0BC5 else None)
+    outcome = silent.outcome(bank_inquiries.write_value(GEAR, BANK_206, "starts since reset", 0))
+    assert isinstance(outcome, WriteNotTaken)
+    assert outcome.found is None
+
+
+def test_a_counter_does_not_take_what_stands_for_unknown() -> None:
+    for name, highest in (("starts since reset", 0xFFFFFD), ("operating time since reset", 0xFFFFFFFD)):
+        with pytest.raises(ValueOutOfRange, match=f"raw number is 0 to {highest}"):
+            Table().inquire(bank_inquiries.write_value(GEAR, BANK_206, name, highest + 1))
+    with pytest.raises(ValueOutOfRange, match="operating time cannot be written"):
+        Table().inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time", 0))
+
+
+def test_an_exchanged_light_source_begins_anew() -> None:
+    table = Table()
+    before = table.inquire(light_source.read_age(GEAR))
+    told = table.inquire(light_source.begin_anew(GEAR))
+    assert told.starts == before.starts
+    assert 0 <= told.operating_s - before.operating_s <= 2
+    now = table.inquire(light_source.read_age(GEAR))
+    assert now.starts == 0
+    assert 0 <= now.operating_s <= 2
+    assert read(table, BANK_206).value("starts").content == before.starts
+    assert read(table, BANK_206).value("operating time").content >= told.operating_s

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from dali.memory import diagnostics, energy, info, maintenance, oem
-from dali.memory.location import FlagValue, MemoryBank, MemoryValue
+from dali.memory.location import FlagValue, MemoryBank, MemoryType, MemoryValue
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -159,6 +159,38 @@ def test_they_know_the_same_fields_at_the_same_places(bank: Bank) -> None:
     their_last = next(one for one in THEIR_BANKS[bank.number].values if one.__name__ == "LastAddress")
     # Bank 0 may go on to 0x7F with what its maker likes.
     assert bank.last == (0x1A if bank.number == 0 else their_last.locations[0].default)
+
+
+ACCESS = {
+    MemoryType.ROM: {""},
+    MemoryType.RAM_RO: {"m"},
+    MemoryType.NVM_RO: {"m"},
+    MemoryType.NVM_RW: {"W", "mW"},
+    MemoryType.NVM_RW_L: {"w"},
+    MemoryType.NVM_RW_P: {"w"},
+}
+"""Their memory types, and our flags of access: `m` changes by itself, `w` unlock to write, `W` write at any time."""
+
+
+@pytest.mark.parametrize(("bank", "field"), FIELDS, ids=IDS)
+def test_they_have_the_same_access(bank: Bank, field: Field) -> None:
+    access = "".join(flag for flag in field.flags if flag in "mwW")
+    (memory,) = {one.type_ for one in theirs(bank, field).locations if one.address in field.locations}
+    assert access in ACCESS[memory], memory
+    if field.scale_offset is not None:
+        assert next(one.type_ for one in theirs(bank, field).locations if one.address == field.scale_offset) in (
+            MemoryType.ROM,
+        )
+
+
+@pytest.mark.parametrize("bank", BANKS, ids=lambda bank: str(bank.number))
+def test_they_lock_and_latch_the_same_banks(bank: Bank) -> None:
+    their_bank = THEIR_BANKS[bank.number]
+    assert (bank.lockable, bank.latches) == (their_bank.has_lock, their_bank.has_latch)
+    if bank.version_field is not None and bank.number != 1:
+        version = next(one for one in their_bank.values if one.locations[0].address == bank.version_field.offset)
+        assert (bank.version_field.size, bank.version) == (len(version.locations), version.locations[0].default)
+        assert version.locations[0].type_ is MemoryType.ROM
 
 
 def test_gear_before_dali_2_has_the_shorter_bank_0() -> None:

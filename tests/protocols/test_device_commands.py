@@ -54,7 +54,6 @@ _TABLES = {
     "304": (light_sensor.COMMANDS, _LIGHT),
     "103": (device_commands.INSTANCE_COMMANDS, _GENERAL),
 }
-_ROWS = [(part, name) for part, (ours, _) in _TABLES.items() for name in sorted(ours)]
 
 _THEIR_INSTANCES = {
     Instances.NUMBER: their_address.InstanceNumber,
@@ -70,6 +69,13 @@ _THEIR_WHOLE_INSTANCES = {
     Instances.FEATURE_OF_ALL: their_address.FeatureInstanceBroadcast,
     Instances.FEATURE_OF_DEVICE: their_address.FeatureDevice,
 }
+
+EDITION_2022 = {
+    "QUERY APPLICATION CONTROLLER ALWAYS ACTIVE": 0x49,
+    "QUERY INSTANCE CONFIGURATION": 0x93,
+    "QUERY AVAILABLE INSTANCE TYPES": 0x94,
+}
+"""What IEC 62386-103:2022 has and python-dali does not, with the opcodes of DALI_cli's decoder (SvenHaedrich)."""
 
 ADDRESSES = st.one_of(
     st.integers(0, 63).map(device_addresses.short),
@@ -106,13 +112,16 @@ def _agree(ours: Transmission, theirs: TheirCommand) -> None:
     assert ours.answer == (theirs.response is not None)
 
 
-@pytest.mark.parametrize("name", sorted(device_commands.DEVICE_COMMANDS))
+@pytest.mark.parametrize("name", sorted(device_commands.DEVICE_COMMANDS.keys() - EDITION_2022.keys()))
 @given(address=ADDRESSES)
 def test_device_command(name: str, address: DeviceAddress) -> None:
     _agree(device_commands.device(address, name), _GENERAL[_squeeze(name)](_their_address(address)))
 
 
-@pytest.mark.parametrize(("part", "name"), _ROWS)
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, name) for part, (ours, _) in _TABLES.items() for name in sorted(ours.keys() - EDITION_2022.keys())],
+)
 @given(address=ADDRESSES, instances=INSTANCES)
 def test_instance_command(part: str, name: str, address: DeviceAddress, instances: Instances) -> None:
     ours, theirs = _TABLES[part]
@@ -127,12 +136,23 @@ def test_special_command(name: str, first: int, second: int) -> None:
     _agree(device_commands.special(name, *data), _GENERAL[_squeeze(name)](*data))
 
 
+@pytest.mark.parametrize("name", sorted(EDITION_2022))
+def test_what_only_the_edition_of_2022_has(name: str) -> None:
+    to = device_addresses.short(5)
+    if name in device_commands.DEVICE_COMMANDS:
+        ours, middle = device_commands.device(to, name), 0xFE
+    else:
+        ours, middle = device_commands.instance(to, device_addresses.instance(2), name), 0x02
+    assert ours.frame.to_bytes() == bytes([0x0B, middle, EDITION_2022[name]])
+    assert (ours.answer, ours.twice) == (True, False)
+    meaning = device_commands.meaning(ours.frame)
+    assert meaning is not None
+    assert meaning.name == name
+
+
 def test_every_command_that_they_know_is_ours_too() -> None:
-    names = [
-        *device_commands.DEVICE_COMMANDS,
-        *device_commands.INSTANCE_COMMANDS,
-        *device_commands.SPECIAL_COMMANDS,
-    ]
+    known = {*device_commands.DEVICE_COMMANDS, *device_commands.INSTANCE_COMMANDS, *device_commands.SPECIAL_COMMANDS}
+    names = known - EDITION_2022.keys()
     # Two of their names stand for one command: QueryEventFilterL is QueryEventFilterZeroToSeven.
     ours = {_GENERAL[_squeeze(name)] for name in names}
     assert {name for name, found in _GENERAL.items() if found not in ours} == set()
@@ -146,6 +166,9 @@ def test_what_a_frame_means(content: bytes) -> None:
     frame = ForwardFrame(24, int.from_bytes(content, "big"))
     ours = device_commands.meaning(frame, our_occupancy.COMMANDS, light_sensor.COMMANDS)
     their_name = _squeeze(type(theirs).__name__)
+    if ours is not None and ours.name in EDITION_2022:
+        assert content[2] == EDITION_2022[ours.name]
+        return
     known = their_name in _GENERAL | _OCCUPANCY | _LIGHT
     if ours is None:
         # They also read instance commands under reserved instance bytes.

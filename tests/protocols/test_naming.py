@@ -20,7 +20,10 @@ from protocols.dali.frames import ForwardFrame, answered
         (16, 0xA311, "-", "DTR0 17"),
         (16, 0xCB00, "-", "?"),
         (24, 0x0BFE30, "d5", "QUERY DEVICE STATUS"),
+        (24, 0x0BFE49, "d5", "QUERY APPLICATION CONTROLLER ALWAYS ACTIVE"),
         (24, 0x0B0280, "d5.2", "QUERY INSTANCE TYPE"),
+        (24, 0x0B0293, "d5.2", "QUERY INSTANCE CONFIGURATION"),
+        (24, 0x0BFF94, "d5.all", "QUERY AVAILABLE INSTANCE TYPES"),
         (24, 0xFFFF62, "dall.all", "ENABLE INSTANCE"),
         (24, 0x0BC322, "d5.instance type 3", "SET REPORT TIMER"),
         (24, 0x0BC430, "d5.instance type 4", "SET REPORT TIMER"),
@@ -44,6 +47,10 @@ def test_a_device_types_command_has_its_name_only_directly_after_it() -> None:
     namer.name(gear_commands.special("ENABLE DEVICE TYPE", 6).frame)
     assert namer.name(query).command == "QUERY FAILURE STATUS"
     assert namer.name(query).command == "?"
+    namer.name(gear_commands.special("ENABLE DEVICE TYPE", 49).frame)
+    assert namer.name(ForwardFrame(16, 0x0BFE)) == ("5", "QUERY ACTIVE POWER SUPPLY", None)
+    namer.name(gear_commands.special("ENABLE DEVICE TYPE", 6).frame)
+    assert namer.name(ForwardFrame(16, 0x0BFE)).command == "QUERY MIN FAST FADE TIME"
     namer.name(gear_commands.special("ENABLE DEVICE TYPE", 51).frame)
     assert namer.name(query).command == "?"
 
@@ -63,6 +70,8 @@ def test_a_device_types_command_has_its_name_only_directly_after_it() -> None:
         ("QUERY DEVICE TYPE", 6, "LED modules"),
         ("QUERY SHORT ADDRESS", 0x0B, "short address 5"),
         ("QUERY LAMP FAILURE", 0xFF, "yes"),
+        ("QUERY LAMP FAILURE", 0x00, "no"),
+        ("QUERY ACTIVE POWER SUPPLY", 0xFF, "yes"),
         ("QUERY CONTENT DTR0", 17, ""),
     ],
 )

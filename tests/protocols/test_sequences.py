@@ -51,6 +51,7 @@ def test_a_register_that_is_too_fine_is_latched_and_read_once() -> None:
         *[0xC3CA, 0xA302, 0x0381, 0xC9AA],  # latched
         *[0xC3CA, 0xA305] + [0x03C5] * 6,  # read
         *[0xC3CA, 0xA302, 0x0381, 0xC9FF],  # released: a forgotten latch would give this value for ever
+        0x0396,  # and closed
     ]
     assert gear.reads == 6
 

@@ -12,8 +12,10 @@ from hil.devices.gear_variables import GearProfile
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import supply
-from protocols.dali.gear_errors import BankMissing, BankVersionUnknown, LastSupply
+from protocols.dali.frames import COLLISION
+from protocols.dali.gear_errors import LastSupply
 from protocols.dali.supply import Finding, Supply, check_supplies
+from protocols.errors import SeveralAnswered
 from tests.protocols.table_driver import GEAR, Table
 
 D4I = (6, 49, 50, 51, 52)
@@ -40,11 +42,36 @@ def test_gear_without_a_supply() -> None:
 
 
 def test_a_supply_bank_that_is_not_as_known() -> None:
-    with pytest.raises(BankVersionUnknown, match="memory bank 201 of short 5 states version 3"):
-        Table(profile=GearProfile(device_types=D4I, bank_version=3)).inquire(supply.read_supply(GEAR, "L1"))
+    """The bank is a guess and the query is not: whether the supply feeds the bus is known in any case."""
+    other = Table(profile=GearProfile(device_types=D4I, bank_version=3))
+    assert other.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, True, None, None)
     table = Table(profile=GearProfile(device_types=D4I))
     del table.lone.gear.banks._banks[201]
-    with pytest.raises(BankMissing, match="short 5 has no memory bank 201"):
+    assert table.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, False, None, None)
+
+
+def test_types_that_are_known_are_not_asked_for_again() -> None:
+    table = Table(profile=GearProfile(device_types=D4I))
+    assert table.inquire(supply.read_supply(GEAR, "L1", D4I)).active
+    assert (table.frames[0].frame.value, table.frames[1].frame.value) == (0xC131, 0x0BFE)
+    assert Table().inquire(supply.read_supply(GEAR, "L1", (6,))) == Supply("L1", False, False, 0, 0)
+
+
+def test_whether_a_supply_feeds_the_bus_is_what_it_says() -> None:
+    """IEC 62386-250: yes or silence; type 49 and opcode FE as wb-mqtt-dali has them."""
+    table = Table(profile=GearProfile(device_types=D4I))
+    assert table.converse(supply.query_active(GEAR)).value == 0xFF
+    table.lone.gear.set_mains(False, table.lone.now)
+    assert not table.converse(supply.query_active(GEAR)).is_heard
+    assert not Table().converse(supply.query_active(GEAR)).is_heard
+
+
+def test_two_that_answer_are_not_one_supply() -> None:
+    table = Table(
+        profile=GearProfile(device_types=D4I),
+        spoil=lambda _number, sent, _reply: COLLISION if sent.frame.value == 0x0BFE else None,
+    )
+    with pytest.raises(SeveralAnswered, match="QUERY ACTIVE POWER SUPPLY as short 5"):
         table.inquire(supply.read_supply(GEAR, "L1"))
 
 

@@ -1,0 +1,46 @@
+"""Firmware of control gear that was met in the field, by what it does otherwise than the standard or than edition 2.
+
+Each is one profile of GearProfile; a street may mix them, lamp by lamp.
+"""
+
+from __future__ import annotations
+
+from hil.devices.gear_variables import GearProfile
+
+LED = 6
+
+EDITION_1 = GearProfile(
+    version_number=1,
+    device_types=(LED,),
+    unknown_commands=frozenset(
+        {0x0A, 0x0B, 0x0C}  # GO TO LAST ACTIVE LEVEL, CONTINUOUS UP and DOWN
+        | {0x22, 0x23, 0x24, 0x25}  # SAVE PERSISTENT VARIABLES, SET OPERATING MODE, RESET MEMORY BANK, IDENTIFY DEVICE
+        | {0x30, 0xA8}  # SET and QUERY EXTENDED FADE TIME
+        | {0x9E, 0x9F, 0xA6, 0xA7, 0xAA}  # operating mode, light source, specific mode, next device type, gear failure
+    ),
+    unknown_specials=frozenset({0xAD, 0xC9}),  # PING, WRITE MEMORY LOCATION - NO REPLY
+    edition_1_banks=True,
+    loses_command_after_lone_first=True,
+)
+"""Gear from before DALI-2 (IEC 62386-102:2009)."""
+
+DEAF_AFTER_PROGRAM = GearProfile(deaf_after_program_s=0.3)
+DTR_CLOSES_WRITING = GearProfile(dtr_closes_writing=True)
+NO_IS_FRAME = GearProfile(no_is_frame=True)
+NEVER_SAYS_ITS_ADDRESS = GearProfile(unknown_specials=frozenset({0xBB}))
+"""Silent on QUERY SHORT ADDRESS."""
+SWAPS_FAIL_SAFE_LEVELS = GearProfile(swaps_fail_safe_levels=True)
+KEEPS_ITS_LIMITS = GearProfile(unknown_commands=frozenset({0x2A, 0x2B}))
+"""SET MAX LEVEL and SET MIN LEVEL do nothing."""
+
+PROFILES = {
+    "ordinary": GearProfile(),
+    "edition-1": EDITION_1,
+    "deaf-after-program": DEAF_AFTER_PROGRAM,
+    "dtr-closes-writing": DTR_CLOSES_WRITING,
+    "no-is-frame": NO_IS_FRAME,
+    "never-says-its-address": NEVER_SAYS_ITS_ADDRESS,
+    "swaps-fail-safe-levels": SWAPS_FAIL_SAFE_LEVELS,
+    "keeps-its-limits": KEEPS_ITS_LIMITS,
+}
+"""By the name under which stories speak of them."""
