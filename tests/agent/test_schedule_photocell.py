@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.almanac import ZoneAlmanac
+from agent.schedule.calendars import Calendar, Rule
 from agent.schedule.demand import Demand, demand
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
+from agent.schedule.photocells import flickering, heard
 from agent.schedule.place import Place
-from agent.schedule.plan import Plan, plain_plan
+from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Photocell, Program, Step, parse_mark
 
 NL = ZoneAlmanac("Europe/Amsterdam")
@@ -61,7 +63,12 @@ class Cell:
         return self
 
     def turns(self, lux: float) -> Cell:
+        """It has turned just so long ago that it counts now: dark for 5 seconds, light for 5 minutes."""
         self.lux = lux
+        begun = self.now - (5 if lux < 10 else 300)
+        cells = {key: cell._replace(seen=min(cell.seen, begun)) for key, cell in self.state.cells.items()}
+        self.state = self.state._replace(cells=cells)
+        self.state = observe(self.plan, self.state, Reading("E1", "lux", lux, ""), begun)
         self.observe()
         return self
 
@@ -75,20 +82,120 @@ class Cell:
 
 def test_hysteresis() -> None:
     plan = plan_of(BY_CELL)
-    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "lux", 100, ""), SUNSET - 7200)
+    state = observe(plan, no_inputs(SUNSET - 72000), Reading("E1", "lux", 100, ""), SUNSET - 7200)
     seen = []
-    for second, lux in enumerate([12, 10, 9.9, 12, 14.9, 15, 12, 9]):
-        state = observe(plan, state, Reading("E1", "lux", lux, ""), SUNSET + second)
-        seen.append(demand(plan, "A", PLACE, state, SUNSET + second).percent)
+    for step, lux in enumerate([12, 10, 9.9, 12, 14.9, 15, 12, 9]):
+        at = SUNSET - 6900 + 301 * step
+        state = observe(plan, state, Reading("E1", "lux", lux, ""), at)
+        seen.append(demand(plan, "A", PLACE, state, at + 300.5).percent)
     assert seen == [0, 0, 100, 100, 100, 0, 0, 100]
 
 
 def test_a_photocell_that_says_itself_what_it_sees() -> None:
     plan = plan_of(BY_CELL)
-    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "photocell", 0, ""), SUNSET)
-    assert demand(plan, "A", PLACE, state, SUNSET + 60).percent == 0
+    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "photocell", 0, ""), SUNSET - 600)
+    assert demand(plan, "A", PLACE, state, SUNSET - 301).percent == 100
+    assert demand(plan, "A", PLACE, state, SUNSET - 300).percent == 0
     state = observe(plan, state, Reading("E1", "photocell", 1, ""), SUNSET + 600)
-    assert demand(plan, "A", PLACE, state, SUNSET + 600).percent == 100
+    assert demand(plan, "A", PLACE, state, SUNSET + 604).percent == 0
+    assert demand(plan, "A", PLACE, state, SUNSET + 605).percent == 100
+
+
+class Loose:
+    """Two photocells of one plan, told second by second."""
+
+    def __init__(self, photocell: Photocell = BY_CELL) -> None:
+        self.plan = plan_of(photocell)
+        self.state = no_inputs(SUNSET - 86400)
+
+    def says(self, dark: bool, at: float, sensor: str = "E1") -> Loose:
+        self.state = observe(self.plan, self.state, Reading(sensor, "photocell", float(dark), ""), SUNSET + at)
+        return self
+
+    def percent(self, at: float) -> float:
+        return demand(self.plan, "A", PLACE, self.state, SUNSET + at).percent
+
+
+def test_light_lasts_five_minutes_and_dark_five_seconds_before_it_counts() -> None:
+    cell = Loose().says(False, -7200)
+    assert [cell.percent(at) for at in (-7200, -6901, -6900)] == [100, 100, 0]
+    # A cloud for four seconds, and one for five.
+    cell.says(False, -4000).says(True, -3600)
+    assert cell.percent(-3596) == 0
+    cell.says(False, -3596).says(True, -3000)
+    assert [cell.percent(at) for at in (-2996, -2995)] == [0, 100]
+    cell.says(False, -2990)
+    assert [cell.percent(at) for at in (-2989, -2691, -2690)] == [100, 100, 0]
+    # Headlights in the evening.
+    cell.says(True, 0).says(False, 600).says(True, 899)
+    assert [cell.percent(at) for at in (600, 880, 899, 1300)] == [100, 100, 100, 100]
+
+
+def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
+    """1,140 times an hour: each second and a half it says the other thing."""
+    cell = Loose().says(False, -7200)
+    percents = []
+    for turn in range(40):
+        at = -6000 + 1.5 * turn
+        assert flickering(cell.state, SUNSET + at) == (["E1"] if turn >= 10 else [])
+        cell.says(turn % 2 == 0, at)
+        percents.append(cell.percent(at))
+    assert percents == [0] * 9 + [100] * 31
+    assert cell.percent(-5900) == 100
+    for at in (-5900.0, -5700.0, -5642.0):
+        cell.says(False, at)
+        assert (cell.percent(at), flickering(cell.state, SUNSET + at)) == (100, ["E1"])
+    assert (cell.percent(-5641.4), flickering(cell.state, SUNSET - 5641.4)) == (0, [])
+    # It starts anew: nine turns are none too many.
+    for turn in range(9):
+        cell.says(turn % 2 == 0, -5000 + turn)
+    assert flickering(cell.state, SUNSET - 4990) == []
+
+
+def test_turns_that_are_minutes_apart_are_weather() -> None:
+    cell = Loose().says(False, -86000)
+    for turn in range(60):
+        cell.says(turn % 2 == 0, -80000 + 301 * turn)
+        assert flickering(cell.state, SUNSET - 80000 + 301 * turn) == []
+    for turn in range(60, 80):
+        cell.says(turn % 2 == 0, -80000 + 301 * 60 + 299 * (turn - 60))
+    assert flickering(cell.state, SUNSET - 80000 + 301 * 60 + 299 * 20 - 1) == ["E1"]
+
+
+def test_of_several_photocells_each_may_say_dark() -> None:
+    for darker, lighter in (("E1", "E2"), ("E2", "E1")):
+        cell = Loose().says(False, -7200, darker).says(False, -7200, lighter)
+        cell.says(False, -4000, darker).says(False, -4000, lighter)
+        assert cell.percent(-4000) == 0
+        cell.says(True, -3700, darker).says(False, -3690, lighter)
+        assert cell.percent(-3690) == 100
+        # It falls silent: the other one speaks for it.
+        cell.says(False, -1000, lighter)
+        assert [cell.percent(at) for at in (-101, -99)] == [100, 0]
+    named = Loose(Photocell("E2", 10, 15)).says(False, -7200, "E2").says(False, -6000, "E2").says(True, -6000, "E1")
+    assert named.percent(-5900) == 0
+
+
+def test_of_two_dark_ones_the_first_tells_since_when_and_of_two_light_ones_the_last() -> None:
+    for first, last in (("E1", "E2"), ("E2", "E1")):
+        cell = Loose().says(False, -7200, first).says(False, -7200, last)
+        cell.says(True, -5000, first).says(True, -4500, last)
+        state = heard(BY_CELL, cell.state, SUNSET - 4000)
+        assert state is not None
+        assert state.since == SUNSET - 4995
+        cell.says(False, -3900, first).says(False, -3800, last)
+        state = heard(BY_CELL, cell.state, SUNSET - 3000)
+        assert state is not None
+        assert (state.dark, state.since) == (False, SUNSET - 3500)
+
+
+def test_after_an_hour_of_silence_light_must_last_again() -> None:
+    cell = Loose().says(False, -20000).says(False, -19000)
+    assert cell.percent(-19000) == 0
+    cell.says(False, -15401)
+    assert cell.percent(-15401) == 0
+    cell.says(False, -11801)
+    assert [cell.percent(at) for at in (-11801, -11502, -11501)] == [100, 100, 0]
 
 
 def test_a_dark_afternoon_is_lit_and_a_long_one_is_a_condition() -> None:
@@ -193,24 +300,72 @@ def test_minimum_burning_time_and_trimming() -> None:
         assert (demand(plain_plan(short, ["A"]), "A", PLACE, known, SUNSET + 1790).percent == 100) == bool(wanted)
 
 
-def test_without_a_clock_the_photocell_decides() -> None:
-    plan = plan_of(BY_CELL)
-    state = no_inputs(100.0)
+HOUR = 3600
 
-    def ask(unix: float) -> tuple[object, ...]:
-        return demand(plan, "A", PLACE, state, unix, clock_valid=False)[::3]
 
-    assert ask(200.0) == (100, ("clockInvalid",))
-    state = observe(plan, state, Reading("E1", "lux", 500, ""), 300.0)
-    assert ask(400.0) == (0, ("clockInvalid",))
-    # It fell silent, or the clock jumped: nobody knows.
-    assert ask(300.0 + 3601)[0] == 100
-    assert ask(-1e6)[0] == 100
-    for hour in range(1, 21):
-        state = observe(plan, state, Reading("E1", "lux", 500, ""), 300.0 + hour * 3600)
-    # No day is that long: it is jammed.
-    assert ask(300.0 + 20 * 3600 - 1)[0] == 0
-    assert ask(300.0 + 20 * 3600)[0] == 100
+class Clockless:
+    """A photocell that speaks each minute, on a gateway without a clock."""
+
+    def __init__(self, *photocells: Photocell) -> None:
+        programs = [plan_of(photocell).programs[0] for photocell in photocells]
+        rules = tuple(Rule(one, weekdays=(day,)) for day, one in enumerate(programs[1:], 1))
+        self.plan = Plan([PlannedLuminaire("A", Calendar("c", programs[0], rules))], safe_percent=70)
+        self.state = no_inputs(0.0)
+        self.now = 0.0
+
+    def passes(self, hours: float, **says: bool) -> list[float]:
+        """These sensors say dark (or not) for so long; what was demanded then, each minute."""
+        found = []
+        for _ in range(round(hours * 60)):
+            for sensor, dark in says.items():
+                self.state = observe(self.plan, self.state, Reading(sensor, "photocell", float(dark), ""), self.now)
+            self.now += 60
+            found.append(demand(self.plan, "A", PLACE, self.state, self.now, clock_valid=False).percent)
+        return found
+
+
+def test_without_a_clock_the_photocell_decides_once_it_has_seen_a_night() -> None:
+    cell = Clockless(BY_CELL)
+    assert cell.passes(1.0) == [70] * 60
+    # By day at first nobody knows whether it can say anything else.
+    assert cell.passes(5, E1=False) == [70] * 300
+    assert cell.passes(8, E1=True) == [70] * 480
+    # Its light counts after 5 minutes, for 8 hours; then it may be jammed.
+    assert cell.passes(10, E1=False) == [70] * 4 + [0] * 480 + [70] * 116
+    assert cell.passes(30, E1=False) == [70] * 1800
+    # A night of an hour, and one that is too short: a cloud, or a glitch of a jammed one.
+    assert cell.passes(1.1, E1=True) == [70] * 66
+    assert cell.passes(2, E1=False) == [70] * 4 + [0] * 116
+    assert cell.passes(0.5, E1=True) == [70] * 30
+    assert cell.passes(2, E1=False) == [70] * 120
+    # It falls silent: for an hour it is believed.
+    cell.passes(2, E1=True)
+    cell.passes(1, E1=False)
+    assert cell.passes(2) == [0] * 58 + [70] * 62
+
+
+def test_without_a_clock_light_in_the_past_or_the_future_is_none() -> None:
+    cell = Clockless(BY_CELL)
+    cell.passes(3, E1=True)
+    assert cell.passes(1, E1=False)[-1] == 0
+    for wrong in (cell.now - 2 * HOUR, cell.now - 7 * HOUR, cell.now + 2 * HOUR, -1e6):
+        assert demand(cell.plan, "A", PLACE, cell.state, wrong, clock_valid=False).percent == 70
+    assert demand(cell.plan, "A", PLACE, cell.state, cell.now - 59, clock_valid=False)[::3] == (0, ("clockInvalid",))
+
+
+def test_one_of_several_photocells_cannot_darken_a_street_without_a_clock() -> None:
+    both = Clockless(Photocell("E1", 10, 15), Photocell("E2", 10, 15))
+    both.passes(8, E1=True, E2=True)
+    assert both.passes(1, E1=False, E2=True) == [70] * 60
+    assert both.passes(1, E1=True, E2=False) == [70] * 60
+    both.passes(8, E1=True, E2=True)
+    assert both.passes(1, E1=False, E2=False)[5:] == [0] * 55
+    # One of them falls silent.
+    assert both.passes(2, E1=False) == [0] * 58 + [70] * 62
+    either = Clockless(BY_CELL)
+    either.passes(8, E1=True, E2=True)
+    assert either.passes(1, E1=False, E2=True) == [70] * 60
+    assert either.passes(1, E1=False, E2=False)[5:] == [0] * 55
 
 
 @settings(max_examples=80, deadline=None)

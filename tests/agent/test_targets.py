@@ -201,16 +201,18 @@ def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> 
     assert street.targets.now()["L01"] == Wanted(20.0, 8.0, 1.0)
 
 
+BY_CELL = Program(
+    "cell",
+    Mark(SUNSET, 0),
+    Mark(SUNRISE, 0),
+    (Step(Mark(SUNSET, 0), 60.0, 0.0),),
+    0.0,
+    photocell=Photocell("photocell", 20.0, 40.0),
+)
+
+
 def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() -> None:
-    by_cell = Program(
-        "cell",
-        Mark(SUNSET, 0),
-        Mark(SUNRISE, 0),
-        (Step(Mark(SUNSET, 0), 60.0, 0.0),),
-        0.0,
-        photocell=Photocell("photocell", 20.0, 40.0),
-    )
-    street = Street(by_cell, 15)
+    street = Street(BY_CELL, 15)
     for minute in range(0, 7 * 60, 10):
         street.clock.set_hour(15 + minute / 60)
         street.inputs.observe(Reading("C1", "lux", 500.0, ""))
@@ -219,8 +221,30 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
     assert level == 60.0
     assert street.told == [("photocellContradictsSun", True)]
     street.inputs.observe(Reading("C1", "lux", 1.0, ""))
+    assert street.inputs.next_end() == street.clock.now + 5
+    street.clock.now += 5
     assert street.targets.now()["L01"].percent == 60.0
+    assert street.inputs.next_end() is None
     assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
+
+
+def test_a_photocell_that_flickers_is_named_once_and_again_when_it_is_steady() -> None:
+    street = Street(D60, 23, plan=plain_plan(BY_CELL, ["L01", "L02"], 80.0))
+    told: list[tuple[object, object, object]] = []
+    street.events = street.targets._events = EventLog(
+        lambda _kind, body: told.append((body["name"], body["subject"], body["active"])), street.clock.wall
+    )
+    for turn in range(60):
+        street.clock.now += 1
+        street.inputs.observe(Reading("sky", "photocell", float(turn % 2), ""))
+        assert street.targets.now()["L01"].percent == 60.0
+    assert told == [("photocellFlickers", "sky", True)]
+    street.clock.now += 299
+    street.targets.now()
+    assert told == [("photocellFlickers", "sky", True)]
+    street.clock.now += 1
+    street.targets.now()
+    assert told == [("photocellFlickers", "sky", True), ("photocellFlickers", "sky", False)]
 
 
 def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
