@@ -75,9 +75,11 @@ class Night:
         self.dark = day.nights()
         self.changes = self.floored(self.marks.changes)
         self.conditions = _sun_conditions(self.marks)
-        # When the sun came up before this day's noon: at the latest then, where it was no sunrise.
-        sunrise = place.day(day.number - 1).horizon.sunrise
-        self.up_since = day.start if sunrise is None else min(day.start, sunrise)
+        # When the sun came up before this day's noon: long before where it did not set, else then at the latest.
+        before = place.day(day.number - 1).horizon
+        self.up_since = NEVER if before.white else day.start
+        if before.sunrise is not None:
+            self.up_since = min(day.start, before.sunrise)
 
     def floored(self, before: "list[Change]") -> "list[Change]":
         """These changes, of this night, with the installer's floor where it is dark."""

@@ -8,6 +8,7 @@ silent for an hour, the marks of the program hold.
 from agent.schedule.cells import BELIEVED_S, CellState, darker, flickers, settled
 from agent.schedule.evaluate import ProgramNight
 from agent.schedule.inputs import BACKWARD_S, InputState
+from agent.schedule.override import NEVER
 from agent.schedule.program import Photocell
 
 # Conditions.
@@ -89,18 +90,16 @@ def active(
 def _contradiction(marks: "ProgramNight", up_since: float, cell: "CellState", unix: float) -> "tuple[bool, bool]":
     """Whether cell and sun have disagreed for more than an hour; and whether it is deep night: the sun has been down
     for more than an hour, and stays so for another."""
-    day = marks.day
-    sun = day.horizon
+    sun = marks.day.horizon
     if sun.white:
-        down, turned, deep = False, day.start, False
+        down, turned, deep = False, up_since, False
     else:
-        sunset = day.start if sun.sunset is None else sun.sunset
-        sunrise = day.end if sun.sunrise is None else sun.sunrise
+        # What does not happen in this night happened long before, or will long after.
+        sunset = NEVER if sun.sunset is None else sun.sunset
+        sunrise = -NEVER if sun.sunrise is None else sun.sunrise
         down = sunset <= unix < sunrise
         turned = sunset if down else sunrise if unix >= sunrise else up_since
         deep = sunset + _TOLERANCE_S < unix < sunrise - _TOLERANCE_S
-    if sun.sunset is None and sun.sunrise is None and not sun.white:
-        deep = True
     agrees = cell.dark == down
     return not agrees and unix - max(cell.since, turned) > _TOLERANCE_S, deep
 

@@ -368,6 +368,61 @@ def test_one_of_several_photocells_cannot_darken_a_street_without_a_clock() -> N
     assert either.passes(1, E1=False, E2=False)[5:] == [0] * 55
 
 
+OSLO = ZoneAlmanac("Europe/Oslo")
+NORTH = Place(OSLO, 70.0, 20.0)
+CONTRADICTS, WHITE, POLAR = "photocellContradictsSun", "sunDoesNotSet", "sunDoesNotRise"
+
+
+def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tuple[float, tuple[str, ...]]]:
+    """At 70 north, from this hour on (year, month, day, hour): dark or light, as the photocell sees it, hour by hour.
+    What is demanded at half past, and what is not as it should be."""
+    plan = plan_of(BY_CELL)
+    begin = OSLO.local_to_unix(*first[:3], first[3] * 3600)
+    state = no_inputs(begin - 86400)
+    found = []
+    for hour, dark in enumerate(hours):
+        for minute in range(0, 60, 10):
+            at = begin + 3600 * hour + 60 * minute
+            state = observe(plan, state, Reading("E1", "photocell", float(dark), ""), at)
+            if minute == 30:
+                found.append(demand(plan, "A", NORTH, state, at)[::3])
+    return found
+
+
+def test_a_photocell_in_a_white_night() -> None:
+    """The sun shines all day: a photocell that says light is right, one that says dark is not for more than an hour."""
+    light = (0, (WHITE,))
+    assert in_the_north((2026, 6, 20, 8), [False] * 30) == [light] * 30
+    # Dark from 8 on, over noon and midnight: from 9 on it contradicts, and does not cease to.
+    dark = [True] * 30
+    assert in_the_north((2026, 6, 20, 8), dark) == [(100, (WHITE,))] + [(100, (WHITE, CONTRADICTS))] * 29
+    # It is mended at 14.
+    assert in_the_north((2026, 6, 20, 12), [True, True, False]) == [(100, (WHITE,)), (100, (WHITE, CONTRADICTS)), light]
+
+
+def test_a_photocell_in_the_polar_night() -> None:
+    """The sun does not rise: the lamps burn through it, also where noon is bright; light for an hour is a condition."""
+    assert in_the_north((2026, 12, 20, 6), [True] * 30) == [(100, (POLAR,))] * 30
+    bright = [True, True, True, False, False, False, False, True]
+    assert in_the_north((2026, 12, 20, 8), bright) == (
+        [(100, (POLAR,))] * 4 + [(100, (POLAR, CONTRADICTS))] * 3 + [(100, (POLAR,))]
+    )
+
+
+def test_a_photocell_where_the_polar_night_begins() -> None:
+    """The last sunrise of the year at 70 north, 20 east is about 25 November: one before it still switches off."""
+    found = in_the_north((2026, 11, 21, 6), [True] * 4 + [False] * 3 + [True] * 3)
+    assert found[5] == (0, ())
+    assert [percent for percent, _ in found[:4] + found[7:]] == [100] * 7
+
+
+def test_a_dark_afternoon_that_began_in_the_morning_is_one_condition() -> None:
+    cell = Cell(plan_of(BY_CELL), local("2026-01-15 09:30")).until(local("2026-01-15 10:30")).turns(5)
+    seen = [cell.until(local("2026-01-15 10:30") + 600 * step).ask().conditions for step in range(1, 20)]
+    # From an hour after it turned dark, over noon, to the end.
+    assert seen == [()] * 6 + [(CONTRADICTS,)] * 13
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(1, 5000), st.sampled_from([1.0, 12.0, 500.0])), min_size=1, max_size=30),

@@ -16,6 +16,7 @@ from agent.overrides import Overrides, give
 from agent.schedule import demand
 from agent.schedule.calendars import Calendar
 from agent.schedule.inputs import Reading
+from agent.schedule.output import Output
 from agent.schedule.override import Override
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import SUNRISE, SUNSET, Dynamic, Mark, Photocell, Program, Step
@@ -49,7 +50,14 @@ class SetClock:
 class Street:
     """Targets of two luminaires with a safe level of 80 %, and the events that they told."""
 
-    def __init__(self, program: Program, hour: float, state: Path = Path("/nowhere"), plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        hour: float,
+        state: Path = Path("/nowhere"),
+        plan: Plan | None = None,
+        names: tuple[str, ...] = ("L01", "L02"),
+    ) -> None:
         self.clock = SetClock(hour)
         self.state = state
         self.told: list[tuple[object, object]] = []
@@ -58,7 +66,7 @@ class Street:
         plan = plan or plain_plan(program, ["L01", "L02"], 80.0)
         self.inputs = Inputs(plan, None, "mast", clock)
         overrides = Overrides(state, self.events)
-        self.targets = Targets(["L01", "L02"], plan, NL, EINDHOVEN, clock, self.events, self.inputs, overrides)
+        self.targets = Targets(names, plan, NL, EINDHOVEN, clock, self.events, self.inputs, overrides)
 
 
 @pytest.mark.parametrize(
@@ -259,3 +267,41 @@ def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(mo
     street = Street(D60, 23)
     assert street.targets.now()["L01"] == street.targets.now()["L02"]
     assert asked == ["L01", "L01"]
+
+
+def test_lamps_of_different_output_calendar_or_hours_are_told_each_its_own() -> None:
+    d60, full = Calendar("d60", D60), Calendar("full", load_program("always-full"))
+    fading = Output(100, ((0.0, 60.0), (50_000.0, 100.0)))
+    lamps = {
+        "L01": PlannedLuminaire("L01", d60),
+        "L02": PlannedLuminaire("L02", d60, output=Output(80)),
+        "L03": PlannedLuminaire("L03", full),
+        "L04": PlannedLuminaire("L04", d60, output=fading),
+        "L05": PlannedLuminaire("L05", d60, output=fading),
+        "L06": PlannedLuminaire("L06", d60, ("main",)),
+        "L07": PlannedLuminaire("L07", d60),
+    }
+    street = Street(D60, 23, plan=Plan(list(lamps.values()), safe_percent=80.0), names=tuple(lamps))
+
+    def percents() -> dict[str, float]:
+        return {name: wanted.percent for name, wanted in street.targets.now().items()}
+
+    plain = {"L01": 50.0, "L02": 40.0, "L03": 100.0, "L06": 50.0, "L07": 50.0}
+    # Hours that are not known count as the most.
+    assert percents() == {**plain, "L04": 50.0, "L05": 50.0}
+    street.inputs.observe(Reading("", "operating_hours", 0.0, "L04"))
+    assert percents() == {**plain, "L04": 30.0, "L05": 50.0}
+    street.inputs.observe(Reading("", "operating_hours", 25_000.0, "L05"))
+    assert percents() == {**plain, "L04": 30.0, "L05": 40.0}
+
+
+def test_an_override_for_a_group_or_a_lamp_singles_it_out(tmp_path: Path) -> None:
+    d60 = Calendar("d60", D60)
+    lamps = [PlannedLuminaire("L01", d60), PlannedLuminaire("L02", d60, ("main",)), PlannedLuminaire("L03", d60)]
+    street = Street(D60, 23, tmp_path, Plan(lamps, safe_percent=80.0), ("L01", "L02", "L03"))
+    assert [wanted.percent for wanted in street.targets.now().values()] == [50.0, 50.0, 50.0]
+    now = street.clock.now
+    give(tmp_path, Override(90.0, now, now + 600, groups=("main",)), now)
+    assert [wanted.percent for wanted in street.targets.now().values()] == [50.0, 90.0, 50.0]
+    give(tmp_path, Override(20.0, now, now + 600, luminaires=("L03",)), now)
+    assert [wanted.percent for wanted in street.targets.now().values()] == [50.0, 90.0, 20.0]
