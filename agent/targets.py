@@ -11,6 +11,7 @@ from agent.inputs import Inputs
 from agent.interfaces import Almanac, Clock
 from agent.overrides import Overrides
 from agent.schedule.demand import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE, demand, night_of
+from agent.schedule.photocells import FLICKERS, flickering
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan
 
@@ -77,6 +78,7 @@ class Targets:
                 log.debug("the plan of %s failed", name, exc_info=True)
                 wanted[name] = self._safe
                 failure = failure or f"the program of {name} failed ({error}): the lamp burns at the safe level"
+        conditions |= {(FLICKERS, sensor) for sensor in flickering(self._inputs.state, unix)}
         self._tell(conditions)
         if failure:
             self._events.begin("invalidProgram", "gateway", failure)

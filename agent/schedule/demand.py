@@ -2,7 +2,8 @@
 default level; then its output; at night never below the installer's floor.
 
 Pure: the answer depends on the time, the plan, the place and the input state alone.
-- A clock that cannot be believed: lit, or by the photocell where the program has one that speaks.
+- A clock that cannot be believed: lit, or by the photocell where the program has one that speaks and has seen a night;
+  its light counts for eight hours at most.
 - A photocell that is silent: lit for an hour, then the program's `on` and `off` hold. One that says light while the
   sun has been down for more than an hour, and will be for another: lit. A contradiction that has lasted for more than
   an hour is a condition.
@@ -43,6 +44,7 @@ CONDITIONS = {
     WHITE_NIGHT: "the sun does not set in this night: lamps that are switched by the sun stay off",
     POLAR_NIGHT: "the sun does not rise or set on this day: lamps that are switched by the sun burn through it",
     photocells.CONTRADICTS: "the photocell contradicts the sun by more than an hour: the lamps burn; test it",
+    photocells.FLICKERS: "the photocell flickers: it counts as dark until it has been steady for five minutes; test it",
     photocells.SILENT: "the photocell is silent: the lamps are switched by the program's on and off instead",
 }
 
@@ -73,9 +75,11 @@ class Night:
         self.dark = day.nights()
         self.changes = self.floored(self.marks.changes)
         self.conditions = _sun_conditions(self.marks)
-        # When the sun came up before this day's noon: at the latest then, where it was no sunrise.
-        sunrise = place.day(day.number - 1).horizon.sunrise
-        self.up_since = day.start if sunrise is None else min(day.start, sunrise)
+        # When the sun came up before this day's noon: long before where it did not set, else then at the latest.
+        before = place.day(day.number - 1).horizon
+        self.up_since = NEVER if before.white else day.start
+        if before.sunrise is not None:
+            self.up_since = min(day.start, before.sunrise)
 
     def floored(self, before: "list[Change]") -> "list[Change]":
         """These changes, of this night, with the installer's floor where it is dark."""
@@ -220,7 +224,7 @@ def _course(
 def _without_clock(plan: "Plan", planned: "PlannedLuminaire", inputs: "InputState", unix: float) -> "Demand":
     """Lit at the safe level, unless every photocell of the luminaire's programs that speaks says light."""
     cells = [program.photocell for program in planned.calendar.programs() if program.photocell]
-    light = [photocells.says_light(inputs.cells.get(cell.key), unix) for cell in cells]
+    light = [photocells.says_light(cell, inputs, unix) for cell in cells]
     percent = 0.0 if light and False not in light else plan.safe_percent
     return Demand(percent, 0.0, DEFAULT, (CLOCK_UNKNOWN,))
 

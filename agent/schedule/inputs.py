@@ -5,6 +5,7 @@ It is kept in memory and under /run, never sent. Whatever is not known of the pa
 
 from collections import namedtuple
 
+from agent.schedule.cells import BELIEVED_S, CellState, after_reading
 from agent.schedule.program import LUX, PHOTOCELL, PRESENCE, TRAFFIC
 
 TYPE_CHECKING = False
@@ -12,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agent.schedule.plan import Plan
 
-# How long a reading is believed that no other one follows.
-BELIEVED_S = 3600.0
 # A clock may be set back so far without its past becoming its future.
 BACKWARD_S = 60.0
 
@@ -38,19 +37,10 @@ class Reading(namedtuple("Reading", ("sensor", "kind", "value", "where"))):
     where: str
 
 
-class CellState(namedtuple("CellState", ("dark", "since", "other_since", "seen"))):
-    """A photocell: dark or light since when; since when it was the other before that (None: never seen so); when it
-    last spoke. Unix times."""
-
-    dark: bool
-    since: float
-    other_since: "float | None"
-    seen: float
-
-
 class InputState(namedtuple("InputState", ("begun", "active", "cells", "operating_hours"))):
     """`begun`: since when the past is known (Unix). `active`: input key -> (since, until) of its last activity, without
-    the hold. `cells`: photocell key -> CellState. `operating_hours`: luminaire -> hours. Nothing in it is changed."""
+    the hold. `cells`: photocell key, "@" and the sensor's name -> CellState. `operating_hours`: luminaire -> hours.
+    Nothing in it is changed."""
 
     begun: float
     active: "dict[str, tuple[float, float]]"
@@ -85,13 +75,14 @@ def observe(plan: "Plan", state: "InputState", reading: "Reading", unix: float) 
         cells = dict(cells)
         for cell in plan.photocells:
             if cell.source in (PHOTOCELL, reading.sensor):
-                before = cells.get(cell.key)
+                key = cell.key + "@" + reading.sensor
+                before = cells.get(key)
                 if reading.kind == PHOTOCELL:
                     dark = value > 0
                 else:
                     # Between the two levels nothing changes; what was never seen counts as dark there.
-                    dark = value < (cell.off_lux if before is None or before.dark else cell.on_lux)
-                cells[cell.key] = _cell(before, dark, unix)
+                    dark = value < (cell.off_lux if before is None or before.says_dark else cell.on_lux)
+                cells[key] = after_reading(before, dark, unix)
     return InputState(state.begun, active, cells, state.operating_hours)
 
 
@@ -122,9 +113,11 @@ def _checked(found: object) -> "InputState":
         active[key] = (_number(since), _number(until))
     cells = {}
     for key in found["cells"]:
-        dark, since, other_since, seen = found["cells"][key]
+        dark, since, other_since, seen, says_dark, turned, turns = found["cells"][key]
         other = None if other_since is None else _number(other_since)
-        cells[key] = CellState(bool(dark), _number(since), other, _number(seen))
+        cells[key] = CellState(
+            bool(dark), _number(since), other, _number(seen), bool(says_dark), _number(turned), int(_number(turns))
+        )
     hours = {key: _number(found["operating_hours"][key]) for key in found["operating_hours"]}
     return InputState(_number(found["begun"]), active, cells, hours)
 
@@ -145,14 +138,6 @@ def _mark(active: "dict[str, tuple[float, float]]", key: str, holds: bool, unix:
     elif before is not None and running:
         active[key] = (before[0], unix)
     # Inactive now says nothing of just before: what is not known stays unknown.
-
-
-def _cell(before: "CellState | None", dark: bool, unix: float) -> "CellState":
-    if before is None:
-        return CellState(dark, unix, None, unix)
-    if before.dark == dark:
-        return CellState(dark, before.since, before.other_since, unix)
-    return CellState(dark, unix, before.since, unix)
 
 
 def _of_now(plan: "Plan", state: "InputState", unix: float) -> "InputState":

@@ -1,32 +1,56 @@
 """The active period of a program by its photocell, alone or within a window around the program's on and off.
 
 A photocell's state is what observe() has seen (agent/schedule/inputs.py); whatever it does not know counts as dark, so
-that the lamp burns. Where a photocell says nothing for an hour, the marks of the program hold.
+that the lamp burns. Of several sensors that feed one photocell, each that speaks may say dark. Where all have been
+silent for an hour, the marks of the program hold.
 """
 
+from agent.schedule.cells import BELIEVED_S, CellState, darker, flickers, settled
 from agent.schedule.evaluate import ProgramNight
-from agent.schedule.inputs import BACKWARD_S, BELIEVED_S, CellState, InputState
+from agent.schedule.inputs import BACKWARD_S, InputState
+from agent.schedule.override import NEVER
+from agent.schedule.program import Photocell
 
 # Conditions.
 CONTRADICTS = "photocellContradictsSun"
 SILENT = "photocellSilent"
+FLICKERS = "photocellFlickers"
 
 # How far a photocell may be from the sun, and for how long.
 _TOLERANCE_S = 3600.0
-# No photocell says the same for so long where there are days and nights: it is broken, whatever the clock.
-_LONGEST_LIGHT_S = 72000.0
+# Without a clock light counts for so long, as long as the shortest day of the Netherlands (the sun's 7 h 40 min and the
+# bright part of its twilights): a photocell that jams keeps the street dark no longer.
+_LONGEST_LIGHT_S = 28800.0
+# And only after a dark of so long: one that was not seen dark may be jammed, and a glitch is no night.
+_LEAST_NIGHT_S = 3600.0
 
 
-def believed(cell: "CellState | None", unix: float) -> bool:
+def believed(cell: "CellState", unix: float) -> bool:
     """Whether this state may decide: it was seen within the last hour."""
-    return cell is not None and unix - BELIEVED_S < cell.seen <= unix + BACKWARD_S
+    return unix - BELIEVED_S < cell.seen <= unix + BACKWARD_S
 
 
-def says_light(cell: "CellState | None", unix: float) -> bool:
-    """Whether, with a clock that only counts, a photocell can be believed that it is light."""
-    if cell is None or not believed(cell, unix) or cell.dark:
+def heard(photocell: "Photocell", inputs: "InputState", unix: float) -> "CellState | None":
+    """What this photocell counts as now; None where none of its sensors has spoken within the last hour."""
+    found = None  # type: CellState | None
+    for key in inputs.cells:
+        if key.startswith(photocell.key + "@") and believed(inputs.cells[key], unix):
+            cell = settled(inputs.cells[key], unix)
+            found = cell if found is None else darker(found, cell)
+    return found
+
+
+def flickering(inputs: "InputState", unix: float) -> "list[str]":
+    """The sensors that flicker, by name."""
+    return sorted({key[key.index("@") + 1 :] for key in inputs.cells if flickers(inputs.cells[key], unix)})
+
+
+def says_light(photocell: "Photocell", inputs: "InputState", unix: float) -> bool:
+    """Whether, with a clock that only counts, this photocell can be believed that it is light."""
+    cell = heard(photocell, inputs, unix)
+    if cell is None or cell.dark or cell.other_since is None:
         return False
-    return -BACKWARD_S <= unix - cell.since < _LONGEST_LIGHT_S
+    return cell.since - cell.other_since >= _LEAST_NIGHT_S and -BACKWARD_S <= unix - cell.since < _LONGEST_LIGHT_S
 
 
 def active(
@@ -38,8 +62,8 @@ def active(
     """
     photocell = marks.program.photocell
     assert photocell is not None
-    cell = inputs.cells.get(photocell.key)
-    if cell is None or not believed(cell, unix):
+    cell = heard(photocell, inputs, unix)
+    if cell is None:
         # The state may be lost, and the photocell about to speak; or it is silent for good.
         waits = unix < inputs.begun + BELIEVED_S
         conditions = () if waits else (SILENT,)
@@ -66,18 +90,16 @@ def active(
 def _contradiction(marks: "ProgramNight", up_since: float, cell: "CellState", unix: float) -> "tuple[bool, bool]":
     """Whether cell and sun have disagreed for more than an hour; and whether it is deep night: the sun has been down
     for more than an hour, and stays so for another."""
-    day = marks.day
-    sun = day.horizon
+    sun = marks.day.horizon
     if sun.white:
-        down, turned, deep = False, day.start, False
+        down, turned, deep = False, up_since, False
     else:
-        sunset = day.start if sun.sunset is None else sun.sunset
-        sunrise = day.end if sun.sunrise is None else sun.sunrise
+        # What does not happen in this night happened long before, or will long after.
+        sunset = NEVER if sun.sunset is None else sun.sunset
+        sunrise = -NEVER if sun.sunrise is None else sun.sunrise
         down = sunset <= unix < sunrise
         turned = sunset if down else sunrise if unix >= sunrise else up_since
         deep = sunset + _TOLERANCE_S < unix < sunrise - _TOLERANCE_S
-    if sun.sunset is None and sun.sunrise is None and not sun.white:
-        deep = True
     agrees = cell.dark == down
     return not agrees and unix - max(cell.since, turned) > _TOLERANCE_S, deep
 

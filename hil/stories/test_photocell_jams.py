@@ -1,4 +1,4 @@
-"""A photocell decides when the lamps burn, until it jams: the sun contradicts it, that is told, and the lamps burn."""
+"""A photocell decides when lamps burn, until it jams or flickers: that is told, and the lamps burn, clock or not."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ full_scale_lux = 1000
 TEN_PERCENT = 170
 DAY, DUSK = 0.8, 0.005
 SITE = Site(program=BY_PHOTOCELL, tables=CELL)
-TAKES_S = 3.0
-"""From the light to the lamps: the sensor's own dead time, the frames."""
+TURNS_AN_HOUR = 1140
+HOUR_S = 3600.0
+TAKES_S = {DUSK: 8.0, DAY: 303.0}
+"""From the light to the lamps: dark must last 5 s and light 5 minutes; the sensor's own dead time, the frames."""
 
 
 async def _a_good_night(bench: Bench) -> None:
@@ -46,7 +48,9 @@ async def _a_good_night(bench: Bench) -> None:
         before = DARK if level == FULL else FULL
         assert await bench.levels() == bench.all_at(before), moment
         bench.illuminance("sky", light)
-        await bench.wait_s(TAKES_S)
+        await bench.wait_s(TAKES_S[light] - 8.0)
+        assert await bench.levels() == bench.all_at(before), moment
+        await bench.wait_s(8.0)
         assert await bench.levels() == bench.all_at(level), moment
     await bench.until("12:00")
     assert await bench.levels() == bench.all_at(DARK)
@@ -81,9 +85,11 @@ def test_a_photocell_that_jams(emulated: Path, jams_at: str, stuck: float, notic
         assert "contradicts the sun by more than an hour" in event.text
         await bench.wait_s(3600.0)
         assert await bench.levels() == bench.all_at(FULL)
-        bench.illuminance("sky", DAY + DUSK - stuck)
-        await bench.wait_s(TAKES_S)
+        right = DUSK if stuck == DAY else DAY
+        bench.illuminance("sky", right)
+        await bench.wait_s(TAKES_S[right])
         assert await bench.levels() == bench.all_at(FULL if stuck == DAY else DARK)
+        await bench.wait_s(20.0)  # a cycle, which writes the event
         await bench.delivered()
         assert [each.active for each in bench.store.events(EVENT)] == [True, False]
 
@@ -112,3 +118,62 @@ def test_a_photocell_that_falls_silent_leaves_the_street_to_the_sun(emulated: Pa
         assert [each.active for each in bench.store.events("controlDeviceCommFailure", "sky")] == [True, False]
 
     live(story, emulated, begins="2025-12-15 12:00", site=SITE)
+
+
+def test_a_nervous_photocell_switches_nothing_and_is_named(emulated: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.illuminance("sky", DAY)
+        await bench.start_agent()
+        await bench.until("12:30")
+        seen = []
+        for turn in range(TURNS_AN_HOUR // 3):
+            bench.illuminance("sky", DAY if turn % 2 else DUSK)
+            await bench.wait_s(3600.0 / TURNS_AN_HOUR)
+            seen.append(await bench.levels())
+        # It is lit before a minute is over, and stays so.
+        lit_from = seen.index(bench.all_at(FULL))
+        assert lit_from < TURNS_AN_HOUR / 60
+        assert seen == [bench.all_at(DARK)] * lit_from + [bench.all_at(FULL)] * (len(seen) - lit_from)
+        (event,) = bench.journal.events("photocellFlickers")
+        assert (event.subject, event.active) == ("sky", True)
+        await bench.wait_s(TAKES_S[DAY])
+        assert await bench.levels() == bench.all_at(DARK)
+        await bench.wait_s(20.0)
+        assert [each.active for each in bench.journal.events("photocellFlickers")] == [True, False]
+
+    live(story, emulated, begins="2025-12-15 12:20", site=SITE)
+
+
+def test_without_a_clock_a_photocell_that_jams_leaves_the_street_dark_for_eight_hours_at_most(emulated: Path) -> None:
+    """Whatever restarts meanwhile: the agent goes on counting, and a machine that knows nothing is lit."""
+
+    async def story(bench: Bench) -> None:
+        bench.illuminance("sky", DAY)
+        await bench.start_agent()
+        await bench.wait_s(1000.0)
+        # It has not been seen dark yet: it may be jammed.
+        assert await bench.levels() == bench.all_at(FULL)
+        bench.illuminance("sky", DUSK)
+        await bench.wait_s(2 * HOUR_S)
+        bench.illuminance("sky", DAY)  # and so it stays, for good
+        await bench.wait_s(TAKES_S[DAY] + 10.0)
+        for hours in (2, 3, 2.8):
+            assert await bench.levels() == bench.all_at(DARK)
+            await bench.stop_agent()
+            await bench.wait_s(60.0)
+            bench.clock.set_wall(bench.clock.wall() - 5000.0, valid=False)
+            await bench.start_agent()
+            await bench.wait_s(hours * HOUR_S)
+        assert await bench.levels() == bench.all_at(DARK)
+        await bench.wait_s(0.2 * HOUR_S)
+        assert await bench.levels() == bench.all_at(FULL)
+        await bench.stop_agent()
+        await bench.start_agent()
+        await bench.wait_s(1000.0)
+        assert await bench.levels() == bench.all_at(FULL)
+        await bench.crash_agent()
+        await bench.start_agent()
+        await bench.wait_s(1000.0)
+        assert await bench.levels() == bench.all_at(FULL)
+
+    live(story, emulated, begins="2025-12-15 12:00", site=SITE, clock_valid=False)

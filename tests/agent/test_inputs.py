@@ -91,14 +91,17 @@ NUMBERS = st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), st.tex
         {
             "begun": NUMBERS,
             "active": st.dictionaries(st.text(max_size=3), st.lists(NUMBERS, max_size=3), max_size=2),
-            "cells": st.dictionaries(st.text(max_size=3), st.lists(NUMBERS, max_size=5), max_size=2),
+            "cells": st.dictionaries(st.text(max_size=3), st.lists(NUMBERS, max_size=7), max_size=2),
             "operating_hours": st.dictionaries(st.text(max_size=3), NUMBERS, max_size=2),
         }
-    )
+    ),
+    st.booleans(),
 )
-def test_any_state_in_the_file_can_be_gone_on_with(tmp_path_factory: pytest.TempPathFactory, found: object) -> None:
+def test_any_state_in_the_file_can_be_gone_on_with(
+    tmp_path_factory: pytest.TempPathFactory, found: dict[str, object], believed: bool
+) -> None:
     folder = tmp_path_factory.getbasetemp()
-    (folder / FILE).write_text(json.dumps(found))
+    (folder / FILE).write_text(json.dumps({"believed": believed, "ahead_s": NOW - 5, **found}))
     one = made(HandClock(), folder)
     one.observe(presence(1.0))
     end = one.next_end()
@@ -122,21 +125,54 @@ def test_a_clock_that_is_set_takes_the_past_with_it(tmp_path: Path) -> None:
         assert clock.wall() - one.state.begun == pytest.approx(20)
 
 
-def test_while_the_clock_cannot_be_believed_nothing_is_read_or_written(tmp_path: Path) -> None:
+def restarted(clock: HandClock, folder: Path, off_s: float, jump_s: float, believed: bool) -> Inputs:
+    """A new process after so long, with a wall clock that was set by so much meanwhile."""
+    clock.now += off_s
+    clock.ahead += jump_s
+    clock.believed = believed
+    return made(clock, folder)
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("jump_s", [0.0, -9e8, 86_400.0, 5000.0])
+def test_over_a_clock_that_cannot_be_believed_what_was_20_s_ago_still_is(
+    tmp_path: Path, before: bool, after: bool, jump_s: float
+) -> None:
+    clock = HandClock()
+    clock.believed = before
+    one = made(clock, tmp_path)
+    one.observe(presence(1.0))
+    one.observe(Reading("C1", "photocell", 0.0, ""))
+    again = restarted(clock, tmp_path, 20.0, jump_s, after)
+    since, until = again.state.active["presence@L01"]
+    assert clock.wall() - since == pytest.approx(20)
+    assert until - since == pytest.approx(3600)
+    (cell,) = again.state.cells.values()
+    assert clock.wall() - again.state.begun == pytest.approx(20)
+    assert clock.wall() - cell.seen == pytest.approx(20)
+    assert clock.wall() - cell.turned == pytest.approx(20)
+    assert clock.wall() - cell.since == pytest.approx(20)
+
+
+def test_times_of_an_honest_clock_are_what_they_say(tmp_path: Path) -> None:
+    clock = HandClock()
+    one = made(clock, tmp_path)
+    one.observe(presence(1.0))
+    state = one.state
+    # Set right while no agent ran: a second here is a second there.
+    assert restarted(clock, tmp_path, 20.0, 30.0, True).state == state
+
+
+@pytest.mark.parametrize("ahead", ["null", "true", '"x"', "1e999", "-1e999", "NaN"])
+def test_a_file_that_does_not_say_by_which_clock_is_none(tmp_path: Path, ahead: str) -> None:
     clock = HandClock()
     made(clock, tmp_path).observe(presence(1.0))
-    content = (tmp_path / FILE).read_bytes()
-    clock.believed, clock.ahead = False, 0.0
-    one = made(clock, tmp_path)
-    assert one.state == no_inputs(0.0)
-    one.observe(presence(0.0))
-    assert (tmp_path / FILE).read_bytes() == content
-    # It is set: what was observed meanwhile is as old as it is.
-    clock.now += 10
-    clock.believed, clock.ahead = True, NOW
-    assert one.state.begun == NOW
-    one.observe(presence(1.0))
-    assert made(clock, tmp_path).state == one.state
+    found = json.loads((tmp_path / FILE).read_text())
+    found["ahead_s"] = 0.5
+    (tmp_path / FILE).write_text(json.dumps(found).replace("0.5", ahead))
+    assert made(clock, tmp_path).state.active != {}
+    clock.believed = False
+    assert made(clock, tmp_path).state == no_inputs(NOW)
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

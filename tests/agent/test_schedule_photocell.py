@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.almanac import ZoneAlmanac
+from agent.schedule.calendars import Calendar, Rule
 from agent.schedule.demand import Demand, demand
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
+from agent.schedule.photocells import flickering, heard
 from agent.schedule.place import Place
-from agent.schedule.plan import Plan, plain_plan
+from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Photocell, Program, Step, parse_mark
 
 NL = ZoneAlmanac("Europe/Amsterdam")
@@ -61,7 +63,12 @@ class Cell:
         return self
 
     def turns(self, lux: float) -> Cell:
+        """It has turned just so long ago that it counts now: dark for 5 seconds, light for 5 minutes."""
         self.lux = lux
+        begun = self.now - (5 if lux < 10 else 300)
+        cells = {key: cell._replace(seen=min(cell.seen, begun)) for key, cell in self.state.cells.items()}
+        self.state = self.state._replace(cells=cells)
+        self.state = observe(self.plan, self.state, Reading("E1", "lux", lux, ""), begun)
         self.observe()
         return self
 
@@ -75,20 +82,120 @@ class Cell:
 
 def test_hysteresis() -> None:
     plan = plan_of(BY_CELL)
-    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "lux", 100, ""), SUNSET - 7200)
+    state = observe(plan, no_inputs(SUNSET - 72000), Reading("E1", "lux", 100, ""), SUNSET - 7200)
     seen = []
-    for second, lux in enumerate([12, 10, 9.9, 12, 14.9, 15, 12, 9]):
-        state = observe(plan, state, Reading("E1", "lux", lux, ""), SUNSET + second)
-        seen.append(demand(plan, "A", PLACE, state, SUNSET + second).percent)
+    for step, lux in enumerate([12, 10, 9.9, 12, 14.9, 15, 12, 9]):
+        at = SUNSET - 6900 + 301 * step
+        state = observe(plan, state, Reading("E1", "lux", lux, ""), at)
+        seen.append(demand(plan, "A", PLACE, state, at + 300.5).percent)
     assert seen == [0, 0, 100, 100, 100, 0, 0, 100]
 
 
 def test_a_photocell_that_says_itself_what_it_sees() -> None:
     plan = plan_of(BY_CELL)
-    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "photocell", 0, ""), SUNSET)
-    assert demand(plan, "A", PLACE, state, SUNSET + 60).percent == 0
+    state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "photocell", 0, ""), SUNSET - 600)
+    assert demand(plan, "A", PLACE, state, SUNSET - 301).percent == 100
+    assert demand(plan, "A", PLACE, state, SUNSET - 300).percent == 0
     state = observe(plan, state, Reading("E1", "photocell", 1, ""), SUNSET + 600)
-    assert demand(plan, "A", PLACE, state, SUNSET + 600).percent == 100
+    assert demand(plan, "A", PLACE, state, SUNSET + 604).percent == 0
+    assert demand(plan, "A", PLACE, state, SUNSET + 605).percent == 100
+
+
+class Loose:
+    """Two photocells of one plan, told second by second."""
+
+    def __init__(self, photocell: Photocell = BY_CELL) -> None:
+        self.plan = plan_of(photocell)
+        self.state = no_inputs(SUNSET - 86400)
+
+    def says(self, dark: bool, at: float, sensor: str = "E1") -> Loose:
+        self.state = observe(self.plan, self.state, Reading(sensor, "photocell", float(dark), ""), SUNSET + at)
+        return self
+
+    def percent(self, at: float) -> float:
+        return demand(self.plan, "A", PLACE, self.state, SUNSET + at).percent
+
+
+def test_light_lasts_five_minutes_and_dark_five_seconds_before_it_counts() -> None:
+    cell = Loose().says(False, -7200)
+    assert [cell.percent(at) for at in (-7200, -6901, -6900)] == [100, 100, 0]
+    # A cloud for four seconds, and one for five.
+    cell.says(False, -4000).says(True, -3600)
+    assert cell.percent(-3596) == 0
+    cell.says(False, -3596).says(True, -3000)
+    assert [cell.percent(at) for at in (-2996, -2995)] == [0, 100]
+    cell.says(False, -2990)
+    assert [cell.percent(at) for at in (-2989, -2691, -2690)] == [100, 100, 0]
+    # Headlights in the evening.
+    cell.says(True, 0).says(False, 600).says(True, 899)
+    assert [cell.percent(at) for at in (600, 880, 899, 1300)] == [100, 100, 100, 100]
+
+
+def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
+    """1,140 times an hour: each second and a half it says the other thing."""
+    cell = Loose().says(False, -7200)
+    percents = []
+    for turn in range(40):
+        at = -6000 + 1.5 * turn
+        assert flickering(cell.state, SUNSET + at) == (["E1"] if turn >= 10 else [])
+        cell.says(turn % 2 == 0, at)
+        percents.append(cell.percent(at))
+    assert percents == [0] * 9 + [100] * 31
+    assert cell.percent(-5900) == 100
+    for at in (-5900.0, -5700.0, -5642.0):
+        cell.says(False, at)
+        assert (cell.percent(at), flickering(cell.state, SUNSET + at)) == (100, ["E1"])
+    assert (cell.percent(-5641.4), flickering(cell.state, SUNSET - 5641.4)) == (0, [])
+    # It starts anew: nine turns are none too many.
+    for turn in range(9):
+        cell.says(turn % 2 == 0, -5000 + turn)
+    assert flickering(cell.state, SUNSET - 4990) == []
+
+
+def test_turns_that_are_minutes_apart_are_weather() -> None:
+    cell = Loose().says(False, -86000)
+    for turn in range(60):
+        cell.says(turn % 2 == 0, -80000 + 301 * turn)
+        assert flickering(cell.state, SUNSET - 80000 + 301 * turn) == []
+    for turn in range(60, 80):
+        cell.says(turn % 2 == 0, -80000 + 301 * 60 + 299 * (turn - 60))
+    assert flickering(cell.state, SUNSET - 80000 + 301 * 60 + 299 * 20 - 1) == ["E1"]
+
+
+def test_of_several_photocells_each_may_say_dark() -> None:
+    for darker, lighter in (("E1", "E2"), ("E2", "E1")):
+        cell = Loose().says(False, -7200, darker).says(False, -7200, lighter)
+        cell.says(False, -4000, darker).says(False, -4000, lighter)
+        assert cell.percent(-4000) == 0
+        cell.says(True, -3700, darker).says(False, -3690, lighter)
+        assert cell.percent(-3690) == 100
+        # It falls silent: the other one speaks for it.
+        cell.says(False, -1000, lighter)
+        assert [cell.percent(at) for at in (-101, -99)] == [100, 0]
+    named = Loose(Photocell("E2", 10, 15)).says(False, -7200, "E2").says(False, -6000, "E2").says(True, -6000, "E1")
+    assert named.percent(-5900) == 0
+
+
+def test_of_two_dark_ones_the_first_tells_since_when_and_of_two_light_ones_the_last() -> None:
+    for first, last in (("E1", "E2"), ("E2", "E1")):
+        cell = Loose().says(False, -7200, first).says(False, -7200, last)
+        cell.says(True, -5000, first).says(True, -4500, last)
+        state = heard(BY_CELL, cell.state, SUNSET - 4000)
+        assert state is not None
+        assert state.since == SUNSET - 4995
+        cell.says(False, -3900, first).says(False, -3800, last)
+        state = heard(BY_CELL, cell.state, SUNSET - 3000)
+        assert state is not None
+        assert (state.dark, state.since) == (False, SUNSET - 3500)
+
+
+def test_after_an_hour_of_silence_light_must_last_again() -> None:
+    cell = Loose().says(False, -20000).says(False, -19000)
+    assert cell.percent(-19000) == 0
+    cell.says(False, -15401)
+    assert cell.percent(-15401) == 0
+    cell.says(False, -11801)
+    assert [cell.percent(at) for at in (-11801, -11502, -11501)] == [100, 100, 0]
 
 
 def test_a_dark_afternoon_is_lit_and_a_long_one_is_a_condition() -> None:
@@ -193,24 +300,127 @@ def test_minimum_burning_time_and_trimming() -> None:
         assert (demand(plain_plan(short, ["A"]), "A", PLACE, known, SUNSET + 1790).percent == 100) == bool(wanted)
 
 
-def test_without_a_clock_the_photocell_decides() -> None:
+HOUR = 3600
+
+
+class Clockless:
+    """A photocell that speaks each minute, on a gateway without a clock."""
+
+    def __init__(self, *photocells: Photocell) -> None:
+        programs = [plan_of(photocell).programs[0] for photocell in photocells]
+        rules = tuple(Rule(one, weekdays=(day,)) for day, one in enumerate(programs[1:], 1))
+        self.plan = Plan([PlannedLuminaire("A", Calendar("c", programs[0], rules))], safe_percent=70)
+        self.state = no_inputs(0.0)
+        self.now = 0.0
+
+    def passes(self, hours: float, **says: bool) -> list[float]:
+        """These sensors say dark (or not) for so long; what was demanded then, each minute."""
+        found = []
+        for _ in range(round(hours * 60)):
+            for sensor, dark in says.items():
+                self.state = observe(self.plan, self.state, Reading(sensor, "photocell", float(dark), ""), self.now)
+            self.now += 60
+            found.append(demand(self.plan, "A", PLACE, self.state, self.now, clock_valid=False).percent)
+        return found
+
+
+def test_without_a_clock_the_photocell_decides_once_it_has_seen_a_night() -> None:
+    cell = Clockless(BY_CELL)
+    assert cell.passes(1.0) == [70] * 60
+    # By day at first nobody knows whether it can say anything else.
+    assert cell.passes(5, E1=False) == [70] * 300
+    assert cell.passes(8, E1=True) == [70] * 480
+    # Its light counts after 5 minutes, for 8 hours; then it may be jammed.
+    assert cell.passes(10, E1=False) == [70] * 4 + [0] * 480 + [70] * 116
+    assert cell.passes(30, E1=False) == [70] * 1800
+    # A night of an hour, and one that is too short: a cloud, or a glitch of a jammed one.
+    assert cell.passes(1.1, E1=True) == [70] * 66
+    assert cell.passes(2, E1=False) == [70] * 4 + [0] * 116
+    assert cell.passes(0.5, E1=True) == [70] * 30
+    assert cell.passes(2, E1=False) == [70] * 120
+    # It falls silent: for an hour it is believed.
+    cell.passes(2, E1=True)
+    cell.passes(1, E1=False)
+    assert cell.passes(2) == [0] * 58 + [70] * 62
+
+
+def test_without_a_clock_light_in_the_past_or_the_future_is_none() -> None:
+    cell = Clockless(BY_CELL)
+    cell.passes(3, E1=True)
+    assert cell.passes(1, E1=False)[-1] == 0
+    for wrong in (cell.now - 2 * HOUR, cell.now - 7 * HOUR, cell.now + 2 * HOUR, -1e6):
+        assert demand(cell.plan, "A", PLACE, cell.state, wrong, clock_valid=False).percent == 70
+    assert demand(cell.plan, "A", PLACE, cell.state, cell.now - 59, clock_valid=False)[::3] == (0, ("clockInvalid",))
+
+
+def test_one_of_several_photocells_cannot_darken_a_street_without_a_clock() -> None:
+    both = Clockless(Photocell("E1", 10, 15), Photocell("E2", 10, 15))
+    both.passes(8, E1=True, E2=True)
+    assert both.passes(1, E1=False, E2=True) == [70] * 60
+    assert both.passes(1, E1=True, E2=False) == [70] * 60
+    both.passes(8, E1=True, E2=True)
+    assert both.passes(1, E1=False, E2=False)[5:] == [0] * 55
+    # One of them falls silent.
+    assert both.passes(2, E1=False) == [0] * 58 + [70] * 62
+    either = Clockless(BY_CELL)
+    either.passes(8, E1=True, E2=True)
+    assert either.passes(1, E1=False, E2=True) == [70] * 60
+    assert either.passes(1, E1=False, E2=False)[5:] == [0] * 55
+
+
+OSLO = ZoneAlmanac("Europe/Oslo")
+NORTH = Place(OSLO, 70.0, 20.0)
+CONTRADICTS, WHITE, POLAR = "photocellContradictsSun", "sunDoesNotSet", "sunDoesNotRise"
+
+
+def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tuple[float, tuple[str, ...]]]:
+    """At 70 north, from this hour on (year, month, day, hour): dark or light, as the photocell sees it, hour by hour.
+    What is demanded at half past, and what is not as it should be."""
     plan = plan_of(BY_CELL)
-    state = no_inputs(100.0)
+    begin = OSLO.local_to_unix(*first[:3], first[3] * 3600)
+    state = no_inputs(begin - 86400)
+    found = []
+    for hour, dark in enumerate(hours):
+        for minute in range(0, 60, 10):
+            at = begin + 3600 * hour + 60 * minute
+            state = observe(plan, state, Reading("E1", "photocell", float(dark), ""), at)
+            if minute == 30:
+                found.append(demand(plan, "A", NORTH, state, at)[::3])
+    return found
 
-    def ask(unix: float) -> tuple[object, ...]:
-        return demand(plan, "A", PLACE, state, unix, clock_valid=False)[::3]
 
-    assert ask(200.0) == (100, ("clockInvalid",))
-    state = observe(plan, state, Reading("E1", "lux", 500, ""), 300.0)
-    assert ask(400.0) == (0, ("clockInvalid",))
-    # It fell silent, or the clock jumped: nobody knows.
-    assert ask(300.0 + 3601)[0] == 100
-    assert ask(-1e6)[0] == 100
-    for hour in range(1, 21):
-        state = observe(plan, state, Reading("E1", "lux", 500, ""), 300.0 + hour * 3600)
-    # No day is that long: it is jammed.
-    assert ask(300.0 + 20 * 3600 - 1)[0] == 0
-    assert ask(300.0 + 20 * 3600)[0] == 100
+def test_a_photocell_in_a_white_night() -> None:
+    """The sun shines all day: a photocell that says light is right, one that says dark is not for more than an hour."""
+    light = (0, (WHITE,))
+    assert in_the_north((2026, 6, 20, 8), [False] * 30) == [light] * 30
+    # Dark from 8 on, over noon and midnight: from 9 on it contradicts, and does not cease to.
+    dark = [True] * 30
+    assert in_the_north((2026, 6, 20, 8), dark) == [(100, (WHITE,))] + [(100, (WHITE, CONTRADICTS))] * 29
+    # It is mended at 14.
+    assert in_the_north((2026, 6, 20, 12), [True, True, False]) == [(100, (WHITE,)), (100, (WHITE, CONTRADICTS)), light]
+
+
+def test_a_photocell_in_the_polar_night() -> None:
+    """The sun does not rise: the lamps burn through it, also where noon is bright; light for an hour is a condition."""
+    assert in_the_north((2026, 12, 20, 6), [True] * 30) == [(100, (POLAR,))] * 30
+    bright = [True, True, True, False, False, False, False, True]
+    assert in_the_north((2026, 12, 20, 8), bright) == (
+        [(100, (POLAR,))] * 4 + [(100, (POLAR, CONTRADICTS))] * 3 + [(100, (POLAR,))]
+    )
+
+
+def test_a_photocell_where_the_polar_night_begins() -> None:
+    """The last sunrise of the year at 70 north, 20 east is about 25 November: one before it still switches off."""
+    found = in_the_north((2026, 11, 21, 6), [True] * 4 + [False] * 3 + [True] * 3)
+    assert found[5] == (0, ())
+    assert [percent for percent, _ in found[:4] + found[7:]] == [100] * 7
+
+
+def test_a_dark_afternoon_that_began_in_the_morning_is_one_condition() -> None:
+    cell = Cell(plan_of(BY_CELL), local("2026-01-15 09:30")).until(local("2026-01-15 10:30")).turns(5)
+    seen = [cell.until(local("2026-01-15 10:30") + 600 * step).ask().conditions for step in range(1, 20)]
+    # From an hour after it turned dark, over noon, to the end.
+    assert seen == [()] * 6 + [(CONTRADICTS,)] * 13
 
 
 @settings(max_examples=80, deadline=None)

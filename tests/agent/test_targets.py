@@ -18,6 +18,7 @@ from agent.overrides import Overrides, give
 from agent.schedule import demand
 from agent.schedule.calendars import Calendar
 from agent.schedule.inputs import Reading
+from agent.schedule.output import Output
 from agent.schedule.override import Override
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import SUNRISE, SUNSET, Dynamic, Mark, Photocell, Program, Step
@@ -51,7 +52,14 @@ class SetClock:
 class Street:
     """Targets of two luminaires with a safe level of 80 %, and the events that they told."""
 
-    def __init__(self, program: Program, hour: float, state: Path = Path("/nowhere"), plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        hour: float,
+        state: Path = Path("/nowhere"),
+        plan: Plan | None = None,
+        names: tuple[str, ...] = ("L01", "L02"),
+    ) -> None:
         self.clock = SetClock(hour)
         self.state = state
         self.told: list[tuple[object, object]] = []
@@ -60,8 +68,7 @@ class Street:
         plan = plan or plain_plan(program, ["L01", "L02"], 80.0)
         self.inputs = Inputs(plan, None, "mast", clock)
         self.overrides = Overrides(state, self.events, clock, lambda: None)
-        overrides = self.overrides
-        self.targets = Targets(["L01", "L02"], plan, NL, EINDHOVEN, clock, self.events, self.inputs, overrides)
+        self.targets = Targets(names, plan, NL, EINDHOVEN, clock, self.events, self.inputs, self.overrides)
 
     def now(self) -> Mapping[str, Wanted]:
         """The targets, after a look at the overrides."""
@@ -213,16 +220,18 @@ def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> 
     assert street.targets.now()["L01"] == Wanted(20.0, 8.0, 1.0)
 
 
+BY_CELL = Program(
+    "cell",
+    Mark(SUNSET, 0),
+    Mark(SUNRISE, 0),
+    (Step(Mark(SUNSET, 0), 60.0, 0.0),),
+    0.0,
+    photocell=Photocell("photocell", 20.0, 40.0),
+)
+
+
 def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() -> None:
-    by_cell = Program(
-        "cell",
-        Mark(SUNSET, 0),
-        Mark(SUNRISE, 0),
-        (Step(Mark(SUNSET, 0), 60.0, 0.0),),
-        0.0,
-        photocell=Photocell("photocell", 20.0, 40.0),
-    )
-    street = Street(by_cell, 15)
+    street = Street(BY_CELL, 15)
     for minute in range(0, 7 * 60, 10):
         street.clock.set_hour(15 + minute / 60)
         street.inputs.observe(Reading("C1", "lux", 500.0, ""))
@@ -231,8 +240,30 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
     assert level == 60.0
     assert street.told == [("photocellContradictsSun", True)]
     street.inputs.observe(Reading("C1", "lux", 1.0, ""))
+    assert street.inputs.next_end() == street.clock.now + 5
+    street.clock.now += 5
     assert street.targets.now()["L01"].percent == 60.0
+    assert street.inputs.next_end() is None
     assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
+
+
+def test_a_photocell_that_flickers_is_named_once_and_again_when_it_is_steady() -> None:
+    street = Street(D60, 23, plan=plain_plan(BY_CELL, ["L01", "L02"], 80.0))
+    told: list[tuple[object, object, object]] = []
+    street.events = street.targets._events = EventLog(
+        lambda _kind, body: told.append((body["name"], body["subject"], body["active"])), street.clock.wall
+    )
+    for turn in range(60):
+        street.clock.now += 1
+        street.inputs.observe(Reading("sky", "photocell", float(turn % 2), ""))
+        assert street.targets.now()["L01"].percent == 60.0
+    assert told == [("photocellFlickers", "sky", True)]
+    street.clock.now += 299
+    street.targets.now()
+    assert told == [("photocellFlickers", "sky", True)]
+    street.clock.now += 1
+    street.targets.now()
+    assert told == [("photocellFlickers", "sky", True), ("photocellFlickers", "sky", False)]
 
 
 def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,3 +278,41 @@ def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(mo
     street = Street(D60, 23)
     assert street.targets.now()["L01"] == street.targets.now()["L02"]
     assert asked == ["L01", "L01"]
+
+
+def test_lamps_of_different_output_calendar_or_hours_are_told_each_its_own() -> None:
+    d60, full = Calendar("d60", D60), Calendar("full", load_program("always-full"))
+    fading = Output(100, ((0.0, 60.0), (50_000.0, 100.0)))
+    lamps = {
+        "L01": PlannedLuminaire("L01", d60),
+        "L02": PlannedLuminaire("L02", d60, output=Output(80)),
+        "L03": PlannedLuminaire("L03", full),
+        "L04": PlannedLuminaire("L04", d60, output=fading),
+        "L05": PlannedLuminaire("L05", d60, output=fading),
+        "L06": PlannedLuminaire("L06", d60, ("main",)),
+        "L07": PlannedLuminaire("L07", d60),
+    }
+    street = Street(D60, 23, plan=Plan(list(lamps.values()), safe_percent=80.0), names=tuple(lamps))
+
+    def percents() -> dict[str, float]:
+        return {name: wanted.percent for name, wanted in street.targets.now().items()}
+
+    plain = {"L01": 50.0, "L02": 40.0, "L03": 100.0, "L06": 50.0, "L07": 50.0}
+    # Hours that are not known count as the most.
+    assert percents() == {**plain, "L04": 50.0, "L05": 50.0}
+    street.inputs.observe(Reading("", "operating_hours", 0.0, "L04"))
+    assert percents() == {**plain, "L04": 30.0, "L05": 50.0}
+    street.inputs.observe(Reading("", "operating_hours", 25_000.0, "L05"))
+    assert percents() == {**plain, "L04": 30.0, "L05": 40.0}
+
+
+def test_an_override_for_a_group_or_a_lamp_singles_it_out(tmp_path: Path) -> None:
+    d60 = Calendar("d60", D60)
+    lamps = [PlannedLuminaire("L01", d60), PlannedLuminaire("L02", d60, ("main",)), PlannedLuminaire("L03", d60)]
+    street = Street(D60, 23, tmp_path, Plan(lamps, safe_percent=80.0), ("L01", "L02", "L03"))
+    assert [wanted.percent for wanted in street.now().values()] == [50.0, 50.0, 50.0]
+    now, clock = street.clock.now, cast(Clock, street.clock)
+    give(tmp_path, Override(90.0, now, now + 600, groups=("main",)), clock)
+    assert [wanted.percent for wanted in street.now().values()] == [50.0, 90.0, 50.0]
+    give(tmp_path, Override(20.0, now, now + 600, luminaires=("L03",)), clock)
+    assert [wanted.percent for wanted in street.now().values()] == [50.0, 90.0, 20.0]

@@ -119,10 +119,10 @@ SUMS = (
     (69100, 41760),
     (69100, 41760),
     (33600, 0),
-    # 30 minutes at 80 % x 0.9, then 910 at 80 % x 0.9 x 0.9, when its hours are known.
-    (61128, 5316),
-    # 16:50 to 08:30, the photocell's own times.
-    (75200, 5316),
+    # 30 minutes at 80 % x 0.9, then 915 at 80 % x 0.9 x 0.9, when its hours are known.
+    (61452, 5556),
+    # 16:50 to 08:35, the photocell's own times, when it has been light for five minutes.
+    (75600, 5556),
 )
 
 
