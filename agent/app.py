@@ -299,4 +299,6 @@ async def _open_journal(state: Path, gateway: str, clock: Clock) -> Journal:
     except (JournalError, OSError) as error:
         spare = Path(tempfile.mkdtemp(prefix="lichtmast-"))
         log.error("%s; records are kept in %s until then", error, spare)
-        return await Journal.open(spare / f"{gateway}.journal", gateway, clock)
+        journal = await Journal.open(spare / f"{gateway}.journal", gateway, clock)
+        journal.report("journalUnusable", f"{error} Records are kept in {spare} until the agent is started again.")
+        return journal
