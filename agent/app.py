@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -47,8 +46,6 @@ from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
 from protocols.dali import levels
 from protocols.dali.frames import ForwardFrame
-
-log = logging.getLogger("lichtmast")
 
 
 class Folders(NamedTuple):
@@ -298,7 +295,6 @@ async def _open_journal(state: Path, gateway: str, clock: Clock) -> Journal:
         return await Journal.open(state / f"{gateway}.journal", gateway, clock)
     except (JournalError, OSError) as error:
         spare = Path(tempfile.mkdtemp(prefix="lichtmast-"))
-        log.error("%s; records are kept in %s until then", error, spare)
         journal = await Journal.open(spare / f"{gateway}.journal", gateway, clock)
-        journal.report("journalUnusable", f"{error} Records are kept in {spare} until the agent is started again.")
+        journal.report("journalUnusable", f"{error}; records are kept in {spare} until the agent is started again.")
         return journal
