@@ -70,7 +70,7 @@ async def _spare_journal(gateway: str, clock: Clock, why: Exception) -> tuple[Jo
             log.error("%s", error)
             shutil.rmtree(spare, ignore_errors=True)
             continue
-        log.error("%s; records are kept in %s until then", why, spare)
+        journal.report("journalUnusable", f"{why}; records are kept in {spare} until the agent is started again.")
         return journal, spare
     raise JournalError(f"{why}; and there is no other place for records: free some space") from why
 

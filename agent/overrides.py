@@ -75,7 +75,7 @@ def read(state: Path) -> tuple[Given, ...]:
     path = state / FILE
     try:
         content = json.loads(read_plain(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, RecursionError) as error:
         raise OverridesUnreadable(f"{path} cannot be read ({error}): give the override again") from error

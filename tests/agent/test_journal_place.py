@@ -34,7 +34,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def kept(state: Path, *, sends: bool, acknowledged: int = 0, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """A journal of three records, of which the centre has acknowledged some."""
+    """A journal of three records, of which the centre has acknowledged some; a spare one tells of itself as well."""
 
     async def story(clock: VirtualClock) -> None:
         async with journal_in(state, "mast", clock, sends=sends) as journal:
@@ -54,7 +54,7 @@ def test_in_the_state_folder_nothing_is_spare(tmp_path: Path, temporary: Path) -
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize(("sends", "acknowledged"), [(False, 0), (True, 3)])
+@pytest.mark.parametrize(("sends", "acknowledged"), [(False, 0), (True, 4)])
 def test_a_spare_journal_of_which_nothing_is_left_to_send_is_cleared_away(
     sends: bool, acknowledged: int, tmp_path: Path, temporary: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_spare_journal_of_which_nothing_is_left_to_send_is_cleared_away(
     )
     (there,) = seen[0]
     (said,) = errors(caplog)
-    assert said.endswith(f"; records are kept in {there.parent} until then")
+    assert said.endswith(f"; records are kept in {there.parent} until the agent is started again.")
     assert list(temporary.iterdir()) == []
 
 
@@ -85,8 +85,8 @@ def test_what_the_centre_does_not_have_goes_to_the_state_folder_once_it_is_there
     kept(state, sends=True, acknowledged=1, meanwhile=mended)
     (aside,) = state.iterdir()
     assert aside.name.startswith("mast.journal.spare-")
-    assert len(JournalOnDisk(aside).sequence()) == 3
-    assert errors(caplog)[1] == f"2 records that the centre has not acknowledged are left in {aside}"
+    assert len(JournalOnDisk(aside).sequence()) == 4
+    assert errors(caplog)[1] == f"3 records that the centre has not acknowledged are left in {aside}"
     assert list(temporary.iterdir()) == []
 
 
@@ -94,8 +94,8 @@ def test_or_stays_and_is_said(tmp_path: Path, temporary: Path, caplog: pytest.Lo
     (tmp_path / "state").touch()
     kept(tmp_path / "state", sends=True)
     (spare,) = temporary.iterdir()
-    assert errors(caplog)[1] == f"3 records that the centre has not acknowledged are left in {spare}"
-    assert len(JournalOnDisk(spare / "mast.journal").sequence()) == 3
+    assert errors(caplog)[1] == f"4 records that the centre has not acknowledged are left in {spare}"
+    assert len(JournalOnDisk(spare / "mast.journal").sequence()) == 4
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])

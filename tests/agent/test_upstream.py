@@ -38,6 +38,7 @@ class Street:
 
     def __init__(self, folder: Path, clock: Clock, port: int, **broker: Any) -> None:
         self.folder, self.clock, self.port = folder, clock, port
+        self.twins: list[tuple[bool, str]] = []
         self.store_path = folder / "store.sqlite"
         self.broker = Broker("127.0.0.1", port, GATEWAY, **broker)
         self.said: list[tuple[bool, str]] = []
@@ -52,6 +53,7 @@ class Street:
             {"version": "0.1.0"},
             self.clock,
             lambda back, sentence: self.said.append((back, sentence)),
+            on_twin=lambda there, sentence: self.twins.append((there, sentence)),
             chance=random.Random(7),
         )
         self.reporting = asyncio.create_task(self.reporter.run())
@@ -300,6 +302,7 @@ def test_birth_and_states_are_retained(tmp_path: Path) -> None:
                 await clock.sleep(10)
                 found = await retained(clock, port)
                 epoch = street.journal.epoch
+                assert len(str(found["birth"].pop("sender"))) == 16
                 assert found["birth"] == {"version": "0.1.0", "wire": 0, "gateway": GATEWAY, "epoch": epoch}
                 assert found["state"].items() >= {"state": "online", "gateway": GATEWAY, "epoch": epoch}.items()
             found = await retained(clock, port)
@@ -344,9 +347,9 @@ def test_stored_records_are_what_the_journal_wrote(tmp_path: Path) -> None:
 def test_a_quarter_told_twice_counts_once(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.sqlite")
     one, two = Record(1, "interval", interval(1), True), Record(2, "interval", interval(1), True)
-    assert store.write(GATEWAY, "a" * 16, [one], START) == (1, 0, 0)
-    assert store.write(GATEWAY, "a" * 16, [one, two], START) == (1, 1, 1)
-    assert store.write(GATEWAY, "b" * 16, [one], START) == (1, 0, 1)
+    assert store.write(GATEWAY, "a" * 16, [one], START)[:3] == (1, 0, 0)
+    assert store.write(GATEWAY, "a" * 16, [one, two], START)[:3] == (1, 1, 1)
+    assert store.write(GATEWAY, "b" * 16, [one], START)[:3] == (1, 0, 1)
     store.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as file:
         assert file.execute("SELECT epoch, seq FROM intervals").fetchall() == [("a" * 16, 1)]
@@ -389,6 +392,35 @@ def test_mosquitto_killed_and_back(tmp_path: Path, mosquitto: Mosquitto) -> None
 
 
 @pytest.mark.system
+@pytest.mark.usefixtures("hasty")
+def test_two_gateways_of_one_name_are_said_and_both_deliver(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker ends the connection of the one when the other comes with the same client id."""
+    monkeypatch.setattr(mqtt, "LONGEST_PAUSE_S", 0.5)
+
+    async def story(clock: Clock) -> None:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+        async with Street(tmp_path / "one", clock, mosquitto.port) as one, one.collecting():
+            await one.write(range(10))
+            await until(clock, lambda: one.journal.depth == 0, 10)
+            assert (one.twins, one.said) == ([], [])  # its own birth is no twin
+            async with Street(tmp_path / "two", clock, mosquitto.port) as two:
+                await until(clock, lambda: bool(one.twins and two.twins), 20)
+                await one.write(range(10, 20))
+                await two.write(range(20, 40))
+                await until(clock, lambda: one.journal.depth + two.journal.depth == 0, 20)
+                for street in (one, two):
+                    assert [there for there, _ in street.twins] == [True]
+                    assert GATEWAY in street.twins[0][1]
+        with contextlib.closing(sqlite3.connect(one.store_path)) as store:
+            epochs = store.execute("SELECT epoch, count(*) FROM records GROUP BY epoch").fetchall()
+        assert dict(epochs) == {one.journal.epoch: 20, two.journal.epoch: 20}
+
+    really(story)
+
+
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("collector_too", [False, True])
 def test_a_link_that_goes_silent_and_then_dies(tmp_path: Path, mosquitto: Mosquitto, collector_too: bool) -> None:
