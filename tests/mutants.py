@@ -117,12 +117,16 @@ def _operators() -> None:
         joined = isinstance(node, cst.FormattedString | cst.ConcatenatedString)
         return joined or (isinstance(node, cst.SimpleString) and " " in node.value)
 
+    def is_log(node: cst.CSTNode) -> bool:
+        called = isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.value
+        return isinstance(called, cst.Name) and called.value == "log"
+
     def key(node: cst.BaseString) -> Iterator[cst.CSTNode]:
         if not is_text(node):
             yield from list(mutators.operator_string(node))[:1]
 
     def arguments(node: cst.Call) -> Iterator[cst.CSTNode]:
-        if not any(is_text(argument.value) for argument in node.args):
+        if not any(is_text(argument.value) for argument in node.args) and not is_log(node):
             yield from mutators.operator_arg_removal(node)
 
     def assignment(node: cst.Assign | cst.AnnAssign) -> Iterator[cst.CSTNode]:
@@ -131,7 +135,7 @@ def _operators() -> None:
 
     def left_out(node: cst.Expr) -> Iterator[cst.CSTNode]:
         """No commit, no fsync, no reset."""
-        if isinstance(node.value, cst.Call | cst.Await):
+        if isinstance(node.value, cst.Call | cst.Await) and not is_log(node.value):
             yield cst.Pass()
 
     def not_refused(node: cst.Raise) -> Iterator[cst.CSTNode]:

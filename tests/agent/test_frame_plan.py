@@ -49,13 +49,17 @@ def test_a_group_serves_its_members_where_all_of_them_agree() -> None:
 
 
 def test_a_scene_serves_luminaires_of_different_levels() -> None:
-    wanted = {0: Wish(229, 0.0), 1: Wish(254, 0.0), 2: Wish(85, 0.0)}
+    wanted = {0: Wish(229, 8.0), 1: Wish(254, 8.0), 2: Wish(85, 8.0)}
     scene = {0: 229, 1: 254, 2: 255}
     (shared, alone) = plan(wanted, {0, 1, 2}, StoredInGear(scenes={7: scene}))
     assert shared.transmission == gear_commands.command(addresses.BROADCAST, "GO TO SCENE", 7)
-    assert dict(shared.level_of) == {0: 229, 1: 254}
+    assert (shared.address, shared.fade_s, dict(shared.level_of)) == (addresses.BROADCAST, 8.0, {0: 229, 1: 254})
     assert alone.address == addresses.short(2)
     assert len(plan(wanted, {0, 1, 2}, StoredInGear(scenes={7: {**scene, 2: 86}}))) == 3
+    # Gear whose scene was never read is taken as not moved by it.
+    assert brief(plan(wanted, {0, 1}, StoredInGear(scenes={7: {0: 229, 1: 254}}))) == [
+        ("broadcast", 0, {0: 229, 1: 254})
+    ]
 
 
 def test_one_by_one_is_one_by_one() -> None:
@@ -117,3 +121,37 @@ def test_a_scene_serves_only_luminaires_of_one_fade() -> None:
     wanted = {0: Wish(229, 0.0), 1: Wish(254, 8.0)}
     frames = plan(wanted, {0, 1}, StoredInGear(scenes={7: {0: 229, 1: 254}}))
     assert [frame.address for frame in frames] == [addresses.short(0), addresses.short(1)]
+
+
+def test_groups_and_scenes_together() -> None:
+    """A group of one, one that agrees, and one whose members each have a level of their own in a scene."""
+    wanted = dict(enumerate([Wish(85, 0.0), Wish(229, 0.0), Wish(229, 0.0), Wish(10, 0.0), Wish(20, 0.0)]))
+    stored = StoredInGear({0: {0}, 1: {1, 2}, 2: {3, 4}}, {5: {3: 10, 4: 20, 0: 1, 1: 1, 2: 1}})
+    frames = plan(wanted, set(wanted), stored)
+    assert brief(frames) == [
+        ("group", 1, {1: 229, 2: 229}),
+        ("group", 2, {3: 10, 4: 20}),
+        ("short", 0, {0: 85}),
+    ]
+    assert frames[1].transmission == gear_commands.command(addresses.group(2), "GO TO SCENE", 5)
+
+
+def test_two_groups_are_fewer_than_the_largest_and_two_lamps() -> None:
+    wanted = {**dict.fromkeys(range(6), Wish(229, 0.0)), 6: Wish(254, 0.0)}
+    groups = {0: {0, 1, 2, 3}, 1: {0, 1, 4}, 2: {2, 3, 5}}
+    frames = plan(wanted, set(range(6)), StoredInGear(groups))
+    assert [frame.address for frame in frames] == [addresses.group(1), addresses.group(2)]
+
+
+def test_more_combinations_than_one_can_look_at() -> None:
+    """A good plan at once, not the best one in a year: 32 overlapping frames have four thousand million subsets."""
+    wanted = {**dict.fromkeys(range(63), Wish(229, 0.0)), 63: Wish(1, 0.0)}
+    overlapping = [{(2 * first + step * step) % 63 for step in range(5)} for first in range(32)]
+    groups = dict(enumerate(overlapping[::2]))
+    scenes = {
+        scene: {lamp: 229 if lamp in moved else gear_commands.MASK for lamp in wanted}
+        for scene, moved in enumerate(overlapping[1::2])
+    }
+    frames = plan(wanted, set(range(63)), StoredInGear(groups, scenes))
+    assert {number for frame in frames for number in frame.reaches} == set(range(63))
+    assert len(frames) <= 24

@@ -113,8 +113,12 @@ def test_no_interval_is_said_so() -> None:
 )
 def test_a_factor_holds_from_its_year_on(year: int, kg_per_kwh: float | None) -> None:
     factor = factor_for(year)
-    assert (factor and factor.kg_per_kwh) == kg_per_kwh
-    assert factor is None or "co2emissiefactoren.nl" in factor.source
+    if kg_per_kwh is None:
+        assert factor is None
+    else:
+        assert factor is not None
+        assert factor.kg_per_kwh == kg_per_kwh
+        assert "co2emissiefactoren.nl" in factor.source
 
 
 def test_control_counts_each_quarter_that_ended_once() -> None:

@@ -229,10 +229,11 @@ def test_a_night_is_what_target_says(asked: Program, at: float, north: float) ->
     changes = night(asked, NL, north, 5.47, at)
     times = [change.unix for change in changes]
     assert times == sorted(set(times))
-    for change in changes:
-        found = target(asked, NL, north, 5.47, change.unix)
-        assert found.percent == change.percent
-        assert target(asked, NL, north, 5.47, change.unix - 1).since_unix < found.since_unix or change is changes[0]
+    found = [target(asked, NL, north, 5.47, change.unix) for change in changes]
+    assert [one.percent for one in found] == [change.percent for change in changes]
+    # Each but the first begins at its own second.
+    for change, one in zip(changes[1:], found[1:], strict=True):
+        assert target(asked, NL, north, 5.47, change.unix - 1).since_unix < one.since_unix
 
 
 @given(st.text())

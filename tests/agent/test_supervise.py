@@ -8,9 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from agent.events import EventLog
-from agent.supervise import RESTART_AFTER_S, STEADY_AFTER_S, keep_running
+from agent.supervise import keep_running
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.agent.lamp_bus import NIGHT, running
+
+RESTART_AFTER_S = 5.0
+STEADY_AFTER_S = 300.0
+"""Back within seconds, and well again after five minutes."""
 
 
 class Supervised:
