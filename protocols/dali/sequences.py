@@ -43,33 +43,32 @@ def dim(address: "Address", level: int) -> "Generator[Transmission, Reply, None]
 def set_parameter(address: "Address", name: str, value: int) -> "Generator[Transmission, Reply, None]":
     """A configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL. Begins again
     where another master changed DTR0 in the middle."""
-    for _ in range(TRIES):
-        try:
-            yield gear_commands.special("DTR0", value)
-            yield gear_commands.command(address, name)
-        except Interrupted:
-            continue
-        return
-    raise Interrupted("another master keeps changing DTR0 before %s %d has taken it" % (address.kind, address.number))
-
-
-def load_dtr(number: int, value: int) -> "Generator[Transmission, Reply, None]":
-    """Puts a value into DTR0, DTR1 or DTR2 of all gear."""
-    yield gear_commands.special("DTR%d" % number, value)
+    yield from _set_alike(address, (name,), value)
 
 
 def set_no_fade(address: "Address") -> "Generator[Transmission, Reply, None]":
     """FADE TIME 0 and EXTENDED FADE TIME 0, so that levels are taken at once: with FADE TIME 0 alone gear fades for as
     long as its stored EXTENDED FADE TIME says, up to 16 minutes. Gear of edition 1 does not know the second one."""
+    yield from _set_alike(address, ("SET FADE TIME", "SET EXTENDED FADE TIME"), 0)
+
+
+def _set_alike(address: "Address", names: "Sequence[str]", value: int) -> "Generator[Transmission, Reply, None]":
     for _ in range(TRIES):
         try:
-            yield gear_commands.special("DTR0", 0)
-            yield gear_commands.command(address, "SET FADE TIME")
-            yield gear_commands.command(address, "SET EXTENDED FADE TIME")
+            yield gear_commands.special("DTR0", value)
+            for name in names:
+                yield gear_commands.command(address, name)
         except Interrupted:
             continue
         return
-    raise Interrupted("another master keeps changing DTR0 before %s %d has taken it" % (address.kind, address.number))
+    raise Interrupted(
+        "another master keeps changing DTR0 before %s %d has taken %s" % (address.kind, address.number, names[0])
+    )
+
+
+def load_dtr(number: int, value: int) -> "Generator[Transmission, Reply, None]":
+    """Puts a value into DTR0, DTR1 or DTR2 of all gear."""
+    yield gear_commands.special("DTR%d" % number, value)
 
 
 def read_bank(

@@ -252,6 +252,8 @@ def conversations() -> int:
     def bank(*content: int) -> "list[Reply]":
         return [answered(byte) for byte in content]
 
+    at_once = [transmission.frame.value for transmission in sequences.set_no_fade(SHORT_1)]
+    assert at_once == [0xA300, 0x032E, 0x0330], at_once
     whole, torn = bank(0, 0, 0, 2, 0, 1), bank(0, 0, 0, 1, 0, 0)
     assert play(sequences.read_energy(SHORT_1, 1), bank(0, 0, 0, 1, 2, 200)) == (0x0102C8, None)
     assert play(sequences.read_energy(SHORT_1, 1), torn + whole) == (0x020001, None)

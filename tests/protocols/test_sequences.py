@@ -126,11 +126,25 @@ def test_parameters_go_through_dtr0() -> None:
     assert gear.frames == [0xA3E5, 0x032D, 0xFE00]
 
 
+def test_no_fade_is_neither_a_fade_time_nor_an_extended_one() -> None:
+    sent = list(sequences.set_no_fade(addresses.BROADCAST))
+    assert [(each.frame.value, each.twice) for each in sent] == [(0xA300, False), (0xFF2E, True), (0xFF30, True)]
+
+
+def test_a_dtr_of_all_gear_is_loaded() -> None:
+    assert [sent.frame.value for number in range(3) for sent in sequences.load_dtr(number, 0xA5)] == [
+        0xA3A5,
+        0xC3A5,
+        0xC5A5,
+    ]
+
+
 def test_what_others_keep_interrupting_fails_in_the_end() -> None:
     for conversation in (
         sequences.read_bank(LAMP, 202, 4, 1),
         sequences.write_bank(LAMP, 1, 9, (5,)),
         sequences.set_parameter(LAMP, "SET FADE TIME", 5),
+        sequences.set_no_fade(LAMP),
     ):
         next(conversation)
         for _ in range(sequences.TRIES - 1):
