@@ -130,3 +130,36 @@ def test_an_agent_that_is_gone_for_good_leaves_the_safe_level(emulated: Path) ->
             assert _levels(street) == [EIGHTY] * 3
 
     asyncio.run(story())
+
+
+def test_the_second_of_two_agents_is_refused_and_a_killed_one_is_in_nobodys_way(emulated: Path) -> None:
+    site = replace(SITE, gateway=f"story-{os.getpid()}-two")
+    board = site.write(emulated, emulated / "port")
+    state = emulated / "state"
+    journal = JournalOnDisk(state / f"{site.gateway}.journal")
+    line = ["run", board, "--state", state]
+
+    async def story() -> None:
+        async with _street(board) as street:
+            with running(LICHTMAST, *line, log=emulated / "first.log") as first:
+                await _newer_than(journal, 0)
+                with running(LICHTMAST, *line, log=emulated / "second.log") as second:
+                    await true_within_patience("its end", lambda: second.poll() is not None)
+                    assert second.returncode == 1
+                said = (emulated / "second.log").read_text(encoding="utf-8")
+                assert said.startswith(f"another agent (pid {first.pid}) already runs as gateway {site.gateway}: ")
+                assert said.count("\n") == 1
+                assert first.poll() is None
+                first.kill()
+                first.wait()
+            before = journal.last
+            with running(LICHTMAST, *line, log=emulated / "third.log") as third:
+                await _newer_than(journal, before)
+                assert _levels(street) == [HALF] * 3
+                third.terminate()
+                await true_within_patience("its end", lambda: third.poll() is not None)
+                assert third.returncode == 0
+            assert journal.is_sound()
+            assert journal.sequence() == list(range(1, journal.last + 1))
+
+    asyncio.run(story())
