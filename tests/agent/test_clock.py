@@ -128,6 +128,8 @@ def test_waiting() -> None:
         before = machine.monotonic()
         await machine.sleep(-5.0)
         await machine.sleep(0.0)
+        await machine.sleep(0.02)
+        assert machine.monotonic() - before >= 0.02
         with pytest.raises(TimeoutError):
             await machine.wait_for(asyncio.Event().wait(), 0.001)
         assert await machine.wait_for(asyncio.sleep(0, "done"), 60.0) == "done"

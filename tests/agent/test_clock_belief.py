@@ -175,6 +175,24 @@ def test_after_a_cut_that_the_gear_tells_of_a_battery_clock_must_have_gone_on(sh
     assert machine.believes(again + MINUTE)
 
 
+def test_a_battery_clock_goes_on_from_what_a_reference_said() -> None:
+    """Also where nothing but a reference was ever believed; and a time in doubt is no record of anything."""
+    machine = Machine(battery=True)
+    assert machine.believes(NOON + HOUR, synchronised=True)
+    for shows, believed in ((NOON + HOUR, False), (NOON + 7 * HOUR, True)):
+        machine.starts(NOON + 7 * HOUR, shows)
+        machine.cut(NOON + 7 * HOUR + 5)
+        assert machine.believes(NOON + 7 * HOUR + 6) is believed
+    other = Machine(battery=True)
+    assert other.believes(NOON + HOUR)
+    other.chip = FLAT
+    other.starts(NOON + 2 * HOUR, NOON + 400 * HOUR)  # a flat chip, and a clock that was set far ahead
+    assert not other.believes(NOON + 2 * HOUR)
+    other.chip = NOON + 3 * HOUR
+    other.starts(NOON + 3 * HOUR, NOON + 3 * HOUR)
+    assert other.believes(NOON + 3 * HOUR)
+
+
 def test_after_a_cut_without_any_record_nothing_shows_that_a_clock_has_gone_on() -> None:
     machine = Machine(battery=True)
     machine.cut(NOON + MINUTE)
@@ -218,6 +236,9 @@ def test_the_chip_is_asked_again_only_in_doubt_and_after_a_step() -> None:
     machine.ahead = 5.0
     assert not machine.believes(NOON + 5 * HOUR + 1)
     assert machine.asked == 3
+    for after, asked in ((10, 3), (70, 4), (120, 4), (131, 5)):
+        machine.believes(NOON + 5 * HOUR + after)
+        assert machine.asked == asked
     # A board without one, and a clock that a reference confirmed, need none.
     other = Machine()
     other.chip = NOON

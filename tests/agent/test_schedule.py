@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.almanac import UnknownTimezone, ZoneAlmanac
 from agent.config.program import load_program
 from agent.schedule.civil import date_of_day
-from agent.schedule.evaluate import Cache, burning_seconds, night, target
+from agent.schedule.evaluate import Cache, burning_seconds, burning_spans, night, target
 from agent.schedule.program import MarkError, Program, Step, mark_text, parse_mark
 from agent.schedule.sun import night_around
 
@@ -137,7 +137,7 @@ def test_the_nights_when_the_clocks_change() -> None:
 
 
 def test_white_night_is_off_and_polar_night_is_lit() -> None:
-    north, almanac = (70.0, 20.0), ZoneAlmanac("Europe/Oslo")
+    north, almanac = (70.0, 20.0), OSLO
     for hour in range(24):
         assert target(D60, almanac, *north, local("2026-06-20 12:00", almanac) + hour * 3600).percent == 0
         assert target(D60, almanac, *north, local("2026-12-20 12:00", almanac) + hour * 3600).percent > 0
@@ -161,6 +161,81 @@ def test_an_offset_that_crosses_noon_still_burns() -> None:
     assert burning == [0, 100, 100, 100]
     seconds = burning_seconds(early.on, early.off, almanac, *north, noon - 7200, noon + 7200)
     assert seconds == pytest.approx(noon + 7200 - (sunset - 7200))
+
+
+NORTH_60 = (60.0, 10.0)
+OSLO = ZoneAlmanac("Europe/Oslo")
+# By NREL's SPA (pvlib), 60 north, 10 east: the night of 21 June 2026, in which the sun goes no lower than 6.57 degrees,
+# and the days about 21 December, in which it goes no higher than 6.56.
+JUNE_SUNSET, JUNE_LOWEST, JUNE_SUNRISE = 1782074872.7, 1782084116.0, 1782093358.5
+DECEMBER_SUNRISE, DECEMBER_SUNSET = 1797841315.2, 1797862450.3
+
+
+def switched(on: str, off: str, unix: float) -> list[tuple[float, float]]:
+    """When a lamp burns in the day that holds this instant."""
+    noon = local(datetime.fromtimestamp(unix - 43200, UTC).strftime("%Y-%m-%d 12:00"), OSLO)
+    return burning_spans(parse_mark(on), parse_mark(off), OSLO, *NORTH_60, noon, noon + 86400)
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "span"),
+    [
+        ("sunset", "sunrise", (JUNE_SUNSET, JUNE_SUNRISE)),
+        # An angle that the sun does not go down to counts as its lowest point, offset or not.
+        ("sunset", "sun above -10", (JUNE_SUNSET, JUNE_LOWEST)),
+        ("sunset", "sun above -10-01:00", (JUNE_SUNSET, JUNE_LOWEST)),
+        ("sun below -10", "sunrise", (JUNE_LOWEST, JUNE_SUNRISE)),
+        ("sun below -10+01:00", "sunrise", (JUNE_LOWEST, JUNE_SUNRISE)),
+        ("sunset+01:00", "sun above -7", (JUNE_SUNSET + 3600, JUNE_LOWEST)),
+        # Both, and there is no night.
+        ("sun below -10", "sun above -10", None),
+        ("sun below -7", "sun above -18", None),
+    ],
+)
+def test_an_angle_that_the_sun_does_not_go_down_to(on: str, off: str, span: tuple[float, float] | None) -> None:
+    found = switched(on, off, JUNE_LOWEST)
+    assert len(found) == (span is not None)
+    if span is not None:
+        assert found[0] == pytest.approx(span, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "spans"),
+    [
+        # An angle that the sun does not go up to: the morning's is at noon, and the evening's too.
+        ("sunset", "sun above 8", [(DECEMBER_SUNSET, None)]),
+        ("sunset", "sun above 8-02:00", [(DECEMBER_SUNSET, None)]),
+        ("sun below 8", "sunrise", [(0.0, DECEMBER_SUNRISE + 86400)]),
+        ("sun below 8+02:00", "sunrise", [(0.0, DECEMBER_SUNRISE + 86400)]),
+        ("sun below 8", "sun above 8", [(0.0, None)]),
+        ("sun below 6.7", "sunrise", [(0.0, DECEMBER_SUNRISE + 86400)]),
+        ("22:00", "sun above 8", [(10 * 3600, None)]),
+    ],
+)
+def test_an_angle_that_the_sun_does_not_go_up_to(on: str, off: str, spans: list[tuple[float, float | None]]) -> None:
+    noon = local("2026-12-21 12:00", OSLO)
+    wanted = [(begin if begin > 1e6 else noon + begin, end or noon + 86400) for begin, end in spans]
+    found = switched(on, off, noon + 43200)
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        assert one == pytest.approx(other, abs=40)
+
+
+def test_steps_at_angles_that_are_not_reached_hold_from_the_lowest_point_or_from_noon() -> None:
+    asked = program(("sunset", 90), ("sun below -10", 40), ("sun above -10", 60), ("sunrise-01:00", 70))
+    levels = [
+        target(asked, OSLO, *NORTH_60, unix).percent
+        for unix in (JUNE_LOWEST - 60, JUNE_LOWEST + 60, JUNE_SUNRISE - 3500, JUNE_SUNRISE + 60)
+    ]
+    # Both come at the lowest point: the later in the list holds.
+    assert levels == [90, 60, 70, 0]
+    winter = program(("sun below 8", 40), ("sunset", 90), ("sun above 8", 10), on="12:00", off="12:00")
+    noon = local("2026-12-21 12:00", OSLO)
+    levels = [
+        target(winter, OSLO, *NORTH_60, unix).percent
+        for unix in (noon, DECEMBER_SUNSET - 60, DECEMBER_SUNSET + 60, noon + 86399)
+    ]
+    assert levels == [40, 40, 90, 90]
 
 
 def test_a_year_has_the_hours_of_its_convention() -> None:
