@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,6 +54,7 @@ class Journal:
         self._dropped: dict[str, int] = {}
         self._cursor = file.cursor
         self._acknowledged: list[tuple[int, int]] = []  # beyond a hole, sorted, not overlapping
+        self._new_epoch: str | None = None  # begins with the next write
         self._writing = asyncio.Lock()
         self.news = asyncio.Event()  # set by new records and by acknowledgements; whoever waits for it clears it
         self.damage: dict[str, object] | None = None  # body of the event that says a damaged file was set aside
@@ -97,7 +99,8 @@ class Journal:
 
     @property
     def epoch(self) -> str:
-        """64 random bits (16 hex digits) made with the file. A file set aside means a new epoch."""
+        """64 random bits (16 hex digits) made with the file. A file set aside means a new epoch, and so does a
+        collector that holds other records under our numbers (`begin_epoch`)."""
         return self._file.epoch
 
     @property
@@ -181,21 +184,38 @@ class Journal:
         entries = list(self._ready)
         state = {name: text for name, text in self._ready_state.items() if self._file.state.get(name) != text}
         cursor = self._cursor
-        if entries or state or cursor != self._file.cursor:
+        epoch = self._new_epoch
+        if entries or state or cursor != self._file.cursor or epoch:
             now, clock_valid, synchronised = self._clock.wall(), self._clock.valid(), self._clock.synchronised()
             await self._in_thread(
                 lambda: self._file.write(
-                    entries, state, cursor, now, clock_valid=clock_valid, synchronised=synchronised
+                    entries,
+                    state,
+                    cursor,
+                    now,
+                    clock_valid=clock_valid,
+                    synchronised=synchronised,
+                    epoch=epoch,
                 )
             )
+        if epoch == self._new_epoch:
+            self._new_epoch = None
         # Commits called while this one was under way may have added to `_ready`; `_shrink` keeps off meanwhile.
         del self._ready[: len(entries)]
         self._buffered_bytes -= sum(len(entry.body) for entry in entries)
         for name, text in state.items():
             if self._ready_state.get(name) == text:
                 del self._ready_state[name]
-        if entries:
+        if entries or epoch:
             self.news.set()
+
+    async def begin_epoch(self, why: str) -> None:
+        """From now on the records that are not acknowledged, and all further ones, have the same numbers under another
+        epoch, as if no collector had seen them. An event says why. Raises JournalError: the next commit does it."""
+        self._new_epoch = secrets.token_hex(8)
+        text = f"{why} What is not acknowledged is sent again under the new epoch {self._new_epoch}."
+        self._buffer.append(self._event("sequenceConflict", text))
+        await self.commit()
 
     async def _replace(self, damage: DamagedJournal) -> None:
         """The file turned out to be damaged while open: sets it aside and goes on in a new one, of a new epoch."""

@@ -144,8 +144,10 @@ class JournalFile:
         *,
         clock_valid: bool,
         synchronised: bool,
+        epoch: str | None = None,
     ) -> None:
-        """One transaction: all of it is in the file afterwards, or (JournalError) none of it."""
+        """One transaction: all of it is in the file afterwards, or (JournalError) none of it. With `epoch`, this one
+        from now on, for what is not acknowledged too."""
         connection, before = self._connection, (self.last, dict(self._volume), self._aged_at)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -159,6 +161,8 @@ class JournalFile:
             if synchronised:
                 marks.append(("newest_synchronised_wall", now))
             connection.executemany("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)", marks)
+            if epoch is not None:
+                connection.execute("UPDATE identity SET epoch = ?", (epoch,))
             connection.execute("COMMIT")
         except BaseException as error:
             self.last, self._volume, self._aged_at = before
@@ -168,6 +172,7 @@ class JournalFile:
                 raise self._explained(error) from error
             raise
         self.cursor = cursor
+        self.epoch = epoch or self.epoch
         self.state.update(state)
         if synchronised:
             self.newest_synchronised_wall = now

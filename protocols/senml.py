@@ -1,9 +1,9 @@
 """SenML (RFC 8428) packs of journal records: labels, units and shapes; the CBOR bytes themselves are not made here.
 
 A pack is a list of maps with the integer labels of RFC 8428 section 6. Its first record is the first sequence number;
-the second one the epoch. Each journal record is a group: a record named "seq", then its values, all at the group's
-time, with names such as gw-1/L01/energy/actual. Units are those of RFC 8428 and, for Wh, RFC 8798 (hence bver 26:
-RFC 9100, feature "secondary units").
+the second one the epoch; a third one may name the sender. Each journal record is a group: a record named "seq", then
+its values, all at the group's time, with names such as gw-1/L01/energy/actual. Units are those of RFC 8428 and, for Wh,
+RFC 8798 (hence bver 26: RFC 9100, feature "secondary units").
 
 SenML reads a time below 2**28, or none, as relative to now. So a record from a clock that could not be believed, or of
 a kind without a shape below, travels as text without any measurement, and not in one pack with records that have a
@@ -30,6 +30,8 @@ VERSION = 26
 
 ABSOLUTE_TIME = 1 << 28
 """RFC 8428 section 4.5.3: only from here on is a time absolute."""
+
+LONGEST_SENDER = 40
 
 LARGEST_INTEGER = (1 << 53) - 1
 """What every reader's number holds exactly."""
@@ -118,9 +120,10 @@ def leading_run(records: "list[tuple[int, str, dict[str, object], bool]]") -> in
 
 
 def encode_pack(
-    gateway: str, epoch: str, records: "list[tuple[int, str, dict[str, object], bool]]"
+    gateway: str, epoch: str, records: "list[tuple[int, str, dict[str, object], bool]]", sender: "str | None" = None
 ) -> "list[dict[int, object]]":
-    """The pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`."""
+    """The pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`. `sender` tells two
+    senders of one gateway's records apart (one journal copied to two gateways)."""
     pack = []  # type: list[dict[int, object]]
     name, time = None, None  # type: str | None, object
     for seq, kind, body, clock_valid in records:
@@ -140,6 +143,9 @@ def encode_pack(
         if len(pack) == 1:
             opening[BASE_VERSION] = VERSION
             pack.append({NAME: "epoch", STRING_VALUE: epoch})
+            if sender is not None:
+                # A reader that does not know it takes it for one of the additions that it passes over.
+                pack.append({NAME: "sender", STRING_VALUE: sender})
         pack += _measurements(kind, body) if timed else _as_text(kind, body, clock_valid)
     return pack
 
@@ -180,7 +186,9 @@ def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str,
     if pack[0].get(NAME) != "seq" or pack[1].get(NAME) != "epoch":
         raise MalformedBytes("the pack does not begin with its sequence number and epoch")
     epoch = pack[1].get(STRING_VALUE)
-    gateway = str(pack[0].get(BASE_NAME)).split("/")[0]
+    base_name = pack[0].get(BASE_NAME)
+    # A number of a million digits is no name, and has no text either.
+    gateway = base_name.split("/")[0] if isinstance(base_name, str) else ""
     if not isinstance(epoch, str) or len(epoch) != 16 or any(digit not in "0123456789abcdef" for digit in epoch):
         raise MalformedBytes("the epoch is not 16 hexadecimal digits")
     if not 1 <= len(gateway) <= 40 or any(letter not in _GATEWAY for letter in gateway):
@@ -203,6 +211,15 @@ def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str,
         records.append((seq, kind, body, clock_valid))
         at = end
     return gateway, epoch, records
+
+
+def sender_of(pack: object) -> "str | None":
+    """The sender that a pack names; None = it names none. For a pack that `decode_pack` has accepted."""
+    if isinstance(pack, (list, tuple)) and len(pack) > 2 and pack[2].get(NAME) == "sender":
+        sender = pack[2].get(STRING_VALUE)
+        if _is_text(sender) and 1 <= len(sender) <= LONGEST_SENDER:
+            return str(sender)
+    return None
 
 
 def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[str, dict[str, object], bool]":

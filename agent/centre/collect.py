@@ -22,6 +22,7 @@ class Received(NamedTuple):
     new: int = 0
     repeated: int = 0  # stored before: sent again because an acknowledgement came late, or not at all
     doubled: int = 0  # another record about the same luminaire and quarter: kept, but counted only once
+    conflicts: int = 0  # their numbers hold other records: kept apart, and asked for under a new epoch
     problem: str | None = None
 
 
@@ -53,14 +54,18 @@ async def collect(
             async for message in session.messages():
                 try:
                     batch = _decoded(message)
-                    stored = await loop.run_in_executor(thread, store.write, *batch, clock.wall())
+                    stored = await loop.run_in_executor(thread, store.write, *batch[:3], clock.wall())
                 except (payloads.PayloadError, StoreError) as error:
                     tell_batch(Received(_gateway(message), problem=str(error)))
                     continue
+                conflicts = set(stored.conflicts)
                 acknowledgement = payloads.encode_acknowledgement(
-                    batch.epoch, payloads.ranges_of(record.seq for record in batch.records)
+                    batch.epoch,
+                    payloads.ranges_of(record.seq for record in batch.records if record.seq not in conflicts),
+                    to=batch.sender,
+                    conflicts=payloads.ranges_of(conflicts),
                 )
-                tell_batch(Received(batch.gateway, *stored))
+                tell_batch(Received(batch.gateway, stored.new, stored.repeated, stored.doubled, stored.new_conflicts))
                 await session.publish(payloads.topic(batch.gateway, "ack"), acknowledgement)
 
         try:

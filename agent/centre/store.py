@@ -2,7 +2,10 @@
 
 `records` is keyed (gateway, epoch, seq): what arrives twice is stored once. `intervals` is keyed by what an interval
 is about, (gateway, luminaire, start): of two records about the same quarter (an agent that lost its journal) the first
-one counts, both stay in `records`, and the second is reported as doubled. Blocking; all calls from one thread.
+one counts, both stay in `records`, and the second is reported as doubled; an event that comes again under another
+epoch likewise. What comes under a key that holds another record (a gateway's card was restored from an image, or two
+run with one journal) is a conflict: it is kept in `conflicts`, and not acknowledged, so that its gateway sends it
+again under an epoch of its own. Blocking; all calls from one thread.
 """
 
 from __future__ import annotations
@@ -33,6 +36,11 @@ _SCHEMA = (
         gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, name TEXT NOT NULL,
         subject TEXT NOT NULL, active INTEGER NOT NULL, text TEXT NOT NULL,
         PRIMARY KEY (gateway, epoch, seq)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS events_by_time ON events (gateway, at)",
+    """CREATE TABLE IF NOT EXISTS conflicts (
+        gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
+        clock_valid INTEGER NOT NULL, received REAL NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (gateway, epoch, seq, kind, clock_valid, body)) WITHOUT ROWID""",
 )
 
 # kind -> (table, columns that come from the body). An event of a clock that nobody believed still happened; an
@@ -66,8 +74,10 @@ class Stored(NamedTuple):
     """What became of one batch."""
 
     new: int
-    repeated: int  # stored before: the same (gateway, epoch, seq)
-    doubled: int  # new, but about a quarter that another record is about
+    repeated: int  # stored before: the same record under the same (gateway, epoch, seq)
+    doubled: int  # new, but about a quarter that another record is about, or an event that another epoch told
+    conflicts: tuple[int, ...] = ()  # numbers that hold another record: kept apart, not to be acknowledged
+    new_conflicts: int = 0  # of these, how many came for the first time
 
 
 class Store:
@@ -90,8 +100,10 @@ class Store:
             raise StoreError(f"{path}: is no store of ours ({error}): name another file, or move this one.") from error
 
     def write(self, gateway: str, epoch: str, records: Sequence[Record], received: float) -> Stored:
-        """One transaction; afterwards all of these records are in the store, however often they came."""
-        new = doubled = 0
+        """One transaction; afterwards all of these records are in the store, however often they came: those whose
+        number holds another record in `conflicts`."""
+        new = doubled = new_conflicts = 0
+        conflicts: list[int] = []
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -101,12 +113,24 @@ class Store:
                 if inserted.rowcount:
                     new += 1
                     doubled += not self._write_typed(gateway, epoch, record)
+                elif not self._holds(gateway, epoch, record):
+                    conflicts.append(record.seq)
+                    kept = connection.execute("INSERT OR IGNORE INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                    new_conflicts += kept.rowcount
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise StoreError(f"{self._path}: cannot be written ({error}): check the disk.") from error
-        return Stored(new, len(records) - new, doubled)
+        repeated = len(records) - new - len(conflicts)
+        return Stored(new, repeated, doubled, tuple(conflicts), new_conflicts)
+
+    def _holds(self, gateway: str, epoch: str, record: Record) -> bool:
+        """Whether what is stored under this key is this record."""
+        query = "SELECT kind, clock_valid, body FROM records WHERE gateway = ? AND epoch = ? AND seq = ?"
+        kind, clock_valid, body = self._connection.execute(query, (gateway, epoch, record.seq)).fetchone()
+        # The order of a body's keys says nothing.
+        return (kind, bool(clock_valid), json.loads(body)) == (record.kind, record.clock_valid, record.body)
 
     def _write_typed(self, gateway: str, epoch: str, record: Record) -> bool:
         """False where another record is about the same thing."""
@@ -115,6 +139,8 @@ class Store:
         if not record.clock_valid and record.kind != "event":
             return True
         table, columns = _TYPED[record.kind]
+        if record.kind == "event" and self._is_told(gateway, epoch, record):
+            return False
         names = ("gateway", "epoch", "seq", *columns)
         marks = ", ".join("?" * len(names))
         inserted = self._connection.execute(
@@ -122,6 +148,16 @@ class Store:
             (gateway, epoch, record.seq, *(record.body[column] for column in columns)),
         )
         return bool(inserted.rowcount)
+
+    def _is_told(self, gateway: str, epoch: str, record: Record) -> bool:
+        """Whether another epoch has told this event: a journal that was repaired sends again what it cannot know to
+        have arrived."""
+        query = (
+            "SELECT 1 FROM events WHERE gateway = ? AND at = ? AND name = ? AND subject = ? AND active = ? AND text = ?"
+            " AND epoch != ?"
+        )
+        body = [record.body[column] for column in ("at", "name", "subject", "active", "text")]
+        return self._connection.execute(query, (gateway, *body, epoch)).fetchone() is not None
 
     def close(self) -> None:
         """Closes the file."""

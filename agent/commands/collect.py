@@ -58,10 +58,20 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
             totals["refused"] += 1
             print(f"{received.gateway}: not stored: {received.problem}", file=sys.stderr)
             return
-        totals.update(new=received.new, repeated=received.repeated, doubled=received.doubled)
+        totals.update(
+            new=received.new, repeated=received.repeated, doubled=received.doubled, conflicting=received.conflicts
+        )
         if received.doubled:
             doubled = f"{received.doubled} records are about quarters that others were about; the first ones count."
             print(f"{received.gateway}: {doubled}", file=sys.stderr)
+
+        if received.conflicts:
+            conflicting = (
+                f"{received.conflicts} records came under numbers that hold others: its journal was restored from a "
+                "copy, or two gateways run with one; they are kept in the table conflicts and come again under a new "
+                "epoch."
+            )
+            print(f"{received.gateway}: {conflicting}", file=sys.stderr)
 
     try:
         await collect(
@@ -79,6 +89,6 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     except asyncio.CancelledError:
         return 0  # to be stopped is what it is for
     finally:
-        counts = (f"{totals[name]} {name}" for name in ("new", "repeated", "doubled", "refused"))
+        counts = (f"{totals[name]} {name}" for name in ("new", "repeated", "doubled", "conflicting", "refused"))
         print(f"Records: {', '.join(counts)}.")
     return 0

@@ -3,7 +3,11 @@
 lichtmast/0/GATEWAY/birth    retained: what this gateway is
 lichtmast/0/GATEWAY/state    retained, also the will: online or offline, how much waits in the journal
 lichtmast/0/GATEWAY/records  a SenML pack of journal records (protocols/senml.py)
-lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has committed
+lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has committed, and those that it cannot
+
+Within a wire version changes only add. A batch names its sender, a random number of each start of an agent, and its
+acknowledgement says to whom it goes: two gateways may run with copies of one journal, and what is stored of the one is
+not stored of the other. "conflicts" names the numbers under which the collector holds other records.
 """
 
 from __future__ import annotations
@@ -20,6 +24,12 @@ from protocols.errors import MalformedBytes
 
 WIRE = 0
 
+LARGEST_BYTES = {"records": 1_000_000, "ack": 65_536, "birth": 65_536, "state": 65_536}
+"""What a payload may have at most; a longer one is not decoded. Ours stay far below."""
+
+MOST_RANGES = 1_000
+"""An acknowledgement is of one batch; one with more ranges than this is no collector's."""
+
 
 class PayloadError(Exception):
     """A payload from outside that is not what its topic promises; the text is one sentence."""
@@ -31,6 +41,7 @@ class Batch(NamedTuple):
     gateway: str
     epoch: str
     records: list[Record]
+    sender: str | None = None  # None: it does not say
 
 
 class Acknowledgement(NamedTuple):
@@ -38,6 +49,8 @@ class Acknowledgement(NamedTuple):
 
     epoch: str
     ranges: list[tuple[int, int]]
+    to: str | None = None  # the sender of the batch; None: it does not say
+    conflicts: list[tuple[int, int]] = []  # numbers that hold other records: not stored
 
 
 def topic(gateway: str, leaf: str) -> str:
@@ -52,38 +65,60 @@ def encode_facts(facts: Mapping[str, object]) -> bytes:
 
 def decode_facts(payload: bytes) -> dict[str, object]:
     """The map of a birth or state; raises PayloadError."""
-    facts = _loaded(payload)
+    return _facts(payload, "birth")
+
+
+def _facts(payload: bytes, leaf: str) -> dict[str, object]:
+    facts = _loaded(payload, leaf)
     if not isinstance(facts, dict) or not all(isinstance(key, str) for key in facts):
-        raise PayloadError("A birth or state is a CBOR map with text keys.")
+        raise PayloadError("A birth, state or acknowledgement is a CBOR map with text keys.")
     return facts
 
 
-def encode_records(gateway: str, epoch: str, records: Sequence[Record]) -> bytes:
+def encode_records(gateway: str, epoch: str, records: Sequence[Record], sender: str | None = None) -> bytes:
     """One batch; its records are all of one `senml.leading_run`."""
     rows = [(record.seq, record.kind, record.body, record.clock_valid) for record in records]
-    return cbor2.dumps(senml.encode_pack(gateway, epoch, rows), canonical=True)
+    return cbor2.dumps(senml.encode_pack(gateway, epoch, rows, sender), canonical=True)
 
 
 def decode_records(payload: bytes) -> Batch:
     """The batch that `encode_records` made; raises PayloadError."""
+    pack = _loaded(payload, "records")
     try:
-        gateway, epoch, records = senml.decode_pack(_loaded(payload))
+        gateway, epoch, records = senml.decode_pack(pack)
     except MalformedBytes as error:
         raise PayloadError(f"The records cannot be read: {error}.") from error
-    return Batch(gateway, epoch, [Record(*record) for record in records])
+    return Batch(gateway, epoch, [Record(*record) for record in records], senml.sender_of(pack))
 
 
-def encode_acknowledgement(epoch: str, ranges: Iterable[tuple[int, int]]) -> bytes:
-    """The ranges [first, last] that are committed."""
-    return cbor2.dumps({"epoch": epoch, "ranges": [list(span) for span in ranges]}, canonical=True)
+def encode_acknowledgement(
+    epoch: str,
+    ranges: Iterable[tuple[int, int]],
+    *,
+    to: str | None = None,
+    conflicts: Iterable[tuple[int, int]] = (),
+) -> bytes:
+    """The ranges [first, last] that are committed, and those that are not because they hold other records."""
+    facts: dict[str, object] = {"epoch": epoch, "ranges": [list(span) for span in ranges]}
+    if to is not None:
+        facts["to"] = to
+    if refused := [list(span) for span in conflicts]:
+        facts["conflicts"] = refused
+    return cbor2.dumps(facts, canonical=True)
 
 
 def decode_acknowledgement(payload: bytes) -> Acknowledgement:
     """The acknowledgement that `encode_acknowledgement` made; raises PayloadError."""
-    facts = decode_facts(payload)
-    epoch, ranges = facts.get("epoch"), facts.get("ranges")
-    if not isinstance(epoch, str) or not isinstance(ranges, list):
-        raise PayloadError("An acknowledgement names an epoch and ranges.")
+    facts = _facts(payload, "ack")
+    epoch, to = facts.get("epoch"), facts.get("to")
+    if not isinstance(epoch, str) or not isinstance(to, str | None):
+        raise PayloadError("An acknowledgement names an epoch, ranges, and the sender as text.")
+    return Acknowledgement(epoch, _spans(facts.get("ranges")), to, _spans(facts.get("conflicts", [])))
+
+
+def _spans(ranges: object) -> list[tuple[int, int]]:
+    if not isinstance(ranges, list) or len(ranges) > MOST_RANGES:
+        raise PayloadError(f"An acknowledgement has a list of at most {MOST_RANGES} ranges.")
     spans: list[tuple[int, int]] = []
     for span in ranges:
         if not isinstance(span, list) or len(span) != 2 or not all(type(end) is int for end in span):
@@ -91,7 +126,7 @@ def decode_acknowledgement(payload: bytes) -> Acknowledgement:
         if not 1 <= span[0] <= span[1]:
             raise PayloadError("A range runs from 1 or more, upward.")
         spans.append((span[0], span[1]))
-    return Acknowledgement(epoch, spans)
+    return spans
 
 
 def ranges_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -105,7 +140,9 @@ def ranges_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _loaded(payload: bytes) -> object:
+def _loaded(payload: bytes, leaf: str) -> object:
+    if len(payload) > LARGEST_BYTES[leaf]:
+        raise PayloadError(f"The payload of {len(payload)} bytes is longer than {LARGEST_BYTES[leaf]}.")
     stream = BytesIO(payload)
     try:
         value: object = cbor2.load(stream)

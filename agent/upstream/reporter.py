@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import secrets
 from collections.abc import Callable, Mapping
 
 from agent.interfaces import Clock
-from agent.journal import Journal, Record
+from agent.journal import Journal, JournalError, Record
 from agent.upstream import payloads
-from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
+from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Refused, Session, until_one_ends
 from protocols import senml
 
 BATCH_RECORDS = 50
@@ -26,11 +27,22 @@ LONGEST_ACK_WAIT_S = 900.0
 """A collector that is away is asked again after 1, 2, 4 ... and then every 15 minutes: bytes cost on a metered SIM."""
 
 
+LARGEST_BATCH_BYTES = 200_000
+"""Of the records' bodies as they were read; a collector takes a payload of up to 1 MB."""
+
+ALONE_AFTER_S = 1800.0
+"""Six times the longest pause of a gateway that was sent away."""
+
+EPOCH_PAUSE_S = 3600.0
+"""A collector that finds conflicts without end does not make an epoch each minute."""
+
+
 class MqttReporter:
     """Sends one journal to one broker. `run` in a task; `stop` ends it with an offline state.
 
     `birth` holds what the gateway is (version, board, luminaires ...): wire, gateway and epoch are added.
-    `on_change(True or False, sentence)` is called once when the broker is away and once when it is back.
+    `on_change(True or False, sentence)` is called once when the broker is away and once when it is back;
+    `on_twin(True or False, sentence)` where another gateway comes in under this name, and once that is over.
     """
 
     def __init__(
@@ -42,6 +54,7 @@ class MqttReporter:
         clock: Clock,
         on_change: Callable[[bool, str], None],
         *,
+        on_twin: Callable[[bool, str], None] | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self._journal, self._gateway, self._birth, self._clock = journal, gateway, dict(birth), clock
@@ -49,6 +62,14 @@ class MqttReporter:
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
         self._ack_wait_s = FIRST_ACK_WAIT_S
+        # Another process, or another gateway with a copy of the journal, is another sender: what a collector has of
+        # theirs says nothing about ours.
+        self._sender = secrets.token_hex(8)
+        self._epoch_begun_at: float | None = None
+        self._on_twin = on_twin or (lambda _there, _text: None)
+        self._introduced = False  # in this process: from then on, a birth of another sender is another gateway's
+        self._foreign_births = 0  # sessions in a row that met one
+        self._session_met_one = False
         self.sent = 0  # records published, repetitions included
         self.repeated = 0  # of these, published before by this process
 
@@ -74,19 +95,62 @@ class MqttReporter:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run_session(self, session: Session) -> None:
-        self._session = session
+        self._session, self._session_met_one = session, False
         try:
-            await until_one_ends(self._receive(session), self._send(session))
+            await until_one_ends(self._receive(session), self._send(session), self._hold_alone())
         finally:
             self._session = None
 
+    async def _hold_alone(self) -> None:
+        """A connection that holds is no other's: the broker would have ended it for another of the same name."""
+        await self._clock.sleep(ALONE_AFTER_S)
+        self._meet(foreign=False)
+        await asyncio.Event().wait()
+
+    def _meet(self, *, foreign: bool) -> None:
+        """A birth under our name arrived, or none did for long. One foreign birth may be an old one of our own that a
+        broker had kept on its disk; a second session that meets one is not chance."""
+        if foreign and not self._session_met_one:
+            self._session_met_one = True
+            self._foreign_births += 1
+            if self._foreign_births == 2:
+                self._on_twin(
+                    True, f"Another gateway runs under the name {self._gateway}: give each a name of its own."
+                )
+        elif not foreign and not self._session_met_one:
+            if self._foreign_births >= 2:
+                self._on_twin(False, f"No other gateway runs under the name {self._gateway} any more.")
+            self._foreign_births = 0
+
     async def _receive(self, session: Session) -> None:
+        birth = payloads.topic(self._gateway, "birth")
         async for message in session.messages():
+            if message.topic == birth:
+                with contextlib.suppress(payloads.PayloadError):
+                    self._meet(foreign=payloads.decode_facts(message.payload).get("sender") != self._sender)
+                continue
             try:
                 acknowledgement = payloads.decode_acknowledgement(message.payload)
             except payloads.PayloadError:
                 continue  # not from a collector of ours: what it means to say, the next time-out settles
-            await self._journal.acknowledge(acknowledgement.ranges, acknowledgement.epoch)
+            await self._settle(acknowledgement)
+
+    async def _settle(self, acknowledgement: payloads.Acknowledgement) -> None:
+        journal = self._journal
+        if acknowledgement.epoch != journal.epoch or acknowledgement.to not in (None, self._sender):
+            return
+        await journal.acknowledge(acknowledgement.ranges, acknowledgement.epoch)
+        spans = [span for span in acknowledgement.conflicts if span[1] > journal.cursor and span[0] <= journal.last]
+        now = self._clock.monotonic()
+        if not spans or (self._epoch_begun_at is not None and now - self._epoch_begun_at < EPOCH_PAUSE_S):
+            return
+        self._epoch_begun_at = now
+        numbers = f"from {spans[0][0]} on" if len(spans) > 1 or spans[0][1] > spans[0][0] else f"at {spans[0][0]}"
+        with contextlib.suppress(JournalError):  # the next commit says so, and does it
+            await journal.begin_epoch(
+                f"A collector holds other records {numbers} under the epoch {acknowledgement.epoch}: this journal was"
+                " restored from a copy, or another gateway runs with one."
+            )
 
     async def _send(self, session: Session) -> None:
         journal = self._journal
@@ -113,7 +177,7 @@ class MqttReporter:
                 self.sent += len(batch)
                 self.repeated += sum(record.seq <= newest for record in batch)
                 newest = max(newest, after)
-                payload = payloads.encode_records(self._gateway, epoch, batch)
+                payload = payloads.encode_records(self._gateway, epoch, batch, self._sender)
                 await session.publish(payloads.topic(self._gateway, "records"), payload)
             if not journal.depth and published_depth:
                 published_depth = await self._publish_state(session, online=True)
@@ -149,12 +213,28 @@ class MqttReporter:
 
     async def _introduce(self, session: Session) -> int:
         """What a new connection begins with; returns the depth that the state names."""
-        birth = {**self._birth, "wire": payloads.WIRE, "gateway": self._gateway, "epoch": self._journal.epoch}
+        birth = {
+            **self._birth,
+            "wire": payloads.WIRE,
+            "gateway": self._gateway,
+            "epoch": self._journal.epoch,
+            "sender": self._sender,
+        }
+        topic = payloads.topic(self._gateway, "birth")
         await session.subscribe(payloads.topic(self._gateway, "ack"))
-        await session.publish(payloads.topic(self._gateway, "birth"), payloads.encode_facts(birth), retain=True)
+        if self._introduced:
+            await self._look_for_a_twin(session, topic)  # what is kept there should be ours
+        await session.publish(topic, payloads.encode_facts(birth), retain=True)
+        if not self._introduced:
+            self._introduced = True
+            await self._look_for_a_twin(session, topic)  # what was kept there before is an earlier start's
         depth = await self._publish_state(session, online=True)
         self._link.established()
         return depth
+
+    async def _look_for_a_twin(self, session: Session, birth: str) -> None:
+        with contextlib.suppress(Refused):  # an access list that does not let us read it: then no twin is seen
+            await session.subscribe(birth)
 
     async def _publish_state(self, session: Session, *, online: bool) -> int:
         depth = self._journal.depth

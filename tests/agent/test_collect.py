@@ -79,7 +79,7 @@ def test_a_full_disk_stores_nothing_of_the_batch(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         store.write("gw-1", "a" * 16, records, 0.0)
     store._connection.execute("PRAGMA max_page_count=100000")
-    assert store.write("gw-1", "a" * 16, records, 0.0) == (199, 0, 0)
+    assert store.write("gw-1", "a" * 16, records, 0.0) == (199, 0, 0, (), 0)
     store.close()
 
 

@@ -38,6 +38,7 @@ class Street:
 
     def __init__(self, folder: Path, clock: Clock, port: int, **broker: Any) -> None:
         self.folder, self.clock, self.port = folder, clock, port
+        self.twins: list[tuple[bool, str]] = []
         self.store_path = folder / "store.sqlite"
         self.broker = Broker("127.0.0.1", port, GATEWAY, **broker)
         self.said: list[tuple[bool, str]] = []
@@ -52,6 +53,7 @@ class Street:
             {"version": "0.1.0"},
             self.clock,
             lambda back, sentence: self.said.append((back, sentence)),
+            on_twin=lambda there, sentence: self.twins.append((there, sentence)),
             chance=random.Random(7),
         )
         self.reporting = asyncio.create_task(self.reporter.run())
@@ -262,6 +264,48 @@ def test_two_collectors_share_the_gateway(tmp_path: Path) -> None:
     virtually(story)
 
 
+def test_two_gateways_of_one_name_are_said_and_both_deliver(tmp_path: Path) -> None:
+    """The broker ends the connection of the one when the other comes with the same client id."""
+
+    async def story(clock: VirtualClock) -> None:
+        port = free_port()
+        connections = 0
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+        async with embedded_broker(port), Street(tmp_path / "one", clock, port) as one, one.collecting():
+            await clock.sleep(HOUR_S)
+            assert (one.twins, one.said) == ([], [])  # its own birth is no twin
+            accept = mqtt.Link._connected
+
+            def counted(link: mqtt.Link) -> Any:
+                nonlocal connections
+                connections += 1
+                return accept(link)
+
+            mqtt.Link._connected = counted  # type: ignore[method-assign]
+            try:
+                async with Street(tmp_path / "two", clock, port) as two:
+                    for part in range(12):
+                        await one.write(range(2 * part, 2 * part + 1))
+                        await two.write(range(2 * part + 1, 2 * part + 2))
+                        await clock.sleep(900.0)
+                    for street in (one, two):
+                        assert [there for there, _ in street.twins] == [True]
+                        assert GATEWAY in street.twins[0][1]
+                    await until(clock, lambda: one.journal.depth + two.journal.depth == 0, 2 * HOUR_S)
+                    # They do not send each other away at once, time and again: about a connection every 75 s.
+                    assert connections < 3 * HOUR_S / 40
+            finally:
+                mqtt.Link._connected = accept  # type: ignore[method-assign]
+            await clock.sleep(HOUR_S)
+            assert [there for there, _ in one.twins] == [True, False]
+        with contextlib.closing(sqlite3.connect(one.store_path)) as store:
+            epochs = store.execute("SELECT epoch, count(*) FROM records GROUP BY epoch").fetchall()
+        assert dict(epochs) == {one.journal.epoch: 12, two.journal.epoch: 12}
+
+    virtually(story)
+
+
 def test_bad_payloads_are_counted_and_the_good_ones_arrive(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
@@ -300,6 +344,7 @@ def test_birth_and_states_are_retained(tmp_path: Path) -> None:
                 await clock.sleep(10)
                 found = await retained(clock, port)
                 epoch = street.journal.epoch
+                assert len(str(found["birth"].pop("sender"))) == 16
                 assert found["birth"] == {"version": "0.1.0", "wire": 0, "gateway": GATEWAY, "epoch": epoch}
                 assert found["state"].items() >= {"state": "online", "gateway": GATEWAY, "epoch": epoch}.items()
             found = await retained(clock, port)
@@ -344,9 +389,9 @@ def test_stored_records_are_what_the_journal_wrote(tmp_path: Path) -> None:
 def test_a_quarter_told_twice_counts_once(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.sqlite")
     one, two = Record(1, "interval", interval(1), True), Record(2, "interval", interval(1), True)
-    assert store.write(GATEWAY, "a" * 16, [one], START) == (1, 0, 0)
-    assert store.write(GATEWAY, "a" * 16, [one, two], START) == (1, 1, 1)
-    assert store.write(GATEWAY, "b" * 16, [one], START) == (1, 0, 1)
+    assert store.write(GATEWAY, "a" * 16, [one], START)[:3] == (1, 0, 0)
+    assert store.write(GATEWAY, "a" * 16, [one, two], START)[:3] == (1, 1, 1)
+    assert store.write(GATEWAY, "b" * 16, [one], START)[:3] == (1, 0, 1)
     store.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as file:
         assert file.execute("SELECT epoch, seq FROM intervals").fetchall() == [("a" * 16, 1)]
