@@ -263,6 +263,9 @@ class Agent:
         def on_change(there: bool, text: str) -> None:
             (self.events.end if there else self.events.begin)("brokerAway", "gateway", text)
 
+        def on_twin(there: bool, text: str) -> None:
+            (self.events.begin if there else self.events.end)("nameTaken", "gateway", text)
+
         birth = {
             "version": __version__,
             "board": board_hash,
@@ -272,7 +275,7 @@ class Agent:
             "luminaires": [luminaire.name for luminaire in board.luminaires],
         }
         broker = Broker(upstream.host, upstream.port, board.gateway, upstream.keepalive_s)
-        return MqttReporter(self.journal, broker, board.gateway, birth, self._clock, on_change)
+        return MqttReporter(self.journal, broker, board.gateway, birth, self._clock, on_change, on_twin=on_twin)
 
 
 @contextlib.asynccontextmanager

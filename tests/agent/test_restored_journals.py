@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from agent.centre.store import Store
 from agent.journal import Journal, Record
 from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Message
-from agent.upstream.reporter import EPOCH_PAUSE_S, MqttReporter
+from agent.upstream.mqtt import Broker, Message, Refused
+from agent.upstream.reporter import ALONE_AFTER_S, EPOCH_PAUSE_S, MqttReporter
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.agent.wire import START, interval
 
@@ -374,5 +374,73 @@ def test_a_disk_that_refuses_meanwhile_does_not_end_the_connection(
             centre.loses_acknowledgements = False
             await gateway.delivered()
             assert set(numbers(centre)) == {1}
+
+    lived(story, tmp_path)
+
+
+def birth_of(sender: str) -> Message:
+    return Message(payloads.topic(GATEWAY, "birth"), payloads.encode_facts({"sender": sender}))
+
+
+def test_another_gateway_of_the_name_is_said_once_and_when_it_is_over(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
+        said: list[tuple[bool, str]] = []
+        journal = await Journal.open(folder / "gw.journal", GATEWAY, clock)
+        reporter = MqttReporter(
+            journal,
+            Broker("127.0.0.1", 1, GATEWAY),
+            GATEWAY,
+            {},
+            clock,
+            lambda _there, _text: None,
+            on_twin=lambda there, text: said.append((there, text)),
+        )
+
+        async def connected(lasts_s: float, *births: Message) -> None:
+            session = Session(centre)
+            running = asyncio.ensure_future(reporter._run_session(session))  # type: ignore[arg-type]
+            for message in births:
+                session.arrived.put_nowait(message)
+            await clock.sleep(lasts_s)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        other, own = birth_of("f" * 16), birth_of(reporter._sender)
+        garbage = Message(payloads.topic(GATEWAY, "birth"), b"\xff")
+        await connected(60.0, garbage, own)
+        await connected(60.0, other, other, own)  # a broker may have kept an old one of our own
+        await connected(60.0, own)
+        await connected(60.0, other, own)
+        assert said == []
+        await connected(60.0, other, own)
+        assert [there for there, _ in said] == [True]
+        assert f"name {GATEWAY}" in said[0][1]
+        for _ in range(5):
+            await connected(ALONE_AFTER_S - 1, other, own)
+        assert len(said) == 1
+        await connected(60.0, own)
+        assert [there for there, _ in said] == [True, False]
+        # A connection that holds and meets nothing is alone too.
+        await connected(60.0, other)
+        await connected(60.0, other)
+        assert len(said) == 3
+        await connected(ALONE_AFTER_S + 1)
+        assert [there for there, _ in said] == [True, False, True, False]
+        await journal.close()
+
+    lived(story, tmp_path)
+
+
+def test_a_birth_that_nobody_may_read_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(_session: Session, topic: str) -> None:
+        if topic.endswith("/birth"):
+            raise Refused("The broker refuses the subscription.")
+
+    monkeypatch.setattr(Session, "subscribe", refused)
+
+    async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
+        async with Gateway(folder / "gw.journal", centre, clock) as gateway:
+            await gateway.write(1, 2)
+            await gateway.delivered()
 
     lived(story, tmp_path)

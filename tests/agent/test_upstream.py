@@ -264,48 +264,6 @@ def test_two_collectors_share_the_gateway(tmp_path: Path) -> None:
     virtually(story)
 
 
-def test_two_gateways_of_one_name_are_said_and_both_deliver(tmp_path: Path) -> None:
-    """The broker ends the connection of the one when the other comes with the same client id."""
-
-    async def story(clock: VirtualClock) -> None:
-        port = free_port()
-        connections = 0
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-        async with embedded_broker(port), Street(tmp_path / "one", clock, port) as one, one.collecting():
-            await clock.sleep(HOUR_S)
-            assert (one.twins, one.said) == ([], [])  # its own birth is no twin
-            accept = mqtt.Link._connected
-
-            def counted(link: mqtt.Link) -> Any:
-                nonlocal connections
-                connections += 1
-                return accept(link)
-
-            mqtt.Link._connected = counted  # type: ignore[method-assign]
-            try:
-                async with Street(tmp_path / "two", clock, port) as two:
-                    for part in range(12):
-                        await one.write(range(2 * part, 2 * part + 1))
-                        await two.write(range(2 * part + 1, 2 * part + 2))
-                        await clock.sleep(900.0)
-                    for street in (one, two):
-                        assert [there for there, _ in street.twins] == [True]
-                        assert GATEWAY in street.twins[0][1]
-                    await until(clock, lambda: one.journal.depth + two.journal.depth == 0, 2 * HOUR_S)
-                    # They do not send each other away at once, time and again: about a connection every 75 s.
-                    assert connections < 3 * HOUR_S / 40
-            finally:
-                mqtt.Link._connected = accept  # type: ignore[method-assign]
-            await clock.sleep(HOUR_S)
-            assert [there for there, _ in one.twins] == [True, False]
-        with contextlib.closing(sqlite3.connect(one.store_path)) as store:
-            epochs = store.execute("SELECT epoch, count(*) FROM records GROUP BY epoch").fetchall()
-        assert dict(epochs) == {one.journal.epoch: 12, two.journal.epoch: 12}
-
-    virtually(story)
-
-
 def test_bad_payloads_are_counted_and_the_good_ones_arrive(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
@@ -434,6 +392,35 @@ def test_mosquitto_killed_and_back(tmp_path: Path, mosquitto: Mosquitto) -> None
 
 
 @pytest.mark.system
+@pytest.mark.usefixtures("hasty")
+def test_two_gateways_of_one_name_are_said_and_both_deliver(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker ends the connection of the one when the other comes with the same client id."""
+    monkeypatch.setattr(mqtt, "LONGEST_PAUSE_S", 0.5)
+
+    async def story(clock: Clock) -> None:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+        async with Street(tmp_path / "one", clock, mosquitto.port) as one, one.collecting():
+            await one.write(range(10))
+            await until(clock, lambda: one.journal.depth == 0, 10)
+            assert (one.twins, one.said) == ([], [])  # its own birth is no twin
+            async with Street(tmp_path / "two", clock, mosquitto.port) as two:
+                await until(clock, lambda: bool(one.twins and two.twins), 20)
+                await one.write(range(10, 20))
+                await two.write(range(20, 40))
+                await until(clock, lambda: one.journal.depth + two.journal.depth == 0, 20)
+                for street in (one, two):
+                    assert [there for there, _ in street.twins] == [True]
+                    assert GATEWAY in street.twins[0][1]
+        with contextlib.closing(sqlite3.connect(one.store_path)) as store:
+            epochs = store.execute("SELECT epoch, count(*) FROM records GROUP BY epoch").fetchall()
+        assert dict(epochs) == {one.journal.epoch: 20, two.journal.epoch: 20}
+
+    really(story)
+
+
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("collector_too", [False, True])
 def test_a_link_that_goes_silent_and_then_dies(tmp_path: Path, mosquitto: Mosquitto, collector_too: bool) -> None:
