@@ -21,6 +21,7 @@ __all__ = ["LIMITS", "Journal", "JournalError", "Limit", "Record"]
 
 # While the file cannot be written (disk full), this much waits in memory; then the oldest is given up.
 BUFFER_BYTES = 2_000_000
+MOST_SPANS = 1000
 KEEP_ACKNOWLEDGED_S = 35 * 86_400.0
 
 T = TypeVar("T")
@@ -263,7 +264,11 @@ class Journal:
             return
         last = self._file.last
         known = [(first, min(until, last)) for first, until in ranges if 0 < first <= until and first <= last]
-        self._acknowledged = _merged(self._acknowledged + known)
+        known = [span for span in known if not self._covers(span)]
+        if not known:
+            return
+        # What is forgotten is sent again. A collector's acknowledgements leave a few holes, a flood of them thousands.
+        self._acknowledged = _merged(self._acknowledged + known)[:MOST_SPANS]
         while True:
             # A dropped record leaves a gap in the numbers: the next one that exists counts.
             following = await self._in_thread(lambda: self._file.first_after(self._cursor))
@@ -273,6 +278,10 @@ class Journal:
             self._cursor = max(self._cursor, covering[0][1])
         self._acknowledged = [span for span in self._acknowledged if span[1] > self._cursor]
         self.news.set()
+
+    def _covers(self, span: tuple[int, int]) -> bool:
+        through = self.acknowledged_through(span[0])
+        return through is not None and through >= span[1]
 
     def acknowledged_through(self, seq: int) -> int | None:
         """The end of the acknowledged range that holds this sequence number; None = not acknowledged."""

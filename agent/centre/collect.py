@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.centre.store import Store, StoreError
+from agent.centre.intake import Intake
+from agent.centre.store import Store, Stored, StoreError
 from agent.interfaces import Clock
 from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Link, Message, Session
+from agent.upstream.mqtt import Broker, Link, Message, Session, until_one_ends
 
 
 class Received(NamedTuple):
@@ -43,7 +44,15 @@ async def collect(
     later trouble with the store is told to `on_batch`, and the gateway sends again."""
     tell_batch, tell_change = on_batch or _ignore_batch, on_change or _ignore_change
     loop = asyncio.get_running_loop()
-    broker = Broker(broker_host, broker_port, client_id, keepalive_s, clean_session=False)
+    broker = Broker(
+        broker_host,
+        broker_port,
+        client_id,
+        keepalive_s,
+        clean_session=False,
+        largest_payload_bytes=payloads.LARGEST_BYTES["records"],
+        reads_sparingly=False,
+    )
     link = Link(broker, clock, tell_change, chance=chance)
     with ThreadPoolExecutor(1, thread_name_prefix="store") as thread:
         store = await loop.run_in_executor(thread, Store, Path(store_path))
@@ -51,10 +60,25 @@ async def collect(
         async def receive(session: Session) -> None:
             await session.subscribe(payloads.topic("+", "records"))
             link.established()
+            intake = Intake()
+            await until_one_ends(take_in(session, intake), store_in_turn(session, intake))
+
+        async def take_in(session: Session, intake: Intake) -> None:
             async for message in session.messages():
+                if not message.topic.endswith("/records"):
+                    continue  # some brokers send what is kept for others too (amqtt 0.11)
+                if problem := intake.put(_gateway(message), message):
+                    tell_batch(Received(_gateway(message), problem=problem))
+
+        def store_one(message: Message) -> tuple[payloads.Batch, Stored]:
+            batch = _decoded(message)
+            return batch, store.write(batch.gateway, batch.epoch, batch.records, clock.wall())
+
+        async def store_in_turn(session: Session, intake: Intake) -> None:
+            while True:
+                message = await intake.take()
                 try:
-                    batch = _decoded(message)
-                    stored = await loop.run_in_executor(thread, store.write, *batch[:3], clock.wall())
+                    batch, stored = await loop.run_in_executor(thread, store_one, message)
                 except (payloads.PayloadError, StoreError) as error:
                     tell_batch(Received(_gateway(message), problem=str(error)))
                     continue
@@ -78,7 +102,7 @@ def _decoded(message: Message) -> payloads.Batch:
     batch = payloads.decode_records(message.payload)
     # The topic is what the broker's access list guards: a gateway speaks for itself only.
     if batch.gateway != _gateway(message):
-        raise payloads.PayloadError(f"The records are of gateway {batch.gateway}, their topic is {message.topic}.")
+        raise payloads.PayloadError(f"The records are of gateway {batch.gateway}, their topic is {message.topic:.80}.")
     return batch
 
 

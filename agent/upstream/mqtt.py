@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import aiomqtt
 
 from agent.interfaces import Clock
+from agent.upstream.reading import LARGEST_TOPIC_BYTES, Reading
 
 ANSWER_S = 30.0
 """How long the broker may take to answer a CONNECT, PUBLISH or SUBSCRIBE; a slow SIM needs some seconds."""
@@ -46,6 +47,10 @@ class Message(NamedTuple):
     payload: bytes
 
 
+QUEUED_MESSAGES = 50
+"""What waits to be looked at; more is dropped, and whoever sent it in good faith sends it again."""
+
+
 class Broker(NamedTuple):
     """Where and how to connect."""
 
@@ -55,6 +60,10 @@ class Broker(NamedTuple):
     keepalive_s: int = 300
     # False: the broker keeps our subscriptions and queues their messages while we are away.
     clean_session: bool = True
+    # A longer payload is dropped unread.
+    largest_payload_bytes: int = 65_536
+    # False: reads as fast as it can (a collector).
+    reads_sparingly: bool = True
 
 
 class _Client(aiomqtt.Client):
@@ -65,6 +74,26 @@ class _Client(aiomqtt.Client):
     """
 
     clock: Clock
+    largest_payload_bytes: int
+    reads_sparingly: bool
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        super()._on_socket_open(client, userdata, sock)
+        # After the reader that aiomqtt has asked for, in whose place this one comes. We are in paho's thread.
+        reading = Reading(
+            self._client,
+            sock,
+            self._loop,
+            self._disconnected,
+            longest=self.largest_payload_bytes + LARGEST_TOPIC_BYTES,
+            sparingly=self.reads_sparingly,
+        )
+        self._loop.call_soon_threadsafe(reading.go_on)
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
+        if len(message.payload) <= self.largest_payload_bytes:
+            with contextlib.suppress(UnicodeDecodeError):  # a topic that is no text
+                super()._on_message(client, userdata, message)
 
     async def _misc_loop(self) -> None:
         while self._client.loop_misc() == 0:
@@ -179,10 +208,12 @@ class Link:
             clean_session=broker.clean_session,
             will=None if self._will is None else aiomqtt.Will(*self._will(), qos=1, retain=True),
             timeout=ANSWER_S,
+            max_queued_incoming_messages=QUEUED_MESSAGES,
             # Small packets both ways: Nagle's algorithm against delayed ACKs would hold each for 40 ms.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.clock = self._clock
+        client.largest_payload_bytes, client.reads_sparingly = broker.largest_payload_bytes, broker.reads_sparingly
         polite = False
         try:
             with self._clock.waiting_for_the_world(f"the broker {broker.host}:{broker.port} to accept a connection"):

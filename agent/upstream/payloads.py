@@ -24,11 +24,11 @@ from protocols.errors import MalformedBytes
 
 WIRE = 0
 
-LARGEST_BYTES = {"records": 1_000_000, "ack": 65_536, "birth": 65_536, "state": 65_536}
+LARGEST_BYTES = {"records": 1_000_000, "ack": 8_192, "birth": 65_536, "state": 65_536}
 """What a payload may have at most; a longer one is not decoded. Ours stay far below."""
 
-MOST_RANGES = 1_000
-"""An acknowledgement is of one batch; one with more ranges than this is no collector's."""
+MOST_RANGES = 500
+"""An acknowledgement is of one batch of 50 records; one with more ranges than this is no collector's."""
 
 
 class PayloadError(Exception):

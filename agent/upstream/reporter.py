@@ -126,8 +126,7 @@ class MqttReporter:
         birth = payloads.topic(self._gateway, "birth")
         async for message in session.messages():
             if message.topic == birth:
-                with contextlib.suppress(payloads.PayloadError):
-                    self._meet(foreign=payloads.decode_facts(message.payload).get("sender") != self._sender)
+                self._meet(foreign=self._sender.encode() not in message.payload)
                 continue
             try:
                 acknowledgement = payloads.decode_acknowledgement(message.payload)

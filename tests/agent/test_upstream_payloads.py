@@ -63,8 +63,8 @@ def test_an_acknowledgement_comes_back(spans: list[tuple[int, int]]) -> None:
         {"epoch": EPOCH, "ranges": [], "to": 5},
         {"epoch": EPOCH, "ranges": [], "conflicts": 5},
         {"epoch": EPOCH, "ranges": [], "conflicts": [[3, 1]]},
-        {"epoch": EPOCH, "ranges": [[n, n] for n in range(1, 1002)]},
-        {"epoch": EPOCH, "ranges": [], "filling": "x" * 65_536},
+        {"epoch": EPOCH, "ranges": [[n, n] for n in range(1, 502)]},
+        {"epoch": EPOCH, "ranges": [], "filling": "x" * 8_192},
     ],
 )
 def test_a_wrong_acknowledgement_is_refused(facts: object) -> None:

@@ -129,3 +129,77 @@ class Cable:
         self._silent = False
         for writer in list(self._writers):
             writer.transport.abort()
+
+
+class PlainBroker:
+    """A broker of one client at a time, made of bytes (MQTT 3.1.1): it can refuse subscriptions, hang up, and flood."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections = 0
+        self.clean_sessions: list[bool] = []
+        self.subscribed: list[str] = []
+        self.published: list[tuple[str, bytes]] = []
+        self.refuses: set[str] = set()  # topics
+        self.hangs_up_on: bytes = b""  # types of packet (first byte) after which the connection ends
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def __aenter__(self) -> PlainBroker:
+        self._server = await asyncio.start_server(self._joined, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writer = writer
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                kind = (await reader.readexactly(1))[0]
+                body = await reader.readexactly(await _remaining_length(reader))
+                writer.write(self._answer(kind, body))
+                await writer.drain()
+                if kind & 0xF0 in self.hangs_up_on:
+                    break
+        writer.transport.abort()
+
+    def _answer(self, kind: int, body: bytes) -> bytes:
+        if kind == 0x10:  # CONNECT: 10 bytes of variable header, of which the eighth holds the flags
+            self.clean_sessions.append(bool(body[7] & 2))
+            return b"\x20\x02\x00\x00"
+        if kind == 0x82:  # SUBSCRIBE
+            topic = body[4 : 4 + int.from_bytes(body[2:4], "big")].decode()
+            self.subscribed.append(topic)
+            return b"\x90\x03" + body[:2] + (b"\x80" if topic in self.refuses else b"\x01")
+        if kind & 0xF6 == 0x32:  # PUBLISH at QoS 1
+            end = 2 + int.from_bytes(body[:2], "big")
+            self.published.append((body[2:end].decode(), body[end + 2 :]))
+            return b"\x40\x02" + body[end : end + 2]
+        return b"\xd0\x00" if kind == 0xC0 else b""  # PINGREQ
+
+    async def deliver(self, topic: str, payload: bytes) -> None:
+        """Sends a message (QoS 0) to the client; returns once it has left."""
+        assert self._writer is not None
+        body = len(topic).to_bytes(2, "big") + topic.encode() + payload
+        length = bytearray()
+        rest = len(body)
+        while rest or not length:
+            length.append(rest & 127 | (128 if rest > 127 else 0))
+            rest >>= 7
+        self._writer.write(b"\x30" + bytes(length) + body)
+        await self._writer.drain()
+
+
+async def _remaining_length(reader: asyncio.StreamReader) -> int:
+    length = shift = 0
+    while True:
+        byte = (await reader.readexactly(1))[0]
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return length

@@ -1,0 +1,57 @@
+"""What has arrived at the collector and waits to be stored: a queue a gateway, taken in turn, and all of it bounded.
+
+A gateway has at most a few batches on its way (agent/upstream/reporter.py). One that sends more, by mistake or on
+purpose, delays no other; what is dropped is not acknowledged, so that an honest sender sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+
+from agent.upstream.mqtt import Message
+
+GATEWAY_MESSAGES = 16
+WAITING_BYTES = 64_000_000
+
+
+class Intake:
+    """Messages in, messages out, in turn by gateway."""
+
+    def __init__(self) -> None:
+        self._queues: OrderedDict[str, deque[Message]] = OrderedDict()
+        self._bytes = 0
+        self._refused: set[str] = set()
+        self._some = asyncio.Event()
+
+    def put(self, gateway: str, message: Message) -> str | None:
+        """Keeps the message; or the sentence that says why it does not, once until the gateway's queue has been
+        empty ("": it was said)."""
+        queue = self._queues.get(gateway)
+        if queue is not None and len(queue) >= GATEWAY_MESSAGES:
+            problem = f"more than {GATEWAY_MESSAGES} batches of it wait to be stored; it sends them again"
+        elif self._bytes + len(message.payload) > WAITING_BYTES:
+            problem = f"more than {WAITING_BYTES // 1_000_000} MB wait to be stored; it sends them again"
+        else:
+            self._queues.setdefault(gateway, deque()).append(message)
+            self._bytes += len(message.payload)
+            self._some.set()
+            return None
+        if gateway in self._refused or queue is None:
+            return ""
+        self._refused.add(gateway)
+        return problem
+
+    async def take(self) -> Message:
+        """The next message of the gateway that has waited longest for its turn."""
+        while not self._queues:
+            self._some.clear()
+            await self._some.wait()
+        gateway, queue = self._queues.popitem(last=False)
+        message = queue.popleft()
+        self._bytes -= len(message.payload)
+        if queue:
+            self._queues[gateway] = queue  # at the end of the line
+        else:
+            self._refused.discard(gateway)
+        return message
