@@ -91,7 +91,8 @@ class _Client(aiomqtt.Client):
         self._loop.call_soon_threadsafe(reading.go_on)
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
-        if len(message.payload) <= self.largest_payload_bytes:
+        # aiomqtt would log each message that finds the queue full, which is a flood of its own.
+        if len(message.payload) <= self.largest_payload_bytes and not self._queue.full():
             with contextlib.suppress(UnicodeDecodeError):  # a topic that is no text
                 super()._on_message(client, userdata, message)
 

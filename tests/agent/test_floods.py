@@ -141,7 +141,7 @@ def test_what_is_too_long_is_not_looked_at_and_the_longest_is(tmp_path: Path) ->
     assert run_virtual(whole, START) == [65_535, 65_536, 0, 7]
 
 
-def test_messages_that_nobody_takes_are_bounded() -> None:
+def test_messages_that_nobody_takes_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     async def whole(clock: VirtualClock) -> int:
         taken = 0
         go_on = asyncio.Event()
@@ -166,6 +166,7 @@ def test_messages_that_nobody_takes_are_bounded() -> None:
         return taken
 
     assert run_virtual(whole, START) == mqtt.QUEUED_MESSAGES
+    assert caplog.records == []
 
 
 def test_ranges_with_thousands_of_holes_stay_few(tmp_path: Path) -> None:
