@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import math
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,18 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from agent.interfaces import Clock
-from agent.journal_file import LIMITS, DamagedJournal, Entry, JournalError, JournalFile, Limit, set_aside
+from agent.journal_file import (
+    LIMITS,
+    SALVAGE,
+    DamagedJournal,
+    Entry,
+    JournalError,
+    JournalFile,
+    Limit,
+    MovedJournal,
+    set_aside,
+)
+from agent.journal_salvage import Known, Salvage, begin_anew, is_due
 
 __all__ = ["LIMITS", "Journal", "JournalError", "Limit", "Record"]
 
@@ -24,7 +37,12 @@ BUFFER_BYTES = 2_000_000
 MOST_SPANS = 1000
 KEEP_ACKNOWLEDGED_S = 35 * 86_400.0
 
+SALVAGE_AGAIN_S = 60.0
+LONGEST_UNREADABLE = 1000
+
 T = TypeVar("T")
+
+log = logging.getLogger("lichtmast")
 
 
 class Record(NamedTuple):
@@ -58,7 +76,10 @@ class Journal:
         self._new_epoch: str | None = None  # begins with the next write
         self._writing = asyncio.Lock()
         self.news = asyncio.Event()  # set by new records and by acknowledgements; whoever waits for it clears it
-        self.damage: dict[str, object] | None = None  # body of the event that says a damaged file was set aside
+        self.damage: dict[str, object] | None = None  # body of the event that says what was damaged
+        self._damaged_records: set[int] = set()  # said
+        self._salvage = Salvage()
+        self._salvaging: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -70,8 +91,9 @@ class Journal:
         limits: Mapping[str, Limit] = LIMITS,
         keep_acknowledged_s: float = KEEP_ACKNOWLEDGED_S,
     ) -> Journal:
-        """Opens the file, or makes it. A damaged file, or another gateway's, is set aside and a new one made: `damage`
-        is then the body of the event that says so, which is already appended. Raises JournalError (folder,
+        """Opens the file, or makes it. Where a row is damaged, it is left out. A file that is damaged beyond that, or
+        another gateway's, is set aside and a new one made, which takes over what can be read: `damage` is then the body
+        of the event that says so, which is already appended. Raises JournalError (folder,
         permissions, disk). Tells the clock the newest synchronised time that the file knows."""
         path = Path(path)
         thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -81,10 +103,10 @@ class Journal:
 
         def opened() -> tuple[JournalFile, str | None]:
             try:
-                return fresh(), None
+                file = fresh()
             except DamagedJournal as damage:
-                aside = set_aside(path, clock.wall())
-                return fresh(), f"{damage} It was set aside as {aside}."
+                return begin_anew(path, fresh, clock.wall(), damage)
+            return file, " ".join([f"{path}: is damaged.", *file.findings]) if file.findings else None
 
         try:
             file, damage = await asyncio.get_running_loop().run_in_executor(thread, opened)
@@ -96,6 +118,7 @@ class Journal:
             clock.not_before(file.newest_synchronised_wall)
         if damage is not None:
             journal._report_damage(damage, journal._buffer)
+        journal._salvage_if_due()
         return journal
 
     @property
@@ -173,11 +196,19 @@ class Journal:
         async with self._writing:
             try:
                 await self._write()
+            except MovedJournal as moved:
+                await self._put_back(moved)
+                await self._write()
             except DamagedJournal as damage:
                 await self._replace(damage)
                 await self._write()
 
     async def _write(self) -> None:
+        if self._damaged_records:
+            numbers = ", ".join(map(str, sorted(self._damaged_records)))
+            text = f"{self._file.path}: the records {numbers} are damaged; they are sent as they stand."
+            self._report("recordsDamaged", text, self._ready)
+            self._damaged_records.clear()
         for kind, count in self._dropped.items():
             text = f"{count} {kind} records were dropped from memory because the journal could not be written."
             self._ready.append(self._event("recordsDropped", text))
@@ -220,22 +251,71 @@ class Journal:
 
     async def _replace(self, damage: DamagedJournal) -> None:
         """The file turned out to be damaged while open: sets it aside and goes on in a new one, of a new epoch."""
-        now, known = self._clock.wall(), dict(self._file.state)
+        now = self._clock.wall()
 
-        def replaced() -> tuple[JournalFile, Path]:
+        def replaced() -> tuple[JournalFile, str]:
+            known = Known(dict(self._file.state), self._cursor, self._file.last)
+            self._salvage.close()
             self._file.close()
-            aside = set_aside(self._file.path, now)
-            return self._reopen(), aside
+            return begin_anew(self._file.path, self._reopen, now, damage, known)
 
-        self._file, aside = await self._in_thread(replaced)
-        self._cursor, self._acknowledged = 0, []
-        self._ready_state = {**known, **self._ready_state}
-        self._report_damage(f"{damage} It was set aside as {aside}.", self._ready)
+        known_state = dict(self._file.state)
+        self._file, text = await self._in_thread(replaced)
+        self._cursor, self._acknowledged = self._file.cursor, []
+        self._ready_state = {**known_state, **self._ready_state}
+        self._ready_state.pop(SALVAGE, None)
+        self._report_damage(text, self._ready)
+        self._salvage_if_due()
+        self.news.set()
+
+    async def _put_back(self, moved: MovedJournal) -> None:
+        """The open file is not at its path any more: writes it there again, whole, and goes on with that."""
+        now = self._clock.wall()
+
+        def put_back() -> tuple[JournalFile, str]:
+            path, text = self._file.path, f"{moved} All that it held is written there again."
+            if path.exists():
+                text += f" What stood there was set aside as {set_aside(path, now, 'replaced')}."
+            self._file.put_back()
+            return self._reopen(), text
+
+        try:
+            self._file, text = await self._in_thread(put_back)
+        except DamagedJournal as damage:
+            await self._replace(damage)
+            return
+        self._report("journalReplaced", text, self._ready)
+
+    def _salvage_if_due(self) -> None:
+        if is_due(self._file) and (self._salvaging is None or self._salvaging.done()):
+            self._salvaging = asyncio.ensure_future(self._take_over())
+
+    async def _take_over(self) -> None:
+        while is_due(self._file):
+            try:
+                async with self._writing:
+                    text = await self._in_thread(lambda: self._salvage.some(self._file))
+            except JournalError:  # the disk is full; what is damaged now, the next commit finds
+                await self._clock.sleep(SALVAGE_AGAIN_S)
+                continue
+            if text is not None:
+                self._report("journalRepaired", text, self._buffer)
+        self.news.set()
+
+    @property
+    def salvaging(self) -> bool:
+        """Whether records of a damaged file are still being taken over; until then none are read."""
+        return is_due(self._file)
 
     def _report_damage(self, text: str, waiting: list[Entry]) -> None:
-        entry = self._event("journalDamaged", text)
+        self.damage = self._report("journalDamaged", text, waiting)
+
+    def _report(self, name: str, text: str, waiting: list[Entry]) -> dict[str, object]:
+        log.warning("%s", text)
+        entry = self._event(name, text)
         waiting.append(entry)
-        self.damage = json.loads(entry.body)
+        body: dict[str, object] = json.loads(entry.body)
+        return body
 
     def _event(self, name: str, text: str) -> Entry:
         now = self._clock.wall()
@@ -243,24 +323,38 @@ class Journal:
         self._buffered_bytes += len(body)
         return Entry("event", now, self._clock.valid(), body)
 
-    async def read_after(self, seq: int, limit: int) -> list[Record]:
-        """Up to `limit` committed records after this sequence number, in order. A file that turns out damaged is set
-        aside here too (no records, a new epoch). Raises JournalError."""
+    async def read_after(self, seq: int, limit: int, most_bytes: int = 1 << 40) -> list[Record]:
+        """Up to `limit` committed records after this sequence number, in order, but at least one where bodies pass
+        `most_bytes`. Of a damaged record the body is {"unreadable": what is left}, and an event names it. A file that
+        turns out damaged is replaced here too (no records, a new epoch). Raises JournalError."""
+        if self.salvaging:
+            return []
+        rows = await self._or_replaced(lambda file: file.read_after(seq, limit, most_bytes)) or []
+        records = []
+        for row in rows:
+            body = _body(row.body) if row.sound else None
+            if body is None:
+                self._damaged_records.add(row.seq)
+                body = {"unreadable": row.body[:LONGEST_UNREADABLE]}
+            records.append(Record(row.seq, row.kind, body, row.clock_valid))
+        return records
+
+    async def _or_replaced(self, read: Callable[[JournalFile], T]) -> T | None:
+        """What `read` gives; None where the file turned out damaged, and was replaced."""
         file = self._file
         try:
-            rows = await self._in_thread(lambda: file.read_after(seq, limit))
+            return await self._in_thread(lambda: read(file))
         except DamagedJournal as damage:
             async with self._writing:
                 if file is self._file:
                     await self._replace(damage)
-            rows = []
-        return [Record(row.seq, row.kind, _body(row.body), row.clock_valid) for row in rows]
+            return None
 
     async def acknowledge(self, ranges: Iterable[tuple[int, int]], epoch: str) -> None:
         """Someone has committed these ranges [first, last]. Moves the cursor over the contiguous prefix; what lies
         beyond a hole is remembered in memory. Another epoch's ranges are ignored. The new cursor reaches the file with
         the next commit: after a crash some records are sent again, none is lost."""
-        if epoch != self._file.epoch:
+        if epoch != self._file.epoch or self.salvaging:
             return
         last = self._file.last
         known = [(first, min(until, last)) for first, until in ranges if 0 < first <= until and first <= last]
@@ -271,7 +365,7 @@ class Journal:
         self._acknowledged = _merged(self._acknowledged + known)[:MOST_SPANS]
         while True:
             # A dropped record leaves a gap in the numbers: the next one that exists counts.
-            following = await self._in_thread(lambda: self._file.first_after(self._cursor))
+            following = await self._or_replaced(lambda file: file.first_after(self._cursor))
             covering = [span for span in self._acknowledged if following and span[0] <= following <= span[1]]
             if epoch != self._file.epoch or not covering:
                 break
@@ -291,9 +385,13 @@ class Journal:
 
     async def close(self) -> None:
         """Commits what is left and closes the file. Raises JournalError where that last commit fails (and closes)."""
+        if self._salvaging is not None:
+            self._salvaging.cancel()
+            await asyncio.gather(self._salvaging, return_exceptions=True)
         try:
             await self.commit()
         finally:
+            await self._in_thread(self._salvage.close)
             await self._in_thread(self._file.close)
             self._thread.shutdown()
 
@@ -311,10 +409,19 @@ def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _body(text: str) -> dict[str, object]:
+def _body(text: str) -> dict[str, object] | None:
+    """None = it is no body of ours."""
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_refused, parse_float=_finite)
     except ValueError:
-        body = None
-    # A flipped bit inside a page goes unseen by SQLite; the record still has its number and must not stop the rest.
-    return body if isinstance(body, dict) else {"unreadable": text}
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refused(digits)

@@ -196,7 +196,7 @@ class MqttReporter:
     async def _next_batch(self, after: int) -> list[Record]:
         """The next records that may travel together, without those that are acknowledged already."""
         while True:
-            records = await self._journal.read_after(after, BATCH_RECORDS)
+            records = await self._journal.read_after(after, BATCH_RECORDS, LARGEST_BATCH_BYTES)
             if not records:
                 return []
             settled = self._journal.acknowledged_through(records[0].seq)

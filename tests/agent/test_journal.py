@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -279,9 +280,25 @@ def test_damage_found_while_open_costs_nothing_that_waits(path: Path) -> None:
         assert journal.epoch != epoch
         assert journal.damage is not None
         assert journal.state("ledger") == 500
-        kinds = {record.kind: record.body for record in await journal.read_after(0, 1000)}
-        assert kinds["interval"] == {"number": 500}
-        assert kinds["event"]["name"] == "journalDamaged"
+        assert await journal.read_after(0, 1000) == []  # not before the rest is taken over: it would be passed over
+        while journal.salvaging:
+            await clock.sleep(1.0)
+        await journal.commit()
+        records = await journal.read_after(0, 1000)
+        numbers = [record.body["number"] for record in records if record.kind == "interval"]
+        assert numbers == sorted(numbers)
+        assert 390 < len(numbers) < 420  # ten pages of ten records are gone
+        assert numbers[-1] == 500
+        events = {record.body["name"]: str(record.body["text"]) for record in records if record.kind == "event"}
+        assert events.keys() == {"journalDamaged", "journalRepaired"}
+        said = re.search(
+            r"(\d+) records of .* were taken over; these numbers could not be read: (.*)\.", events["journalRepaired"]
+        )
+        assert said is not None
+        runs = [run.split(" to ") for run in said[2].split(", ")]
+        lost = {number for run in runs for number in range(int(run[0]), int(run[-1]) + 1)}
+        assert int(said[1]) == len(numbers) - 1
+        assert lost == set(range(1, 501)) - {int(str(number)) + 1 for number in numbers}
         await journal.close()
 
     lived(story)

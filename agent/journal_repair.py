@@ -1,0 +1,188 @@
+"""What can still be read of a damaged journal file: the header mended, the page of tables replaced, rows one by one.
+
+A journal's first page holds SQLite's header (SQLite file format, section 1.3) and the list of tables. Each journal has
+the same tables at the same pages, so that this page can be taken from a new one. Below it, a damaged page costs the
+rows on it and no others; each row has a checksum, which says of the rest whether it is what was written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE_BYTES = 4096
+MAGIC = b"SQLite format 3\0"
+# Offset in the header -> what each journal has there: page size, WAL for writing and reading, no reserved bytes, the
+# three fractions that SQLite fixes; schema format 4; no automatic vacuum; UTF-8; no incremental vacuum.
+_CONSTANTS = {
+    0: MAGIC + b"\x10\x00\x02\x02\x00\x40\x20\x20",
+    44: b"\x00\x00\x00\x04",
+    52: b"\x00\x00\x00\x00\x00\x00\x00\x01",
+    64: b"\x00\x00\x00\x00",
+}
+_VERSION_AT = 60
+FILE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: SQLite's own sentence may quote bytes of it that are no text."""
+
+_MENDED_BITS = 2
+"""A header that is further off is no journal's, or more is lost than its header."""
+
+_SELECT = "SELECT seq, kind, at, clock_valid, body, checksum FROM record"
+
+_LOOKED_UP = 256
+"""Where a search through the tree fails, so many numbers are looked up one by one."""
+
+
+def checksum(*values: object) -> int:
+    """CRC-32 of a row's values, which SQLite does not guard: it finds a damaged tree, not a flipped digit."""
+    return zlib.crc32("\x1f".join(map(repr, values)).encode(errors="replace"))
+
+
+def text_of(raw: bytes) -> str:
+    """A column's text, whatever its bytes have become: the row's checksum tells."""
+    return raw.decode("utf-8", "replace")
+
+
+def mend_header(path: Path, version: int) -> bool:
+    """Puts right a header with a flipped bit or two, in place; whether there was anything to put right. `version` is
+    the `user_version` that a file of ours has. Raises OSError."""
+    try:
+        with path.open("rb") as file:
+            header = bytearray(file.read(100))
+    except FileNotFoundError:
+        return False
+    if len(header) < 100 or not any(header[44:48] + header[_VERSION_AT : _VERSION_AT + 4]):
+        return False  # no table was ever made in it
+    mended = bytearray(header)
+    for at, constant in _CONSTANTS.items():
+        mended[at : at + len(constant)] = constant
+    if _bits_off(header[_VERSION_AT : _VERSION_AT + 4], version.to_bytes(4, "big")) == 1:
+        mended[_VERSION_AT : _VERSION_AT + 4] = version.to_bytes(4, "big")
+    if not 1 <= _bits_off(header, mended) <= _MENDED_BITS:
+        return False
+    with path.open("r+b") as file:
+        file.write(mended)
+    return True
+
+
+def _bits_off(one: bytes | bytearray, other: bytes | bytearray) -> int:
+    return sum((left ^ right).bit_count() for left, right in zip(one, other, strict=True))
+
+
+class Kept(NamedTuple):
+    """The small tables of a damaged file, as far as they can be read and their checksums agree."""
+
+    state: dict[str, str]
+    marks: dict[str, float]
+
+    @property
+    def cursor(self) -> int:
+        """0 = it cannot be read: then all is sent again."""
+        return int(self.marks.get("cursor", 0) or self.marks.get("cursor_copy", 0))
+
+
+class Wreck:
+    """A damaged file that was set aside, opened for what is left of it. Blocking; for one thread."""
+
+    def __init__(self, path: Path, schema: Iterable[str]) -> None:
+        """Makes the file readable as far as that goes. Raises FILE_ERRORS and OSError."""
+        self._path = path
+        pages = path.stat().st_size // PAGE_BYTES
+        first = bytearray(_first_page(schema))
+        first[28:32] = pages.to_bytes(4, "big")
+        first[32:40] = bytes(8)  # no free pages: nothing is written to this file any more
+        if not self._take_in_log():
+            # With a header that says that there is a write-ahead log.
+            self._put(bytes(first[:18]) + b"\x02\x02" + bytes(first[20:]))
+            self._take_in_log()
+            first[28:32] = (path.stat().st_size // PAGE_BYTES).to_bytes(4, "big")
+        self._put(bytes(first))
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.text_factory = text_of
+
+    def _put(self, page: bytes) -> None:
+        with self._path.open("r+b") as file:
+            file.write(page)
+
+    def _take_in_log(self) -> bool:
+        with contextlib.suppress(*FILE_ERRORS), contextlib.closing(sqlite3.connect(self._path)) as connection:
+            return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        return False
+
+    def kept(self) -> Kept:
+        """The state and the marks."""
+        state, marks = self._rows("state"), self._rows("mark")
+        return Kept(
+            {str(name): value for name, value in state if isinstance(value, str)},
+            {str(name): value for name, value in marks if isinstance(value, float)},
+        )
+
+    def last(self) -> int:
+        """The highest number of a sound record that can be read; 0 = none."""
+        with contextlib.suppress(*FILE_ERRORS):
+            rows = self._connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT ?", (_LOOKED_UP,))
+            for *values, sum_ in rows:
+                if sum_ in (None, checksum(*values)):
+                    return int(values[0])
+        return 0
+
+    def _rows(self, table: str) -> Iterator[tuple[object, object]]:
+        try:
+            # One after the other: an error ends it, and what came before has come.
+            for name, value, sum_ in self._connection.execute(f"SELECT name, value, checksum FROM {table}"):  # noqa: S608
+                if sum_ in (None, checksum(name, value)):
+                    yield name, value
+        except FILE_ERRORS:
+            return
+
+    def records(
+        self, after: int, last: int, limit: int, settled: int
+    ) -> tuple[list[tuple[object, ...]], list[int], int]:
+        """Rows (seq, kind, at, clock_valid, body, checksum) after a number; the numbers that cannot be read; and the
+        number up to which this is all. Where that is `last` or more, there is no more. Beyond `settled` each number was
+        there."""
+        try:
+            rows = self._connection.execute(
+                f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        except FILE_ERRORS:
+            pass
+        else:
+            numbers = [row[0] for row in rows]
+            until = numbers[-1] if len(rows) == limit else last
+            # A number out of order, beyond the last or missing: a damaged tree that SQLite has not noticed.
+            if numbers == sorted(set(numbers)) and all(after < number <= last for number in numbers):
+                from_here = max(after, settled)
+                if sum(number > from_here for number in numbers) == max(0, until - from_here):
+                    return rows, [], until
+        until = min(after + _LOOKED_UP, last)
+        found, lost = [], []
+        for number in range(after + 1, until + 1):
+            try:
+                row = self._connection.execute(f"{_SELECT} WHERE seq = ?", (number,)).fetchone()
+            except FILE_ERRORS:
+                row = None
+                if number <= settled:
+                    lost.append(number)
+            if row is not None and row[0] == number:
+                found.append(row)
+            elif number > settled:
+                lost.append(number)
+        return found, lost, until
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+
+def _first_page(schema: Iterable[str]) -> bytes:
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        for statement in schema:
+            model.execute(statement)
+        return model.serialize()[:PAGE_BYTES]
