@@ -153,8 +153,8 @@ class Journal:
         text = self._file.state.get(name)
         try:
             return None if text is None else json.loads(text)
-        except ValueError:
-            return None  # a flipped bit, which SQLite does not see, must not keep the agent from starting
+        except (ValueError, RecursionError):
+            return None  # of an older agent, without a checksum: it must not keep the agent from starting
 
     def append(self, kind: str, body: Mapping[str, object]) -> None:
         """Buffers one record; the next commit writes it. Raises ValueError or TypeError for what JSON cannot hold
@@ -299,7 +299,7 @@ class Journal:
                 await self._clock.sleep(SALVAGE_AGAIN_S)
                 continue
             if text is not None:
-                self._report("journalRepaired", text, self._buffer)
+                self.report("journalRepaired", text)
         self.news.set()
 
     @property
@@ -309,6 +309,10 @@ class Journal:
 
     def _report_damage(self, text: str, waiting: list[Entry]) -> None:
         self.damage = self._report("journalDamaged", text, waiting)
+
+    def report(self, name: str, text: str) -> None:
+        """An event about the journal itself, for the next commit."""
+        self._report(name, text, self._buffer)
 
     def _report(self, name: str, text: str, waiting: list[Entry]) -> dict[str, object]:
         log.warning("%s", text)
@@ -413,7 +417,7 @@ def _body(text: str) -> dict[str, object] | None:
     """None = it is no body of ours."""
     try:
         body = json.loads(text, parse_constant=_refused, parse_float=_finite)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 
