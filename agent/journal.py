@@ -315,7 +315,7 @@ class Journal:
         self._report(name, text, self._buffer)
 
     def _report(self, name: str, text: str, waiting: list[Entry]) -> dict[str, object]:
-        log.warning("%s", text)
+        log.error("%s", text)
         entry = self._event(name, text)
         waiting.append(entry)
         body: dict[str, object] = json.loads(entry.body)
