@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import NamedTuple
 
+from agent import events
 from agent.almanac import ZoneAlmanac
 from agent.config import board as boards
 from agent.dali_sensors import DaliSensors
@@ -76,7 +77,10 @@ class Agent:
         clock.begin(battery=board.battery_clock, memory=journal.state("clock"))
         self.recorder = Recorder(journal)
         self.recorder.add_state(lambda: {"clock": clock.memory()})
-        self.events = EventLog(self.recorder.append, clock.wall)
+        self.events = EventLog(self.recorder.append, clock.wall, clock.monotonic)
+        self.events.restore(journal.state(events.STATE))
+        self.recorder.add_state(self.events.state)
+        self.recorder.before_commit(self.events.settle)
         self.monitor = Monitor(clock.wall)
         self._interfaces: dict[str, DaliInterface] = {}
         self._inputs = Inputs(plan, folders.runtime, board.gateway, clock)
@@ -275,7 +279,16 @@ class Agent:
             "luminaires": [luminaire.name for luminaire in board.luminaires],
         }
         broker = Broker(upstream.host, upstream.port, board.gateway, upstream.keepalive_s)
-        return MqttReporter(self.journal, broker, board.gateway, birth, self._clock, on_change, on_twin=on_twin)
+        return MqttReporter(
+            self.journal,
+            broker,
+            board.gateway,
+            birth,
+            self._clock,
+            on_change,
+            on_twin=on_twin,
+            was_away=self.events.remembers("brokerAway", "gateway"),
+        )
 
 
 @contextlib.asynccontextmanager

@@ -323,7 +323,7 @@ class Journal:
 
     def _event(self, name: str, text: str) -> Entry:
         now = self._clock.wall()
-        body = json.dumps({"at": now, "name": name, "subject": "gateway", "active": True, "text": text})
+        body = json.dumps({"at": now, "name": name, "subject": "gateway", "active": True, "text": text, "notice": True})
         self._buffered_bytes += len(body)
         return Entry("event", now, self._clock.valid(), body)
 

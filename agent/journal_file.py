@@ -296,7 +296,14 @@ class JournalFile:
             connection.execute("BEGIN IMMEDIATE")
             self._insert(entries)
             for text in self._trim(cursor, now, clock_valid=clock_valid):
-                body = {"at": now, "name": "recordsDropped", "subject": "gateway", "active": True, "text": text}
+                body = {
+                    "at": now,
+                    "name": "recordsDropped",
+                    "subject": "gateway",
+                    "active": True,
+                    "text": text,
+                    "notice": True,
+                }
                 self._insert([Entry("event", now, clock_valid, json.dumps(body))])
             self._put("state", state)
             self._put("volume", self._volume, key="kind", value="bytes")

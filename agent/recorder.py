@@ -16,12 +16,17 @@ class Recorder:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._states: list[Callable[[], Mapping[str, object]]] = []
+        self._looks: list[Callable[[], None]] = []
         self._pending = False
         self._refused = False
 
     def add_state(self, state: Callable[[], Mapping[str, object]]) -> None:
         """`state()` gives named JSON-able values that are committed together with the records."""
         self._states.append(state)
+
+    def before_commit(self, look: Callable[[], None]) -> None:
+        """`look()` may append what only time tells, each time that there could be a commit."""
+        self._looks.append(look)
 
     def append(self, kind: str, body: Mapping[str, object]) -> None:
         """One record, for the next commit."""
@@ -34,6 +39,8 @@ class Recorder:
 
     async def commit(self) -> None:
         """Writes what there is, if anything."""
+        for look in self._looks:
+            look()
         if not self._pending:
             return
         self._pending = False

@@ -35,6 +35,7 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS events (
         gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, name TEXT NOT NULL,
         subject TEXT NOT NULL, active INTEGER NOT NULL, text TEXT NOT NULL,
+        since REAL, count INTEGER, notice INTEGER,
         PRIMARY KEY (gateway, epoch, seq)) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS events_by_time ON events (gateway, at)",
     """CREATE TABLE IF NOT EXISTS conflicts (
@@ -64,6 +65,9 @@ _TYPED = {
     "control": ("control", ("start", "duration_s", "control_wh")),
     "event": ("events", ("at", "name", "subject", "active", "text")),
 }
+
+# Of events: what not each of them has (agent/events.py). A store of before there were such has them added.
+_MORE_OF_EVENTS = {"since": "REAL", "count": "INTEGER", "notice": "INTEGER"}
 
 
 class StoreError(Exception):
@@ -95,6 +99,10 @@ class Store:
             self._connection.execute("PRAGMA synchronous=FULL")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
+            there = {row[1] for row in self._connection.execute("PRAGMA table_info(events)")}
+            for name, kind in _MORE_OF_EVENTS.items():
+                if name not in there:
+                    self._connection.execute(f"ALTER TABLE events ADD COLUMN {name} {kind}")
         except sqlite3.Error as error:
             self._connection.close()
             raise StoreError(f"{path}: is no store of ours ({error}): name another file, or move this one.") from error
@@ -141,6 +149,8 @@ class Store:
         table, columns = _TYPED[record.kind]
         if record.kind == "event" and self._is_told(gateway, epoch, record):
             return False
+        if record.kind == "event":
+            columns = (*columns, *(name for name in _MORE_OF_EVENTS if _is_small_number(record.body.get(name))))
         names = ("gateway", "epoch", "seq", *columns)
         marks = ", ".join("?" * len(names))
         inserted = self._connection.execute(
@@ -162,3 +172,8 @@ class Store:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+
+def _is_small_number(value: object) -> bool:
+    # Whoever sent it, SQLite takes no list, and no integer of more than 64 bits.
+    return isinstance(value, int | float) and abs(value) <= senml.LARGEST_INTEGER

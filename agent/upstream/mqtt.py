@@ -165,17 +165,19 @@ class Link:
         on_change: Callable[[bool, str], None],
         *,
         will: Callable[[], tuple[str, bytes]] | None = None,
+        was_away: bool = False,
         chance: random.Random | None = None,
     ) -> None:
         self._broker, self._clock, self._on_change = broker, clock, on_change
         self._will = will  # gives topic and payload (QoS 1, retained) at each attempt
         self._chance = chance or random.Random()
         self._away = False
+        self._was_away = was_away  # when the agent was stopped: said then
 
     def established(self) -> None:
         """The session says that the broker really works with it."""
-        if self._away:
-            self._away = False
+        if self._away or self._was_away:
+            self._away = self._was_away = False
             self._on_change(True, f"The broker {self._broker.host}:{self._broker.port} is back.")
 
     async def run(self, session: Callable[[Session], Awaitable[None]]) -> None:

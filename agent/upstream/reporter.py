@@ -43,6 +43,7 @@ class MqttReporter:
     `birth` holds what the gateway is (version, board, luminaires ...): wire, gateway and epoch are added.
     `on_change(True or False, sentence)` is called once when the broker is away and once when it is back;
     `on_twin(True or False, sentence)` where another gateway comes in under this name, and once that is over.
+    `was_away`: that the broker is away was said before the restart; it is said when it is back.
     """
 
     def __init__(
@@ -55,10 +56,13 @@ class MqttReporter:
         on_change: Callable[[bool, str], None],
         *,
         on_twin: Callable[[bool, str], None] | None = None,
+        was_away: bool = False,
         chance: random.Random | None = None,
     ) -> None:
         self._journal, self._gateway, self._birth, self._clock = journal, gateway, dict(birth), clock
-        self._link = Link(broker, clock, on_change, will=lambda: self._state(online=False), chance=chance)
+        self._link = Link(
+            broker, clock, on_change, will=lambda: self._state(online=False), was_away=was_away, chance=chance
+        )
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
         self._ack_wait_s = FIRST_ACK_WAIT_S

@@ -103,7 +103,8 @@ class JournalOnDisk:
 
     def events(self, name: str) -> list[StoredEvent]:
         """All events of this name."""
-        return [StoredEvent(**body) for body in self.bodies("event") if body["name"] == name]
+        found = (body for body in self.bodies("event") if body["name"] == name)
+        return [StoredEvent(*(body[field] for field in StoredEvent._fields)) for body in found]
 
     def is_sound(self) -> bool:
         """What SQLite says of the file's pages and indices."""

@@ -137,7 +137,7 @@ def test_the_second_of_two_agents_is_refused_and_a_killed_one_is_in_nobodys_way(
     board = site.write(emulated, emulated / "port")
     state = emulated / "state"
     journal = JournalOnDisk(state / f"{site.gateway}.journal")
-    line = ["run", board, "--state", state]
+    line: list[str | Path] = ["run", board, "--state", state]
 
     async def story() -> None:
         async with _street(board) as street:

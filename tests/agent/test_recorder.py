@@ -120,3 +120,22 @@ def test_what_comes_during_a_write_is_written_by_the_next(tmp_path: Path, monkey
         assert await numbers(journal) == [1, 2]
 
     lived(story, tmp_path, monkeypatch)
+
+
+def test_what_only_time_tells_is_looked_at_before_each_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(journal: Journal, recorder: Recorder, disk: Disk) -> None:
+        due = [False, True, False]
+
+        def look() -> None:
+            if due.pop():
+                recorder.append("event", {"number": 1})
+
+        recorder.before_commit(look)
+        await recorder.commit()
+        assert disk.commits == 0
+        await recorder.commit()
+        assert await numbers(journal) == [1]
+        await recorder.commit()
+        assert disk.commits == 1
+
+    lived(story, tmp_path, monkeypatch)

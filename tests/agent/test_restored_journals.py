@@ -207,11 +207,24 @@ def test_a_store_of_before_there_were_conflicts_is_taken_over(tmp_path: Path) ->
     Store(path).close()
     with sqlite3.connect(path) as file:
         file.execute("DROP TABLE conflicts")
+        file.execute("ALTER TABLE events DROP COLUMN since")
+        file.execute("ALTER TABLE events DROP COLUMN notice")
         file.execute("DROP INDEX events_by_time")
     store = Store(path)
     store.write(GATEWAY, "a" * 16, [Record(1, "reading", {"n": 1}, True)], START)
     assert store.write(GATEWAY, "a" * 16, [Record(1, "reading", {"n": 2}, True)], START).conflicts == (1,)
+    event = {"at": 1.5, "name": "x", "subject": "L01", "active": True, "text": "y"}
+    bodies: list[dict[str, object]] = [
+        event,
+        {**event, "since": 0.5, "count": 3},
+        {**event, "notice": True},
+        {**event, "since": [1], "count": 1 << 70, "notice": "x"},  # a sender may say anything
+    ]
+    store.write(GATEWAY, "b" * 16, [Record(n, "event", body, True) for n, body in enumerate(bodies, 1)], START)
     store.close()
+    with sqlite3.connect(path) as file:
+        rows = file.execute("SELECT since, count, notice FROM events ORDER BY seq").fetchall()
+    assert rows == [(None, None, None), (0.5, 3, None), (None, None, 1), (None, None, None)]
 
 
 def test_two_clones_side_by_side_end_with_epochs_of_their_own(tmp_path: Path) -> None:
