@@ -49,12 +49,12 @@ class GearHealth:
         luminaire.status_asked_at = self._clock.monotonic()
         could_burn, was_well_at = luminaire.can_burn, luminaire.last_well_at
         reply = await self.ask(luminaire, "QUERY STATUS")
-        if reply.kind == Reply.VALUE and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
-            # A bit that flipped on the serial line must not raise an alarm, nor end one.
-            confirmed = await self.ask(luminaire, "QUERY STATUS")
-            if confirmed != reply:
-                return
-        if reply.kind == Reply.VALUE:
+        certain = reply.kind == Reply.VALUE
+        if certain and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
+            # A bit that flipped on the serial line must not raise an alarm, nor end one; and a level may have come in
+            # between, which makes gear forget POWER CYCLE SEEN: the mark below tells then.
+            certain = await self.ask(luminaire, "QUERY STATUS") == reply
+        if certain:
             self._note_status(luminaire, reply.value)
         if luminaire.mains_unsure and luminaire.marked and luminaire.answers:
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
