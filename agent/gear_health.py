@@ -48,13 +48,12 @@ class GearHealth:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
         luminaire.status_asked_at = self._clock.monotonic()
         could_burn, was_well_at = luminaire.can_burn, luminaire.last_well_at
-        reply = await self.ask(luminaire, "QUERY STATUS")
+        reply, believed = await self.ask(luminaire, "QUERY STATUS"), True
         if reply.kind == Reply.VALUE and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
             # A bit that flipped on the serial line must not raise an alarm, nor end one.
             confirmed = await self.ask(luminaire, "QUERY STATUS")
-            if confirmed != reply:
-                return
-        if reply.kind == Reply.VALUE:
+            believed = confirmed == reply
+        if reply.kind == Reply.VALUE and believed:
             self._note_status(luminaire, reply.value)
         if luminaire.mains_unsure and luminaire.marked and luminaire.answers:
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
