@@ -89,6 +89,16 @@ def test_a_street_of_all_profiles(bench: Bench) -> None:
     assert safe_levels(ended.street) == [(FULL, FULL)] * len(lamps)
 
 
+def test_gear_that_says_no_with_a_frame_disturbs_no_search_once_it_has_its_address(bench: Bench) -> None:
+    lamps = [Lamp(number, 25.0, profile=PROFILES["no-is-frame"]) for number in (0, 1, 2)] + [Lamp(None, 25.0)] * 2
+    ended = bench.run(lamps, "--json", luminaires=5, prepare=unsafe)
+    assert ended.findings("difference", "trouble") == []
+    assert ended.addresses[:3] == [0, 1, 2]
+    assert sorted(ended.addresses[3:]) == [3, 4]  # type: ignore[type-var]
+    again = bench.run([Lamp(number, 25.0, profile=PROFILES["no-is-frame"]) for number in range(3)], "--json")
+    assert (again.code, again.addresses) == (0, [0, 1, 2])
+
+
 def test_a_street_of_edition_1_is_read_as_far_as_it_goes(bench: Bench) -> None:
     ended = bench.run([Lamp(None, 25.0, profile=EDITION_1)] * 3, "--json", prepare=unsafe)
     assert ended.code == 0

@@ -13,6 +13,7 @@ import pytest
 from agent.commissioning.findings import KINDS, Finding
 from agent.commissioning.texts import LANGUAGES, sentence
 from hil.devices.dali_gear import Gear
+from hil.devices.gear_profiles import NO_IS_FRAME
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import BusSupply, Lamp, Street
 from tests.agent.commission_bench import Bench, Ended
@@ -73,6 +74,7 @@ class Case:
     """Other troubles that come with it."""
 
 
+ALIKE = "several gear on this bus say no with a frame, so that no search can tell gear apart: connect them one by one"
 SAME = GearProfile(ignores_randomise=True)
 CASES = {
     "addressShared": Case([Lamp(0, 25.0), Lamp(0, 25.0), Lamp(1, 25.0)], "s01", {"address": 0}, options=["--dry-run"]),
@@ -109,6 +111,12 @@ CASES = {
         {"address": None},
         prepare=of_first(compares_by_chance),
         also=frozenset({"gearVanished", "addressNotTaken"}),
+    ),
+    "noIsFrame": Case(
+        [Lamp(None, 25.0, profile=NO_IS_FRAME), Lamp(None, 25.0, profile=NO_IS_FRAME), Lamp(2, 25.0)],
+        "s",
+        {"address": None, "text": f"{ALIKE}, and run this for each"},
+        [2],
     ),
     "tooLittleSupply": Case(
         [Lamp(0, 25.0), Lamp(1, 25.0), Lamp(2, 25.0)],
