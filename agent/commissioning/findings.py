@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "addressNotTaken": "trouble",
     "sameRandomAddress": "trouble",
     "tooManyGear": "trouble",
+    "noIsFrame": "trouble",
     "answersContradict": "trouble",
     "busLost": "trouble",
     "tooManySupplies": "trouble",

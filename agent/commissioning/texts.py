@@ -99,6 +99,11 @@ _FINDINGS: dict[str, tuple[str, str]] = {
         "{subject}: geen kort adres meer vrij voor het voorschakelapparaat met willekeurig adres {random_address}: een"
         " bus draagt er 64, zet de andere op een andere bus",
     ),
+    "noIsFrame": (
+        "{text}",
+        "{subject}: meerdere voorschakelapparaten zeggen nee met een telegram, zodat zoeken ze niet kan onderscheiden:"
+        " sluit ze een voor een aan en herhaal dit telkens",
+    ),
     "answersContradict": (
         "{text}",
         "{subject}: de antwoorden op deze bus spreken elkaar tegen bij willekeurig adres {random_address}: neem elke"

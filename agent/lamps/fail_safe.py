@@ -17,6 +17,7 @@ from protocols.dali.frames import Reply
 
 CHECKS_A_CYCLE = 8
 NO_EXTENDED_FADE = 0
+FAIL_SAFE_LEVELS = {"POWER ON LEVEL", "SYSTEM FAILURE LEVEL"}
 
 
 class FailSafe:
@@ -68,14 +69,16 @@ class FailSafe:
 
     async def _has_level(self, luminaire: LuminaireState, parameter: str) -> bool:
         """Mains that returns, and a bus that loses its voltage, must give the safe level: set where it is not so."""
-        for attempt in ("read", "read back"):
+        (other,) = FAIL_SAFE_LEVELS - {parameter}
+        # There is firmware that takes each of the two commands for the other.
+        for setting in (parameter, other, None):
             reply = await self._health.ask(luminaire, f"QUERY {parameter}")
             if reply.kind != Reply.VALUE:
                 return False
             if reply.value == self._safe_level:
                 return True
-            if attempt == "read":
-                await self._set(luminaire, parameter, self._safe_level)
+            if setting is not None:
+                await self._set(luminaire, setting, self._safe_level)
         text = f"{luminaire.name} does not take {parameter} {self._safe_level}: it may be dark after a power cut"
         self._events.begin("failSafeWrong", luminaire.name, text)
         return False

@@ -11,6 +11,7 @@ from protocols.dali.commissioning_errors import (
     AddressNotTaken,
     AnswersContradict,
     GearVanished,
+    NoIsFrame,
     NonsenseAddress,
     SameRandomAddress,
     TooManyGear,
@@ -77,7 +78,7 @@ def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None)
 
     One gear alone takes 20 frames. For `whom` other than ALL the plan must know all addresses in use, as gear that is
     not initialised does not answer for its own. `tell(share, news)` hears of each gear and each trouble, with the
-    share of the search that is done. Raises TooManyGear and AnswersContradict, having ended the gear's
+    share of the search that is done. Raises TooManyGear, NoIsFrame and AnswersContradict, having ended the gear's
     initialisation.
     """
     if whom != ALL and not plan.taken_is_complete:
@@ -91,7 +92,7 @@ def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None)
             heard = yield work.next_gear()
             if heard is not None:
                 yield from work.settle(heard)
-    except (TooManyGear, AnswersContradict) as failure:
+    except (TooManyGear, NoIsFrame, AnswersContradict) as failure:
         yield work.end()
         raise failure
     yield work.end()
@@ -205,11 +206,18 @@ class _Commissioning:
             below = yield from self._ask(search.assumed_to)
             if below.is_yes:
                 return None
-        for address in range(search.empty_to + 1, bound):
+        for address in range(search.empty_to + 1, bound + 1):
             here = yield from self._ask(address)
-            if here.is_yes:
-                return address
-        return bound
+            if not here.is_yes:
+                continue
+            if address == 0 and here == COLLISION:
+                # Hardly any gear draws 0, and never several: a no that is a frame has met another.
+                raise NoIsFrame(
+                    "several gear on this bus say no with a frame, so that no search can tell gear apart: connect them"
+                    " one by one, and run this for each"
+                )
+            return address
+        return None
 
     def settle(self, heard: Heard) -> "Steps[bool]":
         """Keeps or gives the short address of this gear; whether new random addresses were drawn instead."""

@@ -7,6 +7,7 @@ ConversationFailed
      +- AddressNotTaken         it does not keep the short address that it was given
      +- SameRandomAddress       several gear keep one random address, so that they cannot be told apart
      +- TooManyGear             no short address is left for it
+     +- NoIsFrame               several gear say no with a frame, so that no search can tell gear apart
      +- AnswersContradict       the answers of the bus contradict each other: the search is given up
 """
 
@@ -41,6 +42,10 @@ class SameRandomAddress(CommissioningFailed):
 
 class TooManyGear(CommissioningFailed):
     """No short address is left for a gear: more than 64 are on this bus."""
+
+
+class NoIsFrame(CommissioningFailed):
+    """Several gear say no with a frame, which falls on every other answer: no search can tell gear apart."""
 
 
 class AnswersContradict(CommissioningFailed):

@@ -29,6 +29,8 @@ FACTS = {
     "random_address": "14D1D4",
     "text": "said the driver",
     "lamps": "L01, L02",
+    "hours": 50_000,
+    "starts": 4_000,
 }
 
 

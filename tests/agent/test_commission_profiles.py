@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hil.devices.dali_gear import Gear
 from hil.devices.gear_profiles import EDITION_1, PROFILES
-from hil.devices.gear_queries import QUERIES
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import Lamp, Street
 from tests.agent.commission_bench import Bench
 
 FULL = 254
+BROADCAST_FRAMES = 6
+"""In which the fail-safe levels go out to all gear."""
 WRONG_POWER_ON, WRONG_SYSTEM_FAILURE = 11, 22
 SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL = 0x2C, 0x2D
 QUERY_POWER_ON_LEVEL, QUERY_SYSTEM_FAILURE_LEVEL = 0xA3, 0xA4
@@ -36,7 +39,21 @@ def misses_the_broadcast(street: Street) -> None:
     """Likewise, and none hears anything until the fail-safe levels have gone out to all."""
     unsafe(street)
     for gear in street.gear:
-        gear.deafen(street.loop.time() + 0.8)
+        gear.receive, gear.load_dtr = late_ears(street, gear)  # type: ignore[method-assign]
+
+
+def late_ears(street: Street, gear: Gear) -> tuple[Any, Any]:
+    """Instead of its `receive` and `load_dtr`: deaf until that broadcast is over."""
+    hear, load = gear.receive, gear.load_dtr
+
+    def receive(address: int, opcode: int, sequence: int, now: float) -> int | None:
+        return hear(address, opcode, sequence, now) if len(street.bus.trace) >= BROADCAST_FRAMES else None
+
+    def load_dtr(address: int, content: int, now: float) -> None:
+        if len(street.bus.trace) >= BROADCAST_FRAMES:
+            load(address, content, now)
+
+    return receive, load_dtr
 
 
 def safe_levels(street: Street) -> list[tuple[int, int]]:
@@ -72,6 +89,16 @@ def test_a_street_of_all_profiles(bench: Bench) -> None:
     assert safe_levels(ended.street) == [(FULL, FULL)] * len(lamps)
 
 
+def test_gear_that_says_no_with_a_frame_disturbs_no_search_once_it_has_its_address(bench: Bench) -> None:
+    lamps = [Lamp(number, 25.0, profile=PROFILES["no-is-frame"]) for number in (0, 1, 2)] + [Lamp(None, 25.0)] * 2
+    ended = bench.run(lamps, "--json", luminaires=5, prepare=unsafe)
+    assert ended.findings("difference", "trouble") == []
+    assert ended.addresses[:3] == [0, 1, 2]
+    assert sorted(ended.addresses[3:]) == [3, 4]  # type: ignore[type-var]
+    again = bench.run([Lamp(number, 25.0, profile=PROFILES["no-is-frame"]) for number in range(3)], "--json")
+    assert (again.code, again.addresses) == (0, [0, 1, 2])
+
+
 def test_a_street_of_edition_1_is_read_as_far_as_it_goes(bench: Bench) -> None:
     ended = bench.run([Lamp(None, 25.0, profile=EDITION_1)] * 3, "--json", prepare=unsafe)
     assert ended.code == 0
@@ -92,18 +119,23 @@ def test_edition_1_gear_of_several_types_tells_them_one_by_one(bench: Bench) -> 
     assert ended.bus()["gear"][0]["device_types"] == [1, 6]
 
 
-QUESTIONS = sorted({*QUERIES, 0x99, 0xA7} - {QUERY_POWER_ON_LEVEL, QUERY_SYSTEM_FAILURE_LEVEL} - set(range(0xB0, 0xC0)))
+PRESENT = 0x91
+"""QUERY CONTROL GEAR PRESENT: gear that does not answer it is not there."""
 
 
-@pytest.mark.parametrize("opcode", QUESTIONS)
-def test_no_question_that_fails_stands_before_the_fail_safe_levels(bench: Bench, opcode: int) -> None:
-    """One gear does not answer this query. Its levels are set all the same, and so are its neighbour's."""
-    mute = GearProfile(unknown_commands=frozenset({opcode}))
-    lamps = [Lamp(None, 25.0, profile=mute), Lamp(1, 25.0)]
-    ended = bench.run(lamps, "--json", luminaires=2, prepare=misses_the_broadcast)
-    assert safe_levels(ended.street)[1] == (FULL, FULL)
-    if ended.addresses[0] is not None:
-        assert safe_levels(ended.street)[0] == (FULL, FULL)
+def test_no_question_that_fails_stands_before_the_fail_safe_levels(bench: Bench) -> None:
+    """Each gear leaves another query unanswered, of all that commissioning asks, and misses the broadcast."""
+    ordinary = bench.run([Lamp(0, 25.0)], luminaires=1).street.bus.trace
+    asked = {frame.value & 0xFF for frame in ordinary if frame.value >> 8 == 1 and frame.value & 0xFF >= 0x90}
+    questions = sorted(asked - {QUERY_POWER_ON_LEVEL, QUERY_SYSTEM_FAILURE_LEVEL, PRESENT})
+    assert len(questions) > 10
+    mute = [GearProfile(unknown_commands=frozenset({opcode})) for opcode in questions]
+    lamps = [Lamp(number, 25.0, profile=profile) for number, profile in enumerate(mute)]
+    ended = bench.run(lamps, "--json", luminaires=len(lamps), prepare=misses_the_broadcast)
+    unsafe_still = [questions[number] for number, kept in enumerate(safe_levels(ended.street)) if kept != (FULL, FULL)]
+    assert unsafe_still == []
+    assert ended.addresses == list(range(len(lamps)))
+    assert {name for name, _ in ended.findings("trouble")} == {"gearTrouble"}
 
 
 @pytest.mark.parametrize(
