@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.almanac import ZoneAlmanac
 from agent.schedule.calendars import Calendar, Rule
+from agent.schedule.cells import CellState
 from agent.schedule.demand import Demand, demand
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
 from agent.schedule.photocells import flickering, heard
@@ -150,6 +151,13 @@ def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
     for turn in range(9):
         cell.says(turn % 2 == 0, -5000 + turn)
     assert flickering(cell.state, SUNSET - 4990) == []
+
+
+def test_a_state_of_no_sensor_flickers_without_a_name() -> None:
+    """A file in the runtime folder may hold anything."""
+    cell = Loose()
+    broken = cell.state._replace(cells={"no sensor": CellState(True, SUNSET, None, SUNSET, True, SUNSET, 99)})
+    assert flickering(broken, SUNSET) == [""]
 
 
 def test_turns_that_are_minutes_apart_are_weather() -> None:
