@@ -14,6 +14,7 @@ All else is in doubt, and doubt is lit.
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ TOLERANCE_S = 120.0
 YOUNG_BOOT_S = 3600.0
 """A cut that gear tells of so soon after the machine started is the machine's own. A later one is the lamps' alone: the
 machine has run through it, and its clock too."""
+GEAR_TELLS_WITHIN_S = 120.0
+"""So long after an agent has begun, gear that was without mains has said so."""
 GONE_ON_S = 1200.0
 """Believed times reach the journal each quarter of an hour, and a clock is saved no later than the power fails. One
 that starts further ahead than this has gone on meanwhile; one that does not may have stood still, however long."""
@@ -57,6 +60,7 @@ class Belief:
         self._begun = False
         self._battery = False
         self._cut = False
+        self._begun_s = math.inf  # since the machine started, when this agent was first asked
         self._confirmed: float | None = None  # when, by a reference, the machine started
         self._newest: float | None = None  # the newest time that was believed
         self._newest_before: float | None = None  # in earlier starts of the machine
@@ -96,6 +100,8 @@ class Belief:
     def holds(self, now: Moment) -> bool:
         """Whether this time is believed."""
         started = now.wall - now.since_boot_s
+        if self._begun:
+            self._begun_s = min(self._begun_s, now.since_boot_s)
         if now.synchronised:
             if self._confirmed is None or abs(started - self._confirmed) > STEP_S:
                 self._confirmed = started
@@ -121,12 +127,19 @@ class Belief:
         """Whether the battery clock has not stood still, as far as is known."""
         if self._newest is not None and now.wall < self._newest - TOLERANCE_S:
             return False
-        if not self._cut:
+        if not self._cut and not self._gear_may_tell(now):
             return True
         # A chip with a flat battery may go on where it stopped, and then agrees with the clock that was set by it.
         # Only time that has passed shows that it did not stop. After a cut of minutes this cannot be told: lit, then,
         # until a reference comes or the machine is started again with the mains there.
         return self._newest_before is not None and started > self._newest_before + GONE_ON_S
+
+    def _gear_may_tell(self, now: Moment) -> bool:
+        """Whether gear may be about to tell of a cut, in which this machine was off too. Levels go out before it is
+        asked: a street that burns must not be switched off meanwhile."""
+        if self._newest_before is None or now.since_boot_s >= YOUNG_BOOT_S:
+            return False
+        return now.since_boot_s - self._begun_s < GEAR_TELLS_WITHIN_S
 
     def _agrees_with_chip(self, now: Moment, started: float) -> bool:
         """Whether the chip shows this time too; where there is none to ask, the board's word counts."""

@@ -123,13 +123,20 @@ def check_calendar(document: Document, row: Row, folder: Path) -> None:
 
 
 def check_floor(document: Document, row: Row) -> None:
-    """A floor of 0 is a dark street, which must be allowed."""
-    if row.has("night_floor_percent", "dark_allowed") and not row.number("night_floor_percent"):
-        if row.flag("dark_allowed"):
-            return
+    """A floor of 0 is a dark street, which must be allowed; and the safe level, which holds at night too, keeps it."""
+    if not row.has("night_floor_percent"):
+        return
+    floor_percent = row.number("night_floor_percent")
+    if row.has("dark_allowed") and not floor_percent and not row.flag("dark_allowed"):
         document.report(
             (*row.where, "night_floor_percent"),
             "night_floor_percent = 0 would let the street be dark: write at least 1, or dark_allowed = true",
+        )
+    if row.has("safe_percent") and row.number("safe_percent") < floor_percent:
+        document.report(
+            (*row.where, "safe_percent" if "safe_percent" in row.written else "night_floor_percent"),
+            f"safe_percent = {row.number('safe_percent'):g} is below night_floor_percent = {floor_percent:g}, and the"
+            f" safe level holds at night too: write at least {floor_percent:g}, or lower the floor",
         )
 
 

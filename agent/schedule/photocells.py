@@ -42,7 +42,7 @@ def heard(photocell: "Photocell", inputs: "InputState", unix: float) -> "CellSta
 
 def flickering(inputs: "InputState", unix: float) -> "list[str]":
     """The sensors that flicker, by name."""
-    return sorted({key[key.index("@") + 1 :] for key in inputs.cells if flickers(inputs.cells[key], unix)})
+    return sorted({key.partition("@")[2] for key in inputs.cells if flickers(inputs.cells[key], unix)})
 
 
 def says_light(photocell: "Photocell", inputs: "InputState", unix: float) -> bool:

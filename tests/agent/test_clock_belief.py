@@ -142,8 +142,9 @@ def test_behind_the_newest_time_that_was_believed_a_battery_clock_is_not() -> No
     assert machine.believes(NOON + 10 * HOUR)
     # What stood still for hours cannot be told from a pause of two minutes; what is further behind, can.
     for shows_s, believed in ((-119.0, True), (-121.0, False), (-HOUR, False)):
-        machine.starts(NOON + 16 * HOUR, NOON + 10 * HOUR + shows_s)
-        assert machine.believes(NOON + 16 * HOUR) is believed
+        machine.starts(NOON + 16 * HOUR, NOON + 10 * HOUR + shows_s - 121)
+        assert not machine.believes(NOON + 16 * HOUR)
+        assert machine.believes(NOON + 16 * HOUR + 121) is believed
     assert not machine.believes(NOON + 16 * HOUR + MINUTE)
     machine.agent()
     assert not machine.believes(NOON + 16 * HOUR + 2 * MINUTE)
@@ -191,6 +192,24 @@ def test_a_battery_clock_goes_on_from_what_a_reference_said() -> None:
     other.chip = NOON + 3 * HOUR
     other.starts(NOON + 3 * HOUR, NOON + 3 * HOUR)
     assert other.believes(NOON + 3 * HOUR)
+
+
+def test_until_gear_would_have_told_of_a_cut_a_battery_clock_that_has_not_gone_on_is_in_doubt() -> None:
+    machine = Machine(battery=True)
+    assert machine.believes(NOON + HOUR)
+    machine.starts(NOON + 1.1 * HOUR, NOON + 1.1 * HOUR)
+    begun = NOON + 1.1 * HOUR + 40
+    for after, believed in ((0, False), (119, False), (121, True), (HOUR, True)):
+        assert machine.believes(begun + after) is believed
+    # Each agent that begins while the machine is young; none later.
+    machine.starts(NOON + 3 * HOUR, NOON + 2.1 * HOUR)
+    for begun, first in ((NOON + 3.5 * HOUR, False), (NOON + 4.1 * HOUR, True)):
+        machine.agent()
+        assert machine.believes(begun) is first
+        assert machine.believes(begun + 121)
+    # One that has gone on is believed at once.
+    machine.starts(NOON + 10 * HOUR, NOON + 10 * HOUR)
+    assert machine.believes(NOON + 10 * HOUR + 40)
 
 
 def test_after_a_cut_without_any_record_nothing_shows_that_a_clock_has_gone_on() -> None:

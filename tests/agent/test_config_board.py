@@ -290,6 +290,20 @@ def test_an_unknown_time_zone_and_an_unknown_bus() -> None:
     ]
 
 
+def test_the_safe_level_is_not_below_the_floor() -> None:
+    def with_floor(safe: float, floor: float) -> str:
+        return changed(
+            "gateway_power_w = 3", f"gateway_power_w = 3\nsafe_percent = {safe}\nnight_floor_percent = {floor}"
+        )
+
+    assert problems(with_floor(9.5, 10)) == [
+        "b.toml:7: safe_percent = 9.5 is below night_floor_percent = 10, and the safe level holds at night too: write"
+        " at least 10, or lower the floor"
+    ]
+    assert board(with_floor(10, 10)).safe_percent == 10
+    assert board(with_floor(100, 100)).night_floor_percent == 100
+
+
 @pytest.mark.parametrize("zone", ["Europe/London", "Asia/Shanghai", "America/New_York", "UTC", "Africa/Algiers"])
 def test_a_dutch_site_has_dutch_time(zone: str) -> None:
     assert problems(changed("gateway_power_w = 3", f'gateway_power_w = 3\ntimezone = "{zone}"')) == [

@@ -125,6 +125,51 @@ def test_a_clock_that_is_set_takes_the_past_with_it(tmp_path: Path) -> None:
         assert clock.wall() - one.state.begun == pytest.approx(20)
 
 
+def test_all_of_a_photocell_moves_with_the_clock() -> None:
+    clock = HandClock()
+    one = made(clock, None)
+    for pause, value in ((0, 0.0), (400, 1.0), (400, 0.0), (400, 1.0), (5, 1.0), (60, 0.0), (1, 0.0)):
+        clock.now += pause
+        one.observe(Reading("C1", "photocell", value, ""))
+    (before,) = one.state.cells.values()
+    begun = one.state.begun
+    # By hand: dark since the 1205th second, before it light from the 1100th on; it says light since the 1265th.
+    assert before == (True, NOW + 1205, NOW + 1100, NOW + 1266, False, NOW + 1265, 2)
+    clock.ahead += 7000.0
+    (after,) = one.state.cells.values()
+    assert after == (True, NOW + 8205, NOW + 8100, NOW + 8266, False, NOW + 8265, 2)
+    assert one.state.begun == begun + 7000
+
+
+def test_the_next_end_is_the_first_of_all_inputs() -> None:
+    clock = HandClock()
+    one = made(clock, None)
+    clock.now += 100
+    one.observe(Reading("C1", "lux", 50.0, ""))
+    clock.now += 310
+    one.observe(Reading("C1", "lux", 3.0, ""))  # dark counts 5 s later; below 5 lx is a control's condition too
+    one.observe(presence(1.0))
+    one.observe(presence(0.0))
+    assert one.next_end() == clock.wall() + 5
+    clock.now += 5
+    assert one.next_end() == clock.wall() + 25
+    one.observe(Reading("P1", "presence", 1.0, "L02"))
+    one.observe(Reading("P1", "presence", 0.0, "L02"))
+    assert one.next_end() == clock.wall() + 25
+    clock.now += 25
+    assert one.next_end() == clock.wall() + 5
+
+
+def test_a_file_of_garbage_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / FILE).write_text("{")
+    made(HandClock(), tmp_path)
+    assert f"{tmp_path / FILE} cannot be read" in caplog.text
+    (tmp_path / FILE).unlink()
+    caplog.clear()
+    made(HandClock(), tmp_path)
+    assert caplog.text == ""
+
+
 def restarted(clock: HandClock, folder: Path, off_s: float, jump_s: float, believed: bool) -> Inputs:
     """A new process after so long, with a wall clock that was set by so much meanwhile."""
     clock.now += off_s

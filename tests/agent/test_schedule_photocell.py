@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from agent.almanac import ZoneAlmanac
 from agent.schedule.calendars import Calendar, Rule
-from agent.schedule.demand import Demand, demand
+from agent.schedule.cells import CellState
+from agent.schedule.demand import Demand, demand, night_of
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
-from agent.schedule.photocells import flickering, heard
+from agent.schedule.photocells import active, flickering, heard
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Photocell, Program, Step, parse_mark
@@ -150,6 +151,75 @@ def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
     for turn in range(9):
         cell.says(turn % 2 == 0, -5000 + turn)
     assert flickering(cell.state, SUNSET - 4990) == []
+
+
+def test_a_state_of_no_sensor_flickers_without_a_name() -> None:
+    """A file in the runtime folder may hold anything."""
+    cell = Loose()
+    broken = cell.state._replace(cells={"no sensor": CellState(True, SUNSET, None, SUNSET, True, SUNSET, 99)})
+    assert flickering(broken, SUNSET) == [""]
+
+
+def test_a_flickering_one_is_dark_since_it_flickers_and_was_light_before() -> None:
+    cell = Loose().says(False, -7200)
+    for turn in range(10):
+        cell.says(turn % 2 == 0, -6000 + turn)
+    state = heard(BY_CELL, cell.state, SUNSET - 5900)
+    assert state is not None
+    assert (state.dark, state.since, state.other_since) == (True, SUNSET - 5991, SUNSET - 6900)
+
+
+def test_levels_that_begin_alike_are_two_photocells() -> None:
+    one, other = Photocell("photocell", 10, 15), Photocell("photocell", 10, 150)
+    plan = Clockless(one, other).plan
+    state = no_inputs(SUNSET - 9000)
+    for at in (-8000, -7000):
+        state = observe(plan, state, Reading("E1", "lux", 100, ""), SUNSET + at)
+    found = [heard(cell, state, SUNSET - 6000) for cell in (one, other)]
+    assert [cell is not None and cell.dark for cell in found] == [False, True]
+
+
+def test_what_a_state_says_of_the_future_is_not_believed() -> None:
+    """A file may hold anything, and a clock may have been set back."""
+    plan = plan_of(BY_CELL)
+    noon = SUNSET - 14400
+    light = CellState(False, noon - 7200, noon - 30000, noon, False, noon - 7500, 1)
+    for cell, percent in (
+        (light, 0),
+        (light._replace(seen=noon + 59), 0),
+        (light._replace(seen=noon + 61), 100),
+        (light._replace(seen=noon + 1e9), 100),
+    ):
+        state = no_inputs(noon - 60)._replace(cells={"photocell:10:15@E1": cell})
+        assert demand(plan, "A", PLACE, state, noon).percent == percent
+        assert demand(plan, "A", PLACE, state, noon, clock_valid=False).percent == percent
+    ahead = no_inputs(noon)._replace(cells={"photocell:10:15@E1": light._replace(since=noon + 1e9)})
+    assert demand(plan, "A", PLACE, ahead, noon, clock_valid=False).percent == 100
+
+
+def test_a_silent_one_leaves_the_marks_and_since_when_they_hold() -> None:
+    plan = plan_of(BY_CELL)
+    state = no_inputs(SUNSET - 90000)
+    for unix, wanted in (
+        (SUNSET - 60, (False, local("2026-01-15 12:00"))),
+        (SUNSET + 60, (True, SUNSET)),
+        (SUNRISE - 60, (True, SUNSET)),
+        (SUNRISE + 60, (False, SUNRISE)),
+    ):
+        night = night_of(PLACE, plan.luminaires["A"].calendar, plan.floor, unix)
+        lit, since, conditions = active(night.marks, night.up_since, state, unix)
+        assert (lit, conditions) == (wanted[0], ("photocellSilent",))
+        assert since == pytest.approx(wanted[1], abs=2)
+
+
+def test_deep_in_the_night_no_trimming_makes_dark_again() -> None:
+    cell = Cell(plan_of(BY_CELL, trim_on_s=1800), local("2026-01-15 12:00")).until(SUNSET + 7200)
+    assert cell.percent == 100
+    assert cell.turns(5).percent == 100
+    assert cell.until(SUNSET + 7300).percent == 100
+    # In the evening it is trimmed.
+    early = Cell(plan_of(BY_CELL, trim_on_s=1800), local("2026-01-15 12:00")).until(SUNSET - 600).turns(5)
+    assert [early.until(SUNSET - 600 + after).percent for after in (1790, 1810)] == [0, 100]
 
 
 def test_turns_that_are_minutes_apart_are_weather() -> None:

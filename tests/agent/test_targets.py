@@ -63,7 +63,8 @@ class Street:
         self.clock = SetClock(hour)
         self.state = state
         self.told: list[tuple[object, object]] = []
-        self.events = EventLog(lambda _kind, body: self.told.append((body["name"], body["active"])), self.clock.wall)
+        self.subjects: list[object] = []
+        self.events = EventLog(self._note, self.clock.wall)
         clock = cast(Clock, self.clock)
         plan = plan or plain_plan(program, ["L01", "L02"], 80.0)
         self.inputs = Inputs(plan, None, "mast", clock)
@@ -74,6 +75,10 @@ class Street:
         """The targets, after a look at the overrides."""
         asyncio.run(self.overrides.look())
         return self.targets.now()
+
+    def _note(self, _kind: str, body: Mapping[str, object]) -> None:
+        self.told.append((body["name"], body["active"]))
+        self.subjects.append(body["subject"])
 
 
 @pytest.mark.parametrize(
@@ -147,6 +152,7 @@ def test_a_luminaire_that_no_plan_knows_burns_safely_and_is_told() -> None:
     for _ in range(2):
         assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(0.0, 8.0)}
     assert street.told == [("luminaireNotPlanned", True)]
+    assert street.subjects == ["L01"]
 
 
 def test_an_override_of_the_file_holds_until_it_expires(tmp_path: Path) -> None:
@@ -249,21 +255,18 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
 
 def test_a_photocell_that_flickers_is_named_once_and_again_when_it_is_steady() -> None:
     street = Street(D60, 23, plan=plain_plan(BY_CELL, ["L01", "L02"], 80.0))
-    told: list[tuple[object, object, object]] = []
-    street.events = street.targets._events = EventLog(
-        lambda _kind, body: told.append((body["name"], body["subject"], body["active"])), street.clock.wall
-    )
     for turn in range(60):
         street.clock.now += 1
         street.inputs.observe(Reading("sky", "photocell", float(turn % 2), ""))
         assert street.targets.now()["L01"].percent == 60.0
-    assert told == [("photocellFlickers", "sky", True)]
+    assert street.told == [("photocellFlickers", True)]
     street.clock.now += 299
     street.targets.now()
-    assert told == [("photocellFlickers", "sky", True)]
+    assert street.told == [("photocellFlickers", True)]
     street.clock.now += 1
     street.targets.now()
-    assert told == [("photocellFlickers", "sky", True), ("photocellFlickers", "sky", False)]
+    assert street.told == [("photocellFlickers", True), ("photocellFlickers", False)]
+    assert street.subjects == ["sky", "sky"]
 
 
 def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
