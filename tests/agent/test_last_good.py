@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,18 @@ def test_files_that_are_nested_without_end_are_not_used(gateway: Gateway) -> Non
     (gateway.state / "last-good-files.json").write_text("[" * 100_000)
     gateway.break_board()
     assert gateway.load().program.name == "d60"
+
+
+@pytest.mark.parametrize("name", ["board.toml", "program.toml"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_a_folder_or_a_device_in_a_files_place_means_the_last_good_one(
+    name: str, make: Callable[[Path], object], tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
+    gateway.load()
+    (gateway.files / name).unlink()
+    make(gateway.files / name)
+    config = gateway.load()
+    assert config.program.name == "mine"
+    assert "the last good one is used (" in config.refused
+    assert " and no file: give the path of a TOML file" in config.refused
