@@ -33,7 +33,7 @@ def test_what_is_no_plain_file_is_refused(make: Callable[[Path], object], said: 
     make(tmp_path / "x")
     with pytest.raises(OSError, match=said) as refused:
         read_plain(tmp_path / "x")
-    assert refused.value.strerror == said
+    assert (refused.value.strerror, refused.value.filename) == (said, str(tmp_path / "x"))
 
 
 @pytest.mark.parametrize(("make", "said"), OTHERS[:4])
@@ -112,7 +112,8 @@ def test_a_folder_in_which_none_can_be_made(tmp_path: Path, monkeypatch: pytest.
     refuse_unwritable_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
-    def read_only(**_named: object) -> None:
+    def read_only(**named: object) -> None:
+        assert named == {"dir": tmp_path}
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", read_only)

@@ -215,6 +215,24 @@ def test_files_that_were_kept_badly_are_not_used(gateway: Gateway, content: byte
     assert (config.board.name, config.program.name) == ("story", "d60")
 
 
+def test_without_the_files_that_belong_together_the_kept_program_is_used(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
+    gateway.load()
+    (gateway.state / "last-good-files.json").write_text("garbage")
+    shutil.rmtree(gateway.files)
+    assert gateway.load().program.name == "mine"
+
+
+def test_a_board_with_a_calendar_keeps_its_own_program_too(tmp_path: Path) -> None:
+    """It is what is left to go on with where the files that belong together cannot be used."""
+    gateway = Gateway(tmp_path)
+    (gateway.files / "own.toml").write_text('[calendar]\nname = "own"\nprogram = "always-full"\n')
+    text = gateway.board.read_text()
+    gateway.board.write_text(text.replace('program = "d60"', 'calendar = "own.toml"'))
+    gateway.load()
+    assert "[program]" in (gateway.state / "last-good-program.toml").read_text()
+
+
 def test_loading_writes_nothing(gateway: Gateway) -> None:
     """Another agent may be running on this state folder: that is looked at between loading and keeping."""
     LastGood(gateway.state).load(str(gateway.board), None)
