@@ -21,6 +21,8 @@ from agent.journal import Journal, JournalError
 
 log = logging.getLogger("lichtmast")
 
+OPENS_WITHIN_S = 30.0
+"""The lamps wait for it, for they are metered from the first moment on; but not for a disk that hangs."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
 """The last resort: there where no disk takes a file any more."""
 
@@ -54,7 +56,10 @@ async def _journal(state: Path, gateway: str, clock: Clock) -> Journal:
     if path.exists() and not path.is_file():
         # A pipe would hold up the opening for ever.
         raise JournalError(f"{path}: this is no file: remove it")
-    return await Journal.open(path, gateway, clock)
+    try:
+        return await clock.wait_for(Journal.open(path, gateway, clock), OPENS_WITHIN_S)
+    except TimeoutError:
+        raise JournalError(f"{path}: it does not open within {OPENS_WITHIN_S:g} s: look at its disk") from None
 
 
 async def _spare_journal(gateway: str, clock: Clock, why: Exception) -> tuple[Journal, Path]:

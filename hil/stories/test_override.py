@@ -131,3 +131,25 @@ def test_what_stands_in_the_place_of_the_overrides_holds_up_no_lamp(emulated: Pa
         assert [event.active for event in bench.journal.events("overrideUnreadable")] == [True, False]
 
     live(story, emulated, begins="2025-12-15 21:30")
+
+
+def test_an_override_is_taken_up_at_once_and_before_anything_else_at_a_start(
+    emulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.start_agent()
+        await bench.until("23:00:03")
+        words = ("override", "--state", str(bench.state), "--percent", "80", "--all")
+        assert bench.command(*words) == 0
+        await bench.wait_s(0.5 + FADE_S)
+        assert await bench.levels() == bench.all_at(EIGHTY)
+        await bench.stop_agent()
+        bench.street.bus.trace.clear()
+        await bench.start_agent()
+        await bench.wait_s(CYCLE_S)
+        frames = [frame.value for frame in bench.street.bus.trace if frame.bits == 16]
+        levels = {value & 0xFF for value in frames if (not value & 0x100 and value >> 8 < 0xA0) or value >> 8 == 0xFE}
+        assert levels == {EIGHTY}  # and never the program's, which would have flashed
+        capsys.readouterr()
+
+    live(story, emulated, begins="2025-12-15 22:30")

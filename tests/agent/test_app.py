@@ -10,6 +10,8 @@ import pytest
 
 from agent.journal import JournalError
 from agent.journal_file import JournalFile
+from agent.overrides import Overrides, give
+from agent.schedule.override import Override
 from drivers.dali.link import REOPEN_AFTER_S
 from tests.agent.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
 from tests.agent.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
@@ -196,4 +198,21 @@ def test_a_clean_stop_commits_what_the_parts_know(tmp_path: Path) -> None:
             assert isinstance(state, dict)
             assert state["levels"][-1][2] == HALF
 
+    at_a_gateway(story, tmp_path)
+
+
+def test_overrides_are_known_before_the_first_lamp_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever becomes of the part that takes up later ones."""
+
+    async def never(_self: Overrides) -> None:
+        await asyncio.Event().wait()
+
+    async def story(here: Gateway) -> None:
+        now = here.clock.wall()
+        give(here.state, Override(50.0, now, now + 3600.0), here.clock)
+        async with here.agent():
+            await here.until(5.0)
+            assert here.levels() == [HALF] * 3
+
+    monkeypatch.setattr(Overrides, "run", never)
     at_a_gateway(story, tmp_path)

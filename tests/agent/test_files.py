@@ -33,7 +33,7 @@ def test_what_is_no_plain_file_is_refused(make: Callable[[Path], object], said: 
     make(tmp_path / "x")
     with pytest.raises(OSError, match=said) as refused:
         read_plain(tmp_path / "x")
-    assert refused.value.strerror == said
+    assert (refused.value.strerror, refused.value.filename) == (said, str(tmp_path / "x"))
 
 
 @pytest.mark.parametrize(("make", "said"), OTHERS[:4])
@@ -44,8 +44,9 @@ def test_what_takes_its_place_in_the_last_moment_is_refused_too(
     make(tmp_path / "x")
     plain = os.stat(__file__)
     monkeypatch.setattr(os, "stat", lambda *_args, **_more: plain)
-    with pytest.raises(OSError, match=r"this is a|No such device or address"):
+    with pytest.raises(OSError, match=r"this is a|No such device or address") as refused:
         read_plain(tmp_path / "x")
+    assert Path(refused.value.filename) == tmp_path / "x"
 
 
 def test_content_up_to_the_bound(tmp_path: Path) -> None:
@@ -61,13 +62,15 @@ def test_content_up_to_the_bound(tmp_path: Path) -> None:
 def test_a_file_that_does_not_tell_its_size_has_a_bound_too() -> None:
     assert os.stat("/proc/self/maps").st_size == 0
     assert read_plain("/proc/self/maps")
-    with pytest.raises(OSError, match="larger than 0 KiB"):
+    with pytest.raises(OSError, match="larger than 0 KiB") as refused:
         read_plain("/proc/self/maps", 100)
+    assert refused.value.filename == "/proc/self/maps"
 
 
 def test_a_name_with_a_nul(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="no path of a file"):
+    with pytest.raises(OSError, match="no path of a file") as refused:
         read_plain("a\0b")
+    assert refused.value.filename == "a\0b"
 
 
 def test_nothing_is_left_open(tmp_path: Path) -> None:
@@ -112,7 +115,8 @@ def test_a_folder_in_which_none_can_be_made(tmp_path: Path, monkeypatch: pytest.
     refuse_unwritable_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
-    def read_only(**_named: object) -> None:
+    def read_only(**named: object) -> None:
+        assert named == {"dir": tmp_path}
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", read_only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import tempfile
@@ -114,6 +115,29 @@ def test_what_is_no_file_in_the_journals_place_keeps_no_lamp_dark(
         f"{tmp_path}/state/mast.journal: this is no file: remove it; records are kept in"
     )
     assert list(temporary.iterdir()) == []
+
+
+def test_a_disk_that_hangs_keeps_no_lamp_dark(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Journal.open
+
+    async def hangs(path: Path, gateway: str, clock: VirtualClock) -> Journal:
+        if not path.is_relative_to(temporary):
+            await asyncio.Event().wait()
+        return await whole(path, gateway, clock)
+
+    async def story(here: Gateway) -> None:
+        began = here.clock.monotonic()
+        async with here.agent():
+            assert here.clock.monotonic() - began == pytest.approx(30.0)
+            await here.clock.sleep(30.0)
+            assert here.levels() == [FULL] * 3
+
+    monkeypatch.setattr(Journal, "open", hangs)
+    at_a_gateway(story, tmp_path)
+    said = f"{tmp_path}/state/mast.journal: it does not open within 30 s: look at its disk; records are kept in"
+    assert errors(caplog)[0].startswith(said)
 
 
 def test_memory_is_the_last_resort(

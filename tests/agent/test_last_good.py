@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,24 @@ def test_files_that_were_kept_badly_are_not_used(gateway: Gateway, content: byte
     assert (config.board.name, config.program.name) == ("story", "d60")
 
 
+def test_without_the_files_that_belong_together_the_kept_program_is_used(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
+    gateway.load()
+    (gateway.state / "last-good-files.json").write_text("garbage")
+    shutil.rmtree(gateway.files)
+    assert gateway.load().program.name == "mine"
+
+
+def test_a_board_with_a_calendar_keeps_its_own_program_too(tmp_path: Path) -> None:
+    """It is what is left to go on with where the files that belong together cannot be used."""
+    gateway = Gateway(tmp_path)
+    (gateway.files / "own.toml").write_text('[calendar]\nname = "own"\nprogram = "always-full"\n')
+    text = gateway.board.read_text()
+    gateway.board.write_text(text.replace('program = "d60"', 'calendar = "own.toml"'))
+    gateway.load()
+    assert "[program]" in (gateway.state / "last-good-program.toml").read_text()
+
+
 def test_loading_writes_nothing(gateway: Gateway) -> None:
     """Another agent may be running on this state folder: that is looked at between loading and keeping."""
     LastGood(gateway.state).load(str(gateway.board), None)
@@ -255,3 +274,18 @@ def test_files_that_are_nested_without_end_are_not_used(gateway: Gateway) -> Non
     (gateway.state / "last-good-files.json").write_text("[" * 100_000)
     gateway.break_board()
     assert gateway.load().program.name == "d60"
+
+
+@pytest.mark.parametrize("name", ["board.toml", "program.toml"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_a_folder_or_a_device_in_a_files_place_means_the_last_good_one(
+    name: str, make: Callable[[Path], object], tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
+    gateway.load()
+    (gateway.files / name).unlink()
+    make(gateway.files / name)
+    config = gateway.load()
+    assert config.program.name == "mine"
+    assert "the last good one is used (" in config.refused
+    assert " and no file: give the path of a TOML file" in config.refused

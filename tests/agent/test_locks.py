@@ -71,6 +71,27 @@ def test_each_claim_is_refused_while_it_is_held_and_given_back_at_the_end(tmp_pa
     inside_a_loop(work)
 
 
+def test_a_refusal_and_an_end_leave_nothing_open(tmp_path: Path) -> None:
+    async def work() -> None:
+        before = os.listdir("/proc/self/fd")
+        with Claims() as first:
+            first.state_folder(tmp_path / "made" / "here")
+            first.gateway(OURS, "")
+            held = os.listdir("/proc/self/fd")
+            with Claims() as second:
+                with pytest.raises(AlreadyRuns):
+                    second.state_folder(tmp_path / "made" / "here")
+                with pytest.raises(AlreadyRuns):
+                    second.gateway(OURS, "")
+            assert os.listdir("/proc/self/fd") == held
+        assert os.listdir("/proc/self/fd") == before
+        with socket.socket(socket.AF_UNIX) as listening:  # who asked may be gone before he is let go of
+            listening.setblocking(False)
+            locks._let_go(listening)
+
+    inside_a_loop(work)
+
+
 def test_a_port_has_several_names(tmp_path: Path) -> None:
     async def work() -> None:
         (tmp_path / "device").touch()
@@ -199,6 +220,9 @@ def test_a_lock_file_that_cannot_be_had_does_not_keep_the_street_dark(
 
 
 def test_the_lock_file_is_nobody_elses_and_a_removed_one_locks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "agent.lock").write_text("a longer line that an older version has left there\n")
+    (tmp_path / "agent.lock").chmod(0o600)
+
     async def work() -> None:
         with Claims() as first:
             first.state_folder(tmp_path)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar, cast
@@ -295,6 +296,25 @@ def test_pipes_in_the_place_of_its_files_hold_nothing_up(tmp_path: Path) -> None
     assert percents(read(tmp_path)) == [10.0]
 
 
+@pytest.mark.parametrize("content", ["[]", "3", "null", '{"format": 2, "overrides": []}', '{"overrides": []}'])
+def test_what_is_no_list_of_overrides(content: str, tmp_path: Path) -> None:
+    (tmp_path / "overrides.json").write_text(content)
+    with pytest.raises(OverridesUnreadable, match='it is not of "format": 1'):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"format": 1}', '{"format": 1, "overrides": {}}'])
+def test_overrides_that_are_no_list(content: str, tmp_path: Path) -> None:
+    (tmp_path / "overrides.json").write_text(content)
+    with pytest.raises(OverridesUnreadable, match='its "overrides" are a list of at most 1000'):
+        read(tmp_path)
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    give(tmp_path / "made" / "here", Override(10.0, 0.0), at(0.0))
+    assert percents(read(tmp_path / "made" / "here")) == [10.0]
+
+
 @pytest.mark.parametrize(
     "stamp",
     [3, [], {}, {"boot": 1, "wall": 0, "monotonic": 0}, {"boot": "b", "wall": 0}]
@@ -498,8 +518,9 @@ def test_a_disk_that_hangs_at_the_start_is_not_waited_for(tmp_path: Path, monkey
     monkeypatch.setattr(Overrides, "_stamp", lambda _self: answers.wait(10) and ())
 
     async def story(taken: Overrides, _told: list[object]) -> None:
+        began = time.monotonic()
         await taken.first_look()
-        assert not answers.is_set()
+        assert time.monotonic() - began < 8
         answers.set()
 
     assert taking_up(tmp_path, story) == []
@@ -594,6 +615,37 @@ def test_a_file_that_cannot_be_read_is_looked_at_each_cycle(tmp_path: Path) -> N
     asyncio.run(whole())
     assert waits[0] == 10.0
     assert waits[-1] == 60.0
+
+
+def test_a_watch_hears_of_its_file_and_of_its_folder_and_of_nothing_else(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def after(change: Callable[[], object]) -> int:
+        heard.clear()
+        change()
+        await asyncio.sleep(0.005)
+        return len(heard)
+
+    async def whole() -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        watch = FolderWatch(folder, "mine", lambda: heard.append("changed"))
+        assert not os.get_blocking(watch._descriptor)
+        assert not os.get_inheritable(watch._descriptor)
+        assert watch.set_up()
+        assert await after(lambda: (folder / "others").write_text("x")) == 0
+        assert await after(lambda: (folder / "others").replace(folder / "mine")) >= 1
+        assert await after(lambda: (folder / "mine").write_text("y")) >= 1
+        assert await after(lambda: (folder / "mine").chmod(0o600)) >= 1
+        assert await after(lambda: (folder / "mine").replace(folder / "others")) >= 1
+        assert await after(lambda: (folder / "others").unlink()) == 0
+        (folder / "mine").touch()
+        assert await after(lambda: (folder / "mine").unlink()) >= 1
+        assert await after(lambda: folder.rename(tmp_path / "away")) >= 1
+        assert await after(lambda: (tmp_path / "away").rmdir()) >= 1
+        watch.close()
+
+    asyncio.run(whole())
 
 
 def test_a_watch_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
