@@ -133,7 +133,8 @@ class LuminaireLedger:
 
     def level(self, at: float, level: int, fade_s: float = 0.0) -> None:
         """From `at` on the lamp moves to `level` (0-254) in `fade_s` seconds. Raises ValueError outside of that."""
-        self._history.add_level(self._told(at), level, fade_s)
+        at = self._told(at)
+        self._history.add_level(at, level, fade_s)
 
     def available(self, at: float, available: bool, power_w: float | None = None) -> None:
         """From `at` on the lamp could burn, or could not: lamp failure, lost mains, gear that does not answer.
@@ -142,7 +143,8 @@ class LuminaireLedger:
         already closed stays as it is. `power_w` is what the luminaire draws meanwhile, where that is known (0 without
         mains, standby with a failed lamp); None leaves it to the level.
         """
-        self._history.add_availability(self._still_open(self._told(at)), available, power_w)
+        at = self._still_open(self._told(at))
+        self._history.add_availability(at, available, power_w)
 
     def outage(self, since: float | None, until: float) -> None:
         """The lamp has been without mains in between: it could not burn, and drew nothing. `since` is the last proof
