@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isnan
+from math import isfinite
 from typing import Any, NamedTuple
 
 from agent.savings.energy_curve import EnergyCurve, Knot
@@ -97,11 +97,10 @@ class LuminaireLedger:
         # this one was told.
         self._own_from: float | None = None
         self._inherited = 0
-        # What is recorded from here on can be revoked; before it stands what `final` says. `anchor` is what `final` was
-        # when the clock was last set: a clock that went years ahead and comes back finds the record there.
+        # The first quarter on record that can be revoked. What is recorded before the newest of `bases` stands; the
+        # others are for a clock that comes back from far ahead. None: nothing was recorded before this process.
         self._recorded_from: int | None = None
-        self._final: _Base | None = None
-        self._anchor: _Base | None = None
+        self._bases: list[_Base] = []
         self._void: list[VoidIntervals] = []
 
     @property
@@ -172,7 +171,7 @@ class LuminaireLedger:
         register. Of one that rose too much the next reading tells whether it is a new one or a lamp that draws more
         than the board declares; its quarters wait for that.
         """
-        at = max(self._told(at), self._curve.knots[-1].at)
+        self._told(at)
         believed = self._register.believed
         stand = Stand(at, energy_wh)
         steps, anomalies = self._register.read(stand, self._full_power.power_w, resolution_wh, self._model_wh)
@@ -219,10 +218,6 @@ class LuminaireLedger:
         knots = [] if open_start is None else self._curve.since(open_start)
         believed = self._register.believed
         history = self._history if open_start is None else self._history.since(open_start)
-        final = self._final
-        if final is None and open_start is not None:
-            begun = open_start if self._recorded_from is None else self._recorded_from
-            final = _Base(float(begun), self._curve.sum_wh(begun, self._model_wh))
         return {
             "version": STATE_VERSION,
             "open_start": open_start,
@@ -233,8 +228,7 @@ class LuminaireLedger:
             "availability": [[step.at, step.available, step.power_w] for step in history.availability],
             "full_power": self._full_power.to_state(),
             "most_w": self._register.most_w,
-            "final": None if final is None else list(final),
-            "anchor": None if self._anchor is None else list(self._anchor),
+            "bases": [list(base) for base in self._bases or self._first_base()],
         }
 
     @classmethod
@@ -287,7 +281,7 @@ class LuminaireLedger:
         sums = (float(energy_wh), float(seconds), float(resolution_wh))
         self._full_power = FullPower(self._declared.full_power_w, sums)
         times = [knot.at for knot in self._curve.knots]
-        if times != sorted(times) or any(isnan(at) for at in times):
+        if any(at != sorted(at) or not all(map(isfinite, at)) for at in (times, self._reading_times)):
             raise ValueError("times out of order")
         if self._open_start is None:
             consistent = not times
@@ -295,15 +289,12 @@ class LuminaireLedger:
             consistent = bool(times) and abs(self._open_start - times[0]) < QUARTER_S
         if not consistent:
             raise ValueError("the open quarter has no sum")
-        final, anchor = (
-            None if state.get(key) is None else _Base(*(float(number) for number in state[key]))
-            for key in ("final", "anchor")
-        )
-        self._final, self._anchor = final, anchor
-        if self._final is None and self._open_start is not None:
-            self._final = _Base(float(self._open_start), self._curve.knots[0].sum_wh)
-        if self._final is not None:
-            self._recorded_from = quarter_start(self._final.at)
+        if self._open_start is not None:
+            bases = state.get("bases", [[self._open_start, self._curve.knots[0].sum_wh]])
+            self._bases = [_Base(float(at), float(sum_wh)) for at, sum_wh in bases]
+            if not self._bases or not all(isfinite(base.at) for base in self._bases):
+                raise ValueError("what stands for good has no sum")
+            self._recorded_from = quarter_start(self._bases[-1].at)
 
     def _told(self, at: float) -> float:
         """Opens the record with the first thing told by this process; gives the instant at which it stands there."""
@@ -315,7 +306,13 @@ class LuminaireLedger:
                 self._curve.knots = [Knot(self._own_from, 0.0, metered=False)]
             else:
                 self._own_from, self._inherited = at, len(self._curve.knots)
+                self._history = self._history.not_after(at)
+                self._reading_times = [one for one in self._reading_times if one <= at]
                 self._resume([], 0.0)
+        return self._in_order(at)
+
+    def _in_order(self, at: float) -> float:
+        """Not before what is known of the processes before: a clock that went back a little since."""
         return max(at, self._curve.knots[self._inherited - 1].at) if self._inherited else at
 
     def _still_open(self, at: float) -> float:
@@ -333,13 +330,11 @@ class LuminaireLedger:
             if void_from < self._open_start:
                 self._void.append(VoidIntervals("interval", self.name, void_from, self._open_start))
             self._recorded_from = min(self._recorded_from, opens)
-        if self._final is not None and self._final.at <= now:
-            self._anchor = self._final
         self._open_start = opens
         self._curve.knots = known + [knot._replace(at=max(knot.at, not_before)) for knot in own]
         self._inherited = len(known)
         self._history = self._history.moved(self._own_from, moved_s, not_before)
-        self._register.moved(self._own_from, moved_s, not_before)
+        self._register.moved(moved_s, not_before)
         earlier = [at for at in self._reading_times if at < self._own_from and at <= not_before]
         moved = [max(at + moved_s, not_before) for at in self._reading_times if at >= self._own_from]
         self._reading_times = earlier + moved
@@ -361,25 +356,30 @@ class LuminaireLedger:
             start = quarter_start(first - LONGEST_OUTAGE_S)
             base = Knot(float(start), self._curve.sum_wh(opens, self._model_wh), metered=False, reported=True)
             return [base], base.at, start, opens
-        final = self._final
-        if final is None:  # nothing was recorded before this process
+        if not self._bases:
             void_from = open_start if self._recorded_from is None else self._recorded_from
             return [], first, quarter_start(first), void_from
+        final = self._bases[-1]
         if self._inherited == 0 and final.at <= now:
             return [], final.at, max(int(final.at), quarter_start(first)), int(final.at)
-        if final.at > now:
-            ahead, final = final, self._anchor
-            if final is None or final.at > now:
-                final = _Base(float(quarter_start(first)), (final or ahead).sum_wh)
-        self._final = final
+        self._bases = [base for base in self._bases if base.at <= now] or [
+            _Base(float(quarter_start(first)), self._bases[0].sum_wh)
+        ]
+        final = self._bases[-1]
         base = Knot(final.at, final.sum_wh, metered=False, reported=True)
         return [base], final.at, int(final.at), int(final.at)
+
+    def _first_base(self) -> list[_Base]:
+        """Where the record of this process begins."""
+        begun = self._open_start if self._recorded_from is None else self._recorded_from
+        return [] if begun is None else [_Base(float(begun), self._curve.sum_wh(begun, self._model_wh))]
 
     def _take(self, believed: Stand | None, step: Step, resolution_wh: float) -> list[Anomaly]:
         """A stand of the register that is believed from now on, after the one that was until now."""
         anomalies: list[Anomaly] = []
-        at, last = step.stand.at, self._curve.knots[-1]
-        modelled_wh = last.sum_wh + self._model_wh(last.at, at) if at > last.at else last.sum_wh
+        last = self._curve.knots[-1]
+        at = max(self._told(step.stand.at), last.at)
+        modelled_wh = last.sum_wh + self._model_wh(last.at, at)
         knot = Knot(at, modelled_wh, metered=False)
         if step.counts and believed is not None:
             rise_wh = step.stand.energy_wh - believed.energy_wh
@@ -391,9 +391,8 @@ class LuminaireLedger:
                 anomalies.append(Anomaly(at, "modelledTooHigh", text))
             knot = Knot(at, max(sum_wh, last.sum_wh), metered=True)
             if believed.at >= last.at and self._history.steady_level(believed.at, at) == MAX_LEVEL:
-                self._learn(rise_wh, believed.at, at, resolution_wh)
-        if at >= last.at:  # what waited for the next reading may have been closed without it
-            self._curve.knots.append(knot)
+                self._learn(rise_wh, believed.at, step.stand.at, resolution_wh)
+        self._curve.knots.append(knot)
         self._register_sum_wh = knot.sum_wh
         self._reading_times.append(at)
         return anomalies
@@ -412,7 +411,7 @@ class LuminaireLedger:
             return None
         known_until = upto - self._longest_wait_s
         if self._register.believed is not None:
-            known_until = max(known_until, self._register.believed.at)
+            known_until = max(known_until, self._in_order(self._register.believed.at))
         left_s = known_until - self._open_start
         if left_s < QUARTER_S:
             return None
@@ -468,9 +467,10 @@ class LuminaireLedger:
     def _forget(self) -> None:
         """What lies more than a day back stands for good, and what only its quarters needed is forgotten."""
         base = self._curve.reported_before((self._open_start or 0) - REVOCABLE_S)
-        if base is None or (self._final is not None and base.at <= self._final.at):
+        if base is None or (self._bases and base.at <= self._bases[-1].at):
             return
-        self._final, self._recorded_from = _Base(base.at, base.sum_wh), int(base.at)
+        self._bases = _thinned([*(self._bases or self._first_base()), _Base(base.at, base.sum_wh)])
+        self._recorded_from = int(base.at)
         self._inherited = max(0, self._inherited - self._curve.forget_before(base.at))
         self._history.forget_before(base.at)
         self._reading_times = self._reading_times[bisect_left(self._reading_times, base.at - NEAR_READING_S) :]
@@ -482,10 +482,23 @@ class LuminaireLedger:
             del self._reading_times[: len(self._reading_times) // 2]
 
 
+def _thinned(bases: list[_Base]) -> list[_Base]:
+    """The oldest one, the newest, and between them fewer the further back they lie: a dozen in ten years."""
+    first, *middle, newest = bases
+    return [first, *(base for base in middle if _is_kept(base, newest)), newest]
+
+
+def _is_kept(base: _Base, newest: _Base) -> bool:
+    days = 4
+    while newest.at - base.at >= 4 * days * DAY_S:
+        days *= 4
+    return base.at % (days * DAY_S) == 0
+
+
 def _levels(steps: Any) -> list[LevelStep]:
     levels = [
         LevelStep(float(at), float(start_level), int(level), float(fade_s)) for at, start_level, level, fade_s in steps
     ]
-    if any(isnan(step.at) for step in levels) or levels != sorted(levels, key=lambda step: step.at):
+    if not all(isfinite(step.at) for step in levels) or levels != sorted(levels, key=lambda step: step.at):
         raise ValueError("level steps out of order")
     return levels

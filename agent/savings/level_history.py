@@ -116,6 +116,12 @@ class LevelHistory:
         kept = self.since(at)
         self.levels, self.availability = kept.levels, kept.availability
 
+    def not_after(self, at: float) -> LevelHistory:
+        """What was told later than that, by a clock that was ahead, was told by then."""
+        levels = [replace(step, at=min(step.at, at)) for step in self.levels]
+        availability = [replace(step, at=min(step.at, at)) for step in self.availability]
+        return LevelHistory(self.min_level, levels, availability)
+
     def moved(self, own_from: float, delta_s: float, not_before: float) -> LevelHistory:
         """What was told from `own_from` on, `delta_s` later, and not before an instant; what was told earlier stays,
         as far as it is not later now."""

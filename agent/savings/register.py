@@ -40,7 +40,7 @@ class Register:
     which only the next reading tells what it was.
 
     `most_w` is what the lamp was found to draw, where that is more than the board makes possible. `slack_s` is how much
-    more time may have passed since `believed` than the clock says.
+    more time may have passed since `believed` than the clock says; 0 where this process has read it itself.
     """
 
     def __init__(self, name: str, declared_w: float) -> None:
@@ -64,15 +64,16 @@ class Register:
             self.believed, self.doubtful, self.slack_s = steps[-1].stand, None, 0.0
         return steps, anomalies
 
-    def moved(self, own_from: float, delta_s: float, not_before: float) -> None:
-        """What was read from `own_from` on was read `delta_s` later, and not before an instant."""
+    def moved(self, seconds: float, not_after: float) -> None:
+        """What this process has read was read so much later. What was read before it was read by another clock, which
+        was ahead where that is after an instant."""
         if self.believed is not None:
-            if self.believed.at >= own_from:
-                self.believed = self.believed._replace(at=max(self.believed.at + delta_s, not_before))
-            elif self.believed.at > not_before:
-                self.believed, self.slack_s = self.believed._replace(at=not_before), LONGEST_OUTAGE_S
+            if not self.slack_s:
+                self.believed = self.believed._replace(at=self.believed.at + seconds)
+            elif self.believed.at > not_after:
+                self.believed, self.slack_s = self.believed._replace(at=not_after), LONGEST_OUTAGE_S
         if self.doubtful is not None:
-            self.doubtful = self.doubtful._replace(at=max(self.doubtful.at + delta_s, not_before))
+            self.doubtful = self.doubtful._replace(at=self.doubtful.at + seconds)
 
     def _decided(
         self, stand: Stand, full_power_w: float, resolution_wh: float, model_wh: Callable[[float, float], float]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.savings.control import control_intervals
+from agent.savings.control import ControlLedger
 from agent.savings.emission_factors import factor_for
 from agent.savings.intervals import Interval, Quality
 from agent.savings.summary import summarise
