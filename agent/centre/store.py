@@ -196,7 +196,8 @@ class Store:
         connection.execute("INSERT OR IGNORE INTO voids VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         which = "" if luminaire is None else " AND luminaire = ?"
         gone = connection.execute(
-            f"DELETE FROM {table} WHERE gateway = ? AND start >= ? AND start < ? AND epoch = ? AND seq < ?{which}",  # noqa: S608 - names from _TYPED
+            # What another epoch recorded, and came before, the gateway has forgotten and means as well.
+            f"DELETE FROM {table} WHERE gateway = ? AND start >= ? AND start < ? AND (epoch != ? OR seq < ?){which}",  # noqa: S608 - names from _TYPED
             (gateway, *span, epoch, record.seq, *([] if luminaire is None else [luminaire])),
         )
         if not gone.rowcount:

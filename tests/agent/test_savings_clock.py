@@ -154,10 +154,10 @@ def test_a_clock_that_is_set_and_set_back_again(jump_s: float, sign: int, phase_
             one.set_clock(-sign * jump_s)
         one.live(5 * QUARTER)
     found, expected = here.judge(), always_right.judge()
-    assert [one.start for one in found] == [one.start for one in expected]
-    for one, other in zip(found, expected, strict=True):
-        assert one.actual_wh == pytest.approx(other.actual_wh, abs=0.2)
-        assert (one.coverage, one.available_s) == (other.coverage, other.available_s)
+    assert [quarter.start for quarter in found] == [quarter.start for quarter in expected]
+    for quarter, other in zip(found, expected, strict=True):
+        assert quarter.actual_wh == pytest.approx(other.actual_wh, abs=0.2)
+        assert (quarter.coverage, quarter.available_s) == (other.coverage, other.available_s)
     assert here.control_quarters() == always_right.control_quarters()
 
 
