@@ -25,6 +25,7 @@ from agent.interfaces import Clock
 from agent.journal import Journal
 from agent.journal_place import journal_in
 from agent.lamps import mains
+from agent.level_memory import LevelMemory
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import LuminaireControl
 from agent.metering import Metered, Metering
@@ -88,7 +89,7 @@ class Agent:
         self._aging: list[Aging] = []
         self.overrides = Overrides(folders.state, self.events, clock, self._wake)
         self._controls = self._make_controls(plan)
-        self.metering = self._make_metering()
+        self.metering = self._make_metering(LevelMemory(folders.runtime, board.gateway))
         for control in self._controls.values():
             control.dimming.observer = control.health.observer = self.metering
         self.reporter = self._make_reporter(board_hash)
@@ -222,7 +223,7 @@ class Agent:
             if condition in (conditions.CONNECTED, conditions.POWERED) and name in self._sensors:
                 self._sensors[name].set_up_again()
 
-    def _make_metering(self) -> Metering:
+    def _make_metering(self, memory: LevelMemory) -> Metering:
         board = self._board
         control_power_w = board.gateway_power_w + sum(bus.supply_power_w for bus in board.buses)
         declared = {luminaire.name: luminaire for luminaire in board.luminaires}
@@ -239,6 +240,7 @@ class Agent:
             self.recorder,
             self._clock,
             self.events,
+            memory,
         )
 
     def _ledger(self, declared: boards.Luminaire) -> LuminaireLedger:

@@ -23,7 +23,8 @@ COLLISIONS_TO_REPORT = 2
 
 
 class LuminaireObserver(Protocol):
-    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger)."""
+    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger). `since` is in
+    monotonic seconds: the wall clock may be set meanwhile."""
 
     def level(self, name: str, level: int, fade_s: float) -> None: ...
 
@@ -101,7 +102,7 @@ class GearHealth:
         return reply
 
     def _answered(self, luminaire: LuminaireState) -> None:
-        luminaire.last_answer_at = self._clock.wall()
+        luminaire.last_answer_at = self._clock.monotonic()
         if not luminaire.answers:
             luminaire.answers = True
             self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
@@ -130,7 +131,7 @@ class GearHealth:
             else:
                 self._events.end(event, luminaire.name, f"{luminaire.name} no longer reports {what}")
         if luminaire.can_burn:
-            luminaire.last_well_at = self._clock.wall()
+            luminaire.last_well_at = self._clock.monotonic()
         if previous is None or could_burn != luminaire.can_burn:
             self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
         # Gear says so until it is told a level: it is still the same loss.

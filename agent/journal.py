@@ -71,6 +71,7 @@ class Journal:
         self._ready_state: dict[str, str] = {}
         self._buffered_bytes = 0
         self._dropped: dict[str, int] = {}
+        self._failed = False  # the last write
         self._cursor = file.cursor
         self._acknowledged: list[tuple[int, int]] = []  # beyond a hole, sorted, not overlapping
         self._new_epoch: str | None = None  # begins with the next write
@@ -162,7 +163,8 @@ class Journal:
         text = json.dumps(body, allow_nan=False, separators=(",", ":"))
         self._buffer.append(Entry(kind, self._clock.wall(), self._clock.valid(), text))
         self._buffered_bytes += len(text)
-        if self._buffered_bytes > BUFFER_BYTES and not self._writing.locked():
+        # Before a write has failed nothing is given up: whoever appends much commits in between.
+        if self._failed and self._buffered_bytes > BUFFER_BYTES and not self._writing.locked():
             self._shrink()
 
     def _shrink(self) -> None:
@@ -194,6 +196,7 @@ class Journal:
 
     async def _write_or_replace(self) -> None:
         async with self._writing:
+            self._failed = True
             try:
                 await self._write()
             except MovedJournal as moved:
@@ -202,6 +205,7 @@ class Journal:
             except DamagedJournal as damage:
                 await self._replace(damage)
                 await self._write()
+            self._failed = False
 
     async def _write(self) -> None:
         if self._damaged_records:

@@ -31,9 +31,10 @@ class LuminaireState:
     """One luminaire's state in memory.
 
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
-    the wall time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and `scenes`
-    are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw. `marked`: its
-    DTR2 holds our mark; `mains_unsure`: it may have lost its mains. `shaken` counts how often something
+    the monotonic time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and
+    `scenes` are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
+    `energy_exponent` is the scale of its energy register, None until it was read: gear that was away may be other gear.
+    `marked`: its DTR2 holds our mark; `mains_unsure`: it may have lost its mains. `shaken` counts how often something
     else has moved it, or may have.
     """
 
@@ -61,6 +62,7 @@ class LuminaireState:
     answers: bool = True
     lamp_failed: bool = False
     by_sensors: bool = False
+    energy_exponent: int | None = None
 
     def __post_init__(self) -> None:
         self.address = addresses.short(self.short_address)
@@ -85,3 +87,4 @@ class LuminaireState:
         self.groups = None
         self.scenes = None
         self.level_limits = None
+        self.energy_exponent = None

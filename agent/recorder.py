@@ -37,12 +37,12 @@ class Recorder:
         """A part's state is worth a commit, even without a record."""
         self._pending = True
 
-    async def commit(self) -> None:
-        """Writes what there is, if anything."""
+    async def commit(self) -> bool:
+        """Writes what there is, if anything; False where the disk refuses."""
         for look in self._looks:
             look()
         if not self._pending:
-            return
+            return True
         self._pending = False
         state: dict[str, object] = {}
         for part_state in self._states:
@@ -56,3 +56,4 @@ class Recorder:
             self._refused = True
         else:
             self._refused = False
+        return not self._refused

@@ -6,6 +6,10 @@ one counts, both stay in `records`, and the second is reported as doubled; an ev
 epoch likewise. What comes under a key that holds another record (a gateway's card was restored from an image, or two
 run with one journal) is a conflict: it is kept in `conflicts`, and not acknowledged, so that its gateway sends it
 again under an epoch of its own. Blocking; all calls from one thread.
+=======
+one counts, both stay in `records`, and the second is reported as doubled. A record of kind "void" takes quarters that a
+wrong clock wrote out of `intervals` and `control`, in whatever order they come; they stay in `records`. Blocking; all
+calls from one thread.
 """
 
 from __future__ import annotations
@@ -32,6 +36,10 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS control (
         gateway TEXT NOT NULL, start INTEGER NOT NULL, duration_s REAL NOT NULL, control_wh REAL NOT NULL,
         epoch TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (gateway, start)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS voids (
+        gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
+        luminaire TEXT, start INTEGER NOT NULL, until INTEGER NOT NULL,
+        PRIMARY KEY (gateway, epoch, seq)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS events (
         gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, name TEXT NOT NULL,
         subject TEXT NOT NULL, active INTEGER NOT NULL, text TEXT NOT NULL,
@@ -142,9 +150,14 @@ class Store:
 
     def _write_typed(self, gateway: str, epoch: str, record: Record) -> bool:
         """False where another record is about the same thing."""
+        if record.kind == "void":
+            self._make_void(gateway, epoch, record)
+            return True
         if record.kind not in _TYPED or not senml.fits(record.kind, record.body):
             return True
         if not record.clock_valid and record.kind != "event":
+            return True
+        if self._is_void(gateway, epoch, record):
             return True
         table, columns = _TYPED[record.kind]
         if record.kind == "event" and self._is_told(gateway, epoch, record):
@@ -168,6 +181,44 @@ class Store:
         )
         body = [record.body[column] for column in ("at", "name", "subject", "active", "text")]
         return self._connection.execute(query, (gateway, *body, epoch)).fetchone() is not None
+
+    def _is_void(self, gateway: str, epoch: str, record: Record) -> bool:
+        """Whether a later record of this epoch has revoked this one, and came before it."""
+        found = self._connection.execute(
+            "SELECT 1 FROM voids WHERE gateway = ? AND epoch = ? AND seq > ? AND kind = ? AND luminaire IS ?"
+            " AND start <= ? AND until > ?",
+            (gateway, epoch, record.seq, record.kind, record.body.get("luminaire"), *[record.body.get("start")] * 2),
+        )
+        return found.fetchone() is not None
+
+    def _make_void(self, gateway: str, epoch: str, record: Record) -> None:
+        """What this epoch recorded before it counts no longer; what counts in its place may have come already."""
+        body = record.body
+        kind, luminaire = body.get("of"), body.get("luminaire")
+        span = (body.get("start"), body.get("until"))
+        named = isinstance(luminaire, str) if kind == "interval" else luminaire is None
+        whole = all(isinstance(end, int) and 0 <= end <= senml.LARGEST_INTEGER for end in span)
+        if kind not in ("interval", "control") or not named or not whole:
+            return
+        table, _ = _TYPED[str(kind)]
+        connection = self._connection
+        row = (gateway, epoch, record.seq, kind, luminaire, *span)
+        connection.execute("INSERT OR IGNORE INTO voids VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        which = "" if luminaire is None else " AND luminaire = ?"
+        gone = connection.execute(
+            # What another epoch recorded, and came before, the gateway has forgotten and means as well.
+            f"DELETE FROM {table} WHERE gateway = ? AND start >= ? AND start < ? AND (epoch != ? OR seq < ?){which}",  # noqa: S608 - names from _TYPED
+            (gateway, *span, epoch, record.seq, *([] if luminaire is None else [luminaire])),
+        )
+        if not gone.rowcount:
+            return
+        later = connection.execute(
+            "SELECT seq, kind, body, clock_valid FROM records"
+            " WHERE gateway = ? AND epoch = ? AND seq > ? AND kind = ? ORDER BY seq",
+            (gateway, epoch, record.seq, kind),
+        )
+        for seq, kind, text, clock_valid in later.fetchall():
+            self._write_typed(gateway, epoch, Record(seq, kind, json.loads(text), bool(clock_valid)))
 
     def close(self) -> None:
         """Closes the file."""

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from agent.interfaces import Clock
 
-GROUPS = ("night", "dali", "programs")
+GROUPS = ("night", "dali", "programs", "catch_up")
 WHEN_STOPPED = "the figures above are those that were measured until then"
 
 

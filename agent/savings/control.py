@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from agent.savings.intervals import QUARTER_S, quarter_start
+from agent.savings.intervals import QUARTER_S, VoidIntervals, quarter_start
+from agent.savings.ledger import DRIFT_S, REVOCABLE_S
+from agent.savings.register import LONGEST_OUTAGE_S
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,66 @@ class ControlInterval:
         return asdict(self)
 
 
-def control_intervals(power_w: float, open_start: int, upto: float) -> list[ControlInterval]:
-    """The quarters from `open_start` that ended by `upto`, each with `power_w` (gateway plus bus supplies) all through.
+class ControlLedger:
+    """Each quarter that has ended, once, with `power_w` (gateway plus bus supplies) all through.
 
     A quarter without the agent counts as well: a gateway that is down may still draw its power, and the figure errs to
-    the disadvantage of the saving. Begin with the quarter in which the agent
-    began (`quarter_start`); the next `open_start` is the last one's `start + duration_s`.
+    the disadvantage of the saving. `open_start` is the first quarter that is not on record yet, from the process before
+    (None: there is no record); `began` the time at which this process began.
     """
-    wh = round(power_w * QUARTER_S / 3600, 4)
-    return [ControlInterval(start, QUARTER_S, wh) for start in range(open_start, quarter_start(upto), QUARTER_S)]
+
+    def __init__(self, power_w: float, open_start: int | None, began: float) -> None:
+        self._wh = round(power_w * QUARTER_S / 3600, 4)
+        self._own_from = began
+        # What is on record before this quarter stands; None: there is nothing.
+        self._final = open_start
+        self._begun: int | None = None
+        self._inherits = open_start is not None
+        self._void: list[VoidIntervals] = []
+        self.open_start = open_start
+
+    def close(self, upto: float, most: int) -> list[ControlInterval]:
+        """The quarters that have ended by `upto`, but no more than `most` of them. Take `voids` first."""
+        start = self._join(upto)
+        ends = range(start, min(quarter_start(upto), start + most * QUARTER_S), QUARTER_S)
+        closed = [ControlInterval(start, QUARTER_S, self._wh) for start in ends]
+        self.open_start = start + len(closed) * QUARTER_S
+        revocable = self.open_start - int(REVOCABLE_S)
+        if revocable > max(self._own_from, self._final or 0):
+            self._own_from, self._final, self._inherits = revocable, revocable, False
+        return closed
+
+    def voids(self) -> list[VoidIntervals]:
+        """What was recorded by a wrong clock and counts no longer, once each."""
+        voids, self._void = self._void, []
+        return voids
+
+    def clock_moved(self, seconds: float, now: float) -> None:
+        """The clock was set, and it is `now`: this process began so much later than was thought (less than 0: earlier).
+        The quarters of up to a day that were closed with it are void, and open again."""
+        self._own_from += seconds
+        if self._begun is not None:
+            self._reopen(now)
+
+    def _join(self, now: float) -> int:
+        if self._begun is None:
+            self._begun = quarter_start(self._own_from)
+            self._reopen(now)
+        return self.open_start if self.open_start is not None else self._begun
+
+    def _reopen(self, now: float) -> None:
+        began = quarter_start(self._own_from)
+        if self._final is None:  # there is no record but this process's
+            opens, void_from = began, self._begun or began
+            self._begun = min(began, void_from)
+        elif self._final > now + DRIFT_S:  # it is one of a clock that was ahead
+            opens = void_from = began
+            self._final = began
+        else:
+            opens, void_from = self._final, self._final
+            if not self._inherits:
+                opens = max(opens, began)
+            opens = max(opens, quarter_start(now - LONGEST_OUTAGE_S))
+        if self.open_start is not None and void_from < self.open_start:
+            self._void.append(VoidIntervals("control", None, void_from, self.open_start))
+        self.open_start = opens

@@ -23,9 +23,11 @@ BurningSpans = Callable[[float, float], Sequence[tuple[float, float]]]
 class Interval:
     """One luminaire's quarter: the body of a journal record of kind "interval".
 
-    `start` is Unix seconds, a multiple of 900. `actual_wh` is what the luminaire used, `baseline_wh` what it would have
-    used at full power over the burning hours in which it was available. `coverage` (0-1) is the share of the quarter
-    that lies between two good readings, `available_s` (0-900) the time in which the lamp could burn.
+    `start` is Unix seconds, a multiple of 900. `duration_s` is 900; where more than a week passed without a reading,
+    also whole UTC days of 86,400: nothing is known of their quarters. `actual_wh` is what the luminaire used,
+    `baseline_wh` what it would have used at full power over the burning hours in which it was available. `coverage`
+    (0-1) is the share of the span that lies between two good readings, `available_s` (0-duration_s) the time in which
+    the lamp could burn.
     """
 
     luminaire: str
@@ -45,16 +47,34 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class VoidIntervals:
+    """Intervals that turned out to have been written while the clock was wrong: the body of a record of kind "void".
+
+    What this gateway recorded before with a `start` in [start, until) counts no longer; what comes after it does.
+    `of` is the kind of those records; `luminaire` is None where it is "control".
+    """
+
+    of: Literal["interval", "control"]
+    luminaire: str | None
+    start: int
+    until: int
+
+    def body(self) -> dict[str, object]:
+        """The journal record's body: JSON-able."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Anomaly:
     """What was odd about a reading, as an event would say it.
 
     `name` is registerReplaced (the register ran backward: another gear, or a reset), registerJumped (more than the lamp
-    can have drawn), clockRanBackward (the reading was refused) or modelledTooHigh (quarters closed without readings
-    hold more than the register counted afterwards).
+    can have drawn), declaredPowerWrong (it draws so much all the time: what the board declares is wrong) or
+    modelledTooHigh (quarters closed without readings hold more than the register counted afterwards).
     """
 
     at: float
-    name: Literal["registerReplaced", "registerJumped", "clockRanBackward", "modelledTooHigh"]
+    name: Literal["registerReplaced", "registerJumped", "declaredPowerWrong", "modelledTooHigh"]
     text: str
 
 

@@ -2,17 +2,19 @@
 
 The register counts whole steps of its resolution and is read at odd moments. Between two good readings the lamp's power
 model shares the counted energy out, so a quarter's energy is a difference of one growing sum: nothing is lost or
-counted twice, and the register's floor moves any run of quarters by less than one step. A reported boundary is frozen.
+counted twice, and the register's floor moves any run of quarters by less than one step. A reported boundary is frozen,
+until the clock turns out to have been wrong: what this process was told of the last day then moves with the clock.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from math import isnan
-from typing import Any
+from dataclasses import replace
+from math import isfinite
+from typing import Any, NamedTuple
 
+from agent.savings.energy_curve import EnergyCurve, Knot
 from agent.savings.full_power import FullPower
 from agent.savings.intervals import (
     QUARTER_S,
@@ -21,20 +23,31 @@ from agent.savings.intervals import (
     FullPowerSource,
     Interval,
     Quality,
+    VoidIntervals,
     overlap_s,
     quarter_start,
 )
 from agent.savings.level_history import AvailabilityStep, LevelHistory, LevelStep
-from agent.savings.power_model import PowerModel
+from agent.savings.power_model import MAX_LEVEL, PowerModel
+from agent.savings.register import CLOCKS_DIFFER_S, LONGEST_OUTAGE_S, Register, Stand, Step
 
 # A boundary this close to a good reading counts as metered: a sweep of a full bus takes up to a minute (64 gear).
 NEAR_READING_S = 120
 # After so long without a reading a quarter is closed by the model alone.
 LONGEST_WAIT_S = 6 * 3600
-# A lamp never draws more than this many times its full power: a register that says so is another register, or torn.
-POSSIBLE_FACTOR = 2.0
 # Reported energy is rounded to 1 mWh, as a difference of rounded sums, so that roundings do not add up.
 DECIMALS = 3
+# So far back quarters can still be put right where the clock was wrong.
+REVOCABLE_S = 86_400.0
+# A clock that went back by no more than this since the process before has drifted, and its quarters stand.
+DRIFT_S = 3600.0
+# Of so long a time without a reading nothing is known by the quarter: its whole UTC days are closed as such.
+LONG_GAP_S = 7 * 86_400
+DAY_S = 86_400
+# So far from the known full power a lamp may be found over a restart.
+CREDIBLE_FACTOR = 2.0
+# A bound on what waits for a clock that can be believed.
+MOST_KNOTS = 1000
 
 STATE_VERSION = 1
 
@@ -43,30 +56,20 @@ class StateUnreadable(ValueError):
     """A stored ledger state is damaged or of another version: start this luminaire's ledger anew."""
 
 
-@dataclass(frozen=True)
-class _Knot:
-    """The luminaire's sum at an instant. `metered`: the span before it is covered by the register."""
+class _Base(NamedTuple):
+    """A quarter's boundary and the sum there: what is recorded before it stands."""
 
     at: float
-    sum_wh: float
-    metered: bool
-
-
-@dataclass(frozen=True)
-class _Register:
-    """The newest good reading, and the luminaire's sum that belongs to it."""
-
-    at: float
-    energy_wh: float
     sum_wh: float
 
 
 class LuminaireLedger:
     """Turns one luminaire's levels, readings and availability into intervals.
 
-    Times are Unix seconds. The first quarter is the one that begins at most two minutes before the first thing told.
-    Tell what happened in order of time, readings before `close`; after a restart read the register before `close`.
-    A reading that failed needs no call: its absence widens the interpolation and lowers the quality by itself.
+    Times are Unix seconds, and of one process lie as far apart as its monotonic clock says: where the wall clock is
+    set, call `clock_moved`. The first quarter is the one that begins at most two minutes before the first thing told.
+    Tell what happened in order of time, readings before `close`; after a restart read the register before `close`. A
+    reading that failed needs no call: its absence widens the interpolation and lowers the quality by itself.
     """
 
     def __init__(
@@ -79,16 +82,26 @@ class LuminaireLedger:
     ) -> None:
         """`baseline_power`: "declared" keeps the baseline at the model's full power whatever is metered."""
         self.name = name
-        self._declared = model
+        self._declared = self._model = model
         self._burning_spans = burning_spans
         self._longest_wait_s = longest_wait_s
         self._baseline_power = baseline_power
         self._history = LevelHistory(model.min_level)
         self._full_power = FullPower(model.full_power_w)
-        self._open_start: int | None = None
-        self._knots: list[_Knot] = []
-        self._register: _Register | None = None
+        self._curve = EnergyCurve()
+        self._register = Register(name, model.full_power_w)
+        self._register_sum_wh = 0.0
         self._reading_times: list[float] = []
+        self._open_start: int | None = None
+        # Since when this process tells, and how many knots are of those before it: a clock that is set moves only what
+        # this one was told.
+        self._own_from: float | None = None
+        self._inherited = 0
+        # The first quarter on record that can be revoked. What is recorded before the newest of `bases` stands; the
+        # others are for a clock that comes back from far ahead. None: nothing was recorded before this process.
+        self._recorded_from: int | None = None
+        self._bases: list[_Base] = []
+        self._void: list[VoidIntervals] = []
 
     @property
     def open_start(self) -> int | None:
@@ -98,13 +111,12 @@ class LuminaireLedger:
     @property
     def newest_at(self) -> float | None:
         """The newest instant on record; None before anything was told."""
-        return self._knots[-1].at if self._knots else None
+        return self._curve.knots[-1].at if self._curve.knots else None
 
-    def anew(self) -> LuminaireLedger:
-        """A ledger of the same luminaire that knows nothing yet."""
-        return LuminaireLedger(
-            self.name, self._declared, self._burning_spans, self._longest_wait_s, self._baseline_power
-        )
+    @property
+    def levels(self) -> list[LevelStep]:
+        """The level steps that the open quarters need."""
+        return [] if self._open_start is None else self._history.since(self._open_start).levels
 
     @property
     def full_power_w(self) -> float:
@@ -114,11 +126,13 @@ class LuminaireLedger:
     @property
     def model(self) -> PowerModel:
         """The power model as far as it is known by now."""
-        return replace(self._declared, full_power_w=self._full_power.power_w)
+        if self._model.full_power_w != self._full_power.power_w:
+            self._model = replace(self._declared, full_power_w=self._full_power.power_w)
+        return self._model
 
     def level(self, at: float, level: int, fade_s: float = 0.0) -> None:
         """From `at` on the lamp moves to `level` (0-254) in `fade_s` seconds. Raises ValueError outside of that."""
-        self._begin(at)
+        at = self._told(at)
         self._history.add_level(at, level, fade_s)
 
     def available(self, at: float, available: bool, power_w: float | None = None) -> None:
@@ -128,85 +142,93 @@ class LuminaireLedger:
         already closed stays as it is. `power_w` is what the luminaire draws meanwhile, where that is known (0 without
         mains, standby with a failed lamp); None leaves it to the level.
         """
-        start = self._begin(at)
-        self._history.add_availability(max(at, float(start)), available, power_w)
+        at = self._still_open(self._told(at))
+        self._history.add_availability(at, available, power_w)
 
     def outage(self, since: float | None, until: float) -> None:
         """The lamp has been without mains in between: it could not burn, and drew nothing. `since` is the last proof
-        that it had mains; None: the last good reading."""
-        begun = self._begin(until)
+        that it had mains; None: the last good reading. Without one, how long it had none is not known either: it was
+        dark, and is modelled at standby."""
+        until, power_w = self._told(until), 0.0
+        if since is None and self._register.believed is not None:
+            since = self._register.believed.at
         if since is None:
-            since = self._register.at if self._register is not None else float(begun)
+            since, power_w = 0.0, self.model.standby_w
+        since = self._still_open(since)
         if since < until:
-            self._history.add_availability(max(since, float(begun)), False, 0.0)
+            self._history.add_availability(since, False, power_w)
             self._history.add_availability(until, True, None)
 
     def is_plausible(self, at: float, energy_wh: float, resolution_wh: float) -> bool:
-        """Whether the register may stand there by now. If not, read it once more before `reading` is to believe it.
-
-        Six bytes read one by one can tear at a carry; a second reading tells that from a new register.
-        """
-        return self._register is None or self._step_anomaly(self._register, at, energy_wh, resolution_wh) is None
+        """Whether the register may stand there by now. If not, read it once more before `reading` is to believe it: a
+        second reading tells a register that stands there from one that was disturbed on its way."""
+        return self._register.is_plausible(Stand(at, energy_wh), self._full_power.power_w, resolution_wh)
 
     def reading(self, at: float, energy_wh: float, resolution_wh: float) -> list[Anomaly]:
         """Takes the register's value (Wh, floored to `resolution_wh`) at the instant `at`; returns what was odd.
 
-        A reading no later than what is known is refused. A register that fell or jumped splits the record there: the
-        span before it is modelled, and the sum goes on with the new register.
+        A register that fell splits the record there: the span before it is modelled, and the sum goes on with the new
+        register. Of one that rose too much the next reading tells whether it is a new one or a lamp that draws more
+        than the board declares; its quarters wait for that.
         """
-        self._begin(at)
-        last, register = self._knots[-1], self._register
-        if at < last.at or (at == last.at and register is not None):
-            text = f"{self.name}: a reading of {last.at - at:.0f} s before the newest one was refused; check the clock."
-            return [Anomaly(at, "clockRanBackward", text)]
-        anomalies: list[Anomaly] = []
-        modelled_wh = last.sum_wh + self._history.energy_wh(self.model, last.at, at)
-        if register is None:
-            knot = _Knot(at, modelled_wh, metered=False)
-        elif replaced := self._step_anomaly(register, at, energy_wh, resolution_wh):
-            anomalies.append(replaced)
-            knot = _Knot(at, modelled_wh, metered=False)
-        else:
-            sum_wh = register.sum_wh + energy_wh - register.energy_wh
-            if sum_wh < last.sum_wh - resolution_wh:
-                text = (
-                    f"{self.name}: quarters without readings were closed with {last.sum_wh - sum_wh:.1f} Wh too much."
-                )
-                anomalies.append(Anomaly(at, "modelledTooHigh", text))
-            knot = _Knot(at, max(sum_wh, last.sum_wh), metered=True)
-            if register.at >= last.at and self._history.steady_level(register.at, at) == 254:
-                self._full_power.add(energy_wh - register.energy_wh, at - register.at, resolution_wh)
-        self._knots.append(knot)
-        self._register = _Register(at, energy_wh, knot.sum_wh)
-        self._reading_times.append(at)
+        self._told(at)
+        believed = self._register.believed
+        stand = Stand(at, energy_wh)
+        steps, anomalies = self._register.read(stand, self._full_power.power_w, resolution_wh, self._model_wh)
+        for step in steps:
+            anomalies += self._take(believed, step, resolution_wh)
+            believed = step.stand
+        self._thin_out()
         return anomalies
 
-    def close(self, upto: float) -> list[Interval]:
-        """The quarters that are complete by `upto`: a good reading lies past them, or they have waited too long.
+    def close(self, upto: float, most: int | None = None) -> list[Interval]:
+        """The quarters that are complete by `upto`, but no more than `most` of them: a good reading lies past them, or
+        they have waited too long. Take `voids` first.
 
         Store them in one transaction with `to_state`: so a crash neither loses nor doubles one.
         """
         closed: list[Interval] = []
-        while self._open_start is not None:
-            end = self._open_start + QUARTER_S
-            read_past_it = self._register is not None and self._register.at >= end
-            if not read_past_it and upto < end + self._longest_wait_s:
+        while most is None or len(closed) < most:
+            end = self._next_end(upto)
+            if self._open_start is None or end is None:
                 break
-            closed.append(self._close_quarter(self._open_start, end))
+            closed.append(self._close_until(self._open_start, end))
         return closed
 
-    def to_state(self) -> dict[str, object]:
-        """What a new process needs to go on: JSON-able, a few hundred bytes. See `from_state`."""
-        register = self._register
+    def voids(self) -> list[VoidIntervals]:
+        """What was recorded by a wrong clock and counts no longer, once each: to be stored before what `close` gives
+        after it."""
+        voids, self._void = self._void, []
+        return voids
+
+    def clock_moved(self, seconds: float) -> None:
+        """The clock was set: what this process was told happened so much later than was thought (or earlier: less than
+        0). The quarters of up to a day that were closed with it are void, and open again."""
+        if self._own_from is None:
+            return
+        own = [knot for knot in self._curve.knots[self._inherited :] if not knot.reported]
+        if self._inherited == 0 and self._curve.knots[0].reported:
+            own.insert(0, self._curve.knots[0])
+        self._resume([knot._replace(at=knot.at + seconds) for knot in own], seconds)
+
+    def to_state(self, *, levels: bool = True) -> dict[str, object]:
+        """What a new process needs to go on: JSON-able, a few hundred bytes. See `from_state`. Without `levels` it
+        says nothing of when the lamp moved."""
+        open_start = self._open_start
+        knots = [] if open_start is None else self._curve.since(open_start)
+        believed = self._register.believed
+        history = self._history if open_start is None else self._history.since(open_start)
         return {
             "version": STATE_VERSION,
-            "open_start": self._open_start,
-            "knots": [[knot.at, knot.sum_wh, knot.metered] for knot in self._knots],
-            "register": None if register is None else [register.at, register.energy_wh, register.sum_wh],
-            "reading_times": list(self._reading_times),
-            "levels": [[step.at, step.start_level, step.level, step.fade_s] for step in self._history.levels],
-            "availability": [[step.at, step.available, step.power_w] for step in self._history.availability],
+            "open_start": open_start,
+            "knots": [[knot.at, knot.sum_wh, knot.metered] for knot in knots],
+            "register": None if believed is None else [believed.at, believed.energy_wh, self._register_sum_wh],
+            "reading_times": [at for at in self._reading_times if open_start and at >= open_start - NEAR_READING_S],
+            "levels": [[s.at, s.start_level, s.level, s.fade_s] for s in history.levels] if levels else [],
+            "availability": [[step.at, step.available, step.power_w] for step in history.availability],
             "full_power": self._full_power.to_state(),
+            "most_w": self._register.most_w,
+            "bases": [list(base) for base in self._bases or self._first_base()],
         }
 
     @classmethod
@@ -227,73 +249,193 @@ class LuminaireLedger:
         try:
             if state["version"] != STATE_VERSION:
                 raise ValueError(f"version {state['version']}")
-            ledger._open_start = None if state["open_start"] is None else int(state["open_start"])
-            ledger._knots = [_Knot(float(at), float(sum_wh), bool(metered)) for at, sum_wh, metered in state["knots"]]
-            if state["register"] is not None:
-                ledger._register = _Register(*(float(number) for number in state["register"]))
-            ledger._reading_times = [float(at) for at in state["reading_times"]]
-            ledger._history.levels = [
-                LevelStep(float(at), float(start_level), int(level), float(fade_s))
-                for at, start_level, level, fade_s in state["levels"]
-            ]
-            ledger._history.availability = [
-                AvailabilityStep(float(at), bool(available), None if power_w is None else float(power_w))
-                for at, available, power_w in state["availability"]
-            ]
-            energy_wh, seconds, resolution_wh = state["full_power"]
-            sums = (float(energy_wh), float(seconds), float(resolution_wh))
-            ledger._full_power = FullPower(model.full_power_w, sums)
-            times = [knot.at for knot in ledger._knots]
-            if times != sorted(times) or any(isnan(at) for at in times):
-                raise ValueError("times out of order")
-            if ledger._open_start is None:
-                consistent = not times
-            else:
-                consistent = bool(times) and 0 <= ledger._open_start - times[0] < QUARTER_S
-            if not consistent:
-                raise ValueError("the open quarter has no sum")
+            ledger._restore(state)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             text = f"{name}: the stored energy ledger cannot be read ({error}); it begins anew with the next reading."
             raise StateUnreadable(text) from error
         return ledger
 
-    def _begin(self, at: float) -> int:
-        """Opens the first quarter with the first thing told; returns the open quarter's start."""
+    def restore_levels(self, steps: object) -> None:
+        """Takes back what `levels` gave, where the state was made without them. Raises ValueError, TypeError or
+        OverflowError for anything else."""
+        self._history.levels = _levels(steps)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._open_start = None if state["open_start"] is None else int(state["open_start"])
+        # The first one is on record.
+        self._curve.knots = [
+            Knot(float(at), float(sum_wh), bool(metered), reported=number == 0)
+            for number, (at, sum_wh, metered) in enumerate(state["knots"])
+        ]
+        if state["register"] is not None:
+            at, energy_wh, self._register_sum_wh = (float(number) for number in state["register"])
+            self._register.believed, self._register.slack_s = Stand(at, energy_wh), CLOCKS_DIFFER_S
+        self._register.most_w = float(state.get("most_w", 0.0))
+        self._reading_times = [float(at) for at in state["reading_times"]]
+        self._history.levels = _levels(state["levels"])
+        self._history.availability = [
+            AvailabilityStep(float(at), bool(available), None if power_w is None else float(power_w))
+            for at, available, power_w in state["availability"]
+        ]
+        energy_wh, seconds, resolution_wh = state["full_power"]
+        sums = (float(energy_wh), float(seconds), float(resolution_wh))
+        self._full_power = FullPower(self._declared.full_power_w, sums)
+        times = [knot.at for knot in self._curve.knots]
+        if any(at != sorted(at) or not all(map(isfinite, at)) for at in (times, self._reading_times)):
+            raise ValueError("times out of order")
         if self._open_start is None:
-            begun = quarter_start(at)
-            self._open_start = begun if at - begun <= NEAR_READING_S else begun + QUARTER_S
-            self._knots = [_Knot(min(at, float(self._open_start)), 0.0, metered=False)]
-        return self._open_start
+            consistent = not times
+        else:
+            consistent = bool(times) and abs(self._open_start - times[0]) < QUARTER_S
+        if not consistent:
+            raise ValueError("the open quarter has no sum")
+        if self._open_start is not None:
+            bases = state.get("bases", [[self._open_start, self._curve.knots[0].sum_wh]])
+            self._bases = [_Base(float(at), float(sum_wh)) for at, sum_wh in bases]
+            if not self._bases or not all(isfinite(base.at) for base in self._bases):
+                raise ValueError("what stands for good has no sum")
+            self._recorded_from = quarter_start(self._bases[-1].at)
 
-    def _step_anomaly(self, register: _Register, at: float, energy_wh: float, resolution_wh: float) -> Anomaly | None:
-        step_wh = energy_wh - register.energy_wh
-        if step_wh < 0:
-            text = f"{self.name}: its energy register fell by {-step_wh:.1f} Wh; was the gear replaced or reset?"
-            return Anomaly(at, "registerReplaced", text)
-        full_power_w = max(self._declared.full_power_w, self._full_power.power_w)
-        possible_wh = POSSIBLE_FACTOR * full_power_w * (at - register.at) / 3600 + 2 * resolution_wh
-        if step_wh > possible_wh:
-            text = (
-                f"{self.name}: its energy register rose by {step_wh:.1f} Wh where {possible_wh:.1f} Wh are possible; "
-                "was the gear replaced?"
-            )
-            return Anomaly(at, "registerJumped", text)
-        return None
+    def _told(self, at: float) -> float:
+        """Opens the record with the first thing told by this process; gives the instant at which it stands there."""
+        if self._own_from is None:
+            if not self._curve.knots:
+                begun = quarter_start(at)
+                self._open_start = begun if at - begun <= NEAR_READING_S else begun + QUARTER_S
+                self._own_from = min(at, float(self._open_start))
+                self._curve.knots = [Knot(self._own_from, 0.0, metered=False)]
+            else:
+                self._own_from, self._inherited = at, len(self._curve.knots)
+                self._history = self._history.not_after(at)
+                self._reading_times = [one for one in self._reading_times if one <= at]
+                self._resume([], 0.0)
+        return self._in_order(at)
 
-    def _close_quarter(self, start: int, end: int) -> Interval:
-        end_wh = self._sum_wh(end)
-        actual_wh = round(round(end_wh, DECIMALS) - round(self._sum_wh(start), DECIMALS), DECIMALS)
-        available = self._history.available_spans(start, end)
+    def _in_order(self, at: float) -> float:
+        """Not before what is known of the processes before: a clock that went back a little since."""
+        return max(at, self._curve.knots[self._inherited - 1].at) if self._inherited else at
+
+    def _still_open(self, at: float) -> float:
+        """What is closed stays as it is."""
+        return max(at, float(self._open_start or 0))
+
+    def _resume(self, own: list[Knot], moved_s: float) -> None:
+        """Joins what this process was told, which has moved, to what is known of the time before it."""
+        if self._own_from is None or self._open_start is None:
+            return
+        first = own[0].at if own else self._own_from + moved_s
+        now = own[-1].at if own else first
+        known, not_before, opens, void_from = self._junction(first, now)
+        if self._recorded_from is not None:
+            if void_from < self._open_start:
+                self._void.append(VoidIntervals("interval", self.name, void_from, self._open_start))
+            self._recorded_from = min(self._recorded_from, opens)
+        self._open_start = opens
+        self._curve.knots = known + [knot._replace(at=max(knot.at, not_before)) for knot in own]
+        self._inherited = len(known)
+        self._history = self._history.moved(self._own_from, moved_s, not_before)
+        self._register.moved(moved_s, not_before)
+        earlier = [at for at in self._reading_times if at < self._own_from and at <= not_before]
+        moved = [max(at + moved_s, not_before) for at in self._reading_times if at >= self._own_from]
+        self._reading_times = earlier + moved
+        self._own_from = max(self._own_from + moved_s, not_before)
+
+    def _junction(self, first: float, now: float) -> tuple[list[Knot], float, int, int]:
+        """Where the record goes on, if this process began at `first` and it is `now`: the knots that stay, the instant
+        before which nothing moves, the quarter that is open next, and the first one that is void.
+
+        A clock that ran ahead before this process may have written quarters that are still to come: these are void.
+        """
+        open_start = self._open_start or 0
+        known = [knot for knot in self._curve.knots[: self._inherited] if knot.at <= first + DRIFT_S]
+        if known:
+            opens = min(open_start, quarter_start(known[-1].at))
+            if first - known[-1].at <= LONGEST_OUTAGE_S:
+                return known, known[-1].at, opens, opens
+            # No gateway was away for so long: the energy lands, but not in years of quarters.
+            start = quarter_start(first - LONGEST_OUTAGE_S)
+            base = Knot(float(start), self._curve.sum_wh(opens, self._model_wh), metered=False, reported=True)
+            return [base], base.at, start, opens
+        if not self._bases:
+            void_from = open_start if self._recorded_from is None else self._recorded_from
+            return [], first, quarter_start(first), void_from
+        final = self._bases[-1]
+        if self._inherited == 0 and final.at <= now:
+            return [], final.at, max(int(final.at), quarter_start(first)), int(final.at)
+        self._bases = [base for base in self._bases if base.at <= now] or [
+            _Base(float(quarter_start(first)), self._bases[0].sum_wh)
+        ]
+        final = self._bases[-1]
+        base = Knot(final.at, final.sum_wh, metered=False, reported=True)
+        return [base], final.at, int(final.at), int(final.at)
+
+    def _first_base(self) -> list[_Base]:
+        """Where the record of this process begins."""
+        begun = self._open_start if self._recorded_from is None else self._recorded_from
+        return [] if begun is None else [_Base(float(begun), self._curve.sum_wh(begun, self._model_wh))]
+
+    def _take(self, believed: Stand | None, step: Step, resolution_wh: float) -> list[Anomaly]:
+        """A stand of the register that is believed from now on, after the one that was until now."""
+        anomalies: list[Anomaly] = []
+        last = self._curve.knots[-1]
+        at = max(self._told(step.stand.at), last.at)
+        modelled_wh = last.sum_wh + self._model_wh(last.at, at)
+        knot = Knot(at, modelled_wh, metered=False)
+        if step.counts and believed is not None:
+            rise_wh = step.stand.energy_wh - believed.energy_wh
+            sum_wh = self._register_sum_wh + rise_wh
+            if sum_wh < last.sum_wh - resolution_wh:
+                text = (
+                    f"{self.name}: quarters without readings were closed with {last.sum_wh - sum_wh:.1f} Wh too much."
+                )
+                anomalies.append(Anomaly(at, "modelledTooHigh", text))
+            knot = Knot(at, max(sum_wh, last.sum_wh), metered=True)
+            if believed.at >= last.at and self._history.steady_level(believed.at, at) == MAX_LEVEL:
+                self._learn(rise_wh, believed.at, step.stand.at, resolution_wh)
+        self._curve.knots.append(knot)
+        self._register_sum_wh = knot.sum_wh
+        self._reading_times.append(at)
+        return anomalies
+
+    def _learn(self, rise_wh: float, since: float, at: float, resolution_wh: float) -> None:
+        """From a span at full power. Where two processes' clocks measured it, it must fit what is known."""
+        full_power_w = self._full_power.power_w
+        drawn_w = rise_wh * 3600 / (at - since) if at > since else 0.0
+        own = self._own_from is not None and self._own_from <= since
+        if own or full_power_w / CREDIBLE_FACTOR <= drawn_w <= full_power_w * CREDIBLE_FACTOR:
+            self._full_power.add(rise_wh, at - since, resolution_wh)
+
+    def _next_end(self, upto: float) -> int | None:
+        """Where the span that is to be closed next ends; None where it must wait."""
+        if self._open_start is None:
+            return None
+        known_until = upto - self._longest_wait_s
+        if self._register.believed is not None:
+            known_until = max(known_until, self._in_order(self._register.believed.at))
+        left_s = known_until - self._open_start
+        if left_s < QUARTER_S:
+            return None
+        day_end = self._open_start + DAY_S
+        if left_s >= LONG_GAP_S and self._open_start % DAY_S == 0 and not self._read_between(self._open_start, day_end):
+            return day_end
+        return self._open_start + QUARTER_S
+
+    def _close_until(self, start: int, end: int) -> Interval:
+        end_wh = self._curve.sum_wh(end, self._model_wh)
+        start_wh = self._curve.sum_wh(start, self._model_wh)
+        # After a clock was set, what is known may begin within a quarter.
+        known_from = max(float(start), self._curve.knots[0].at)
+        available = self._history.available_spans(known_from, end) if known_from < end else []
         burning = self._burning_spans(start, end)
         burning_s = sum(overlap_s(*one, *other) for one in available for other in burning)
         measured = self._baseline_power == "measured" and self._full_power.source == "measured"
         full_power_w = self._full_power.power_w if measured else self._declared.full_power_w
-        metered_s = sum(overlap_s(a.at, b.at, start, end) for a, b in pairwise(self._knots) if b.metered)
+        metered_s = self._curve.metered_s(start, end)
         interval = Interval(
             luminaire=self.name,
             start=start,
             duration_s=end - start,
-            actual_wh=actual_wh,
+            actual_wh=round(round(end_wh, DECIMALS) - round(start_wh, DECIMALS), DECIMALS),
             baseline_wh=round(full_power_w * burning_s / 3600, DECIMALS),
             quality=self._quality(start, end, metered_s),
             coverage=round(metered_s / (end - start), 4),
@@ -301,34 +443,62 @@ class LuminaireLedger:
             full_power_w=round(full_power_w, DECIMALS),
             full_power_source="measured" if measured else "declared",
         )
-        self._freeze(end, end_wh)
+        if self._curve.report(end, end_wh) < self._inherited:
+            self._inherited += 1
+        self._open_start = end
+        self._recorded_from = start if self._recorded_from is None else min(self._recorded_from, start)
+        self._forget()
         return interval
 
     def _quality(self, start: int, end: int, metered_s: float) -> Quality:
         if metered_s < end - start - NEAR_READING_S:
             return "modelled"
-        near = all(any(abs(at - boundary) <= NEAR_READING_S for at in self._reading_times) for boundary in (start, end))
+        near = all(self._read_between(at - NEAR_READING_S, at + NEAR_READING_S) for at in (start, end))
         return "metered" if near else "interpolated"
 
-    def _sum_wh(self, at: float) -> float:
-        """The luminaire's sum at an instant: between two knots, shared out as the model has it."""
-        for a, b in pairwise(self._knots):
-            if at < b.at:
-                whole_wh = self._history.energy_wh(self.model, a.at, b.at)
-                if whole_wh > 0:
-                    share = self._history.energy_wh(self.model, a.at, at) / whole_wh
-                else:
-                    share = (at - a.at) / (b.at - a.at)
-                return a.sum_wh + (b.sum_wh - a.sum_wh) * share
-        last = self._knots[-1]
-        return last.sum_wh + self._history.energy_wh(self.model, last.at, at)
+    def _read_between(self, start: float, end: float) -> bool:
+        """Whether there is a good reading from `start` to `end`, both included."""
+        first = bisect_left(self._reading_times, start)
+        return first < len(self._reading_times) and self._reading_times[first] <= end
 
-    def _freeze(self, boundary: int, sum_wh: float) -> None:
-        """Ends the quarter: its sum is final, and what only it needed is forgotten."""
-        metered = next((b.metered for b in self._knots if b.at >= boundary), False)
-        later = [knot for knot in self._knots if knot.at > boundary]
-        self._knots = [_Knot(float(boundary), sum_wh, metered), *later]
-        self._history.forget_before(boundary)
-        earlier = [at for at in self._reading_times if at <= boundary]
-        self._reading_times = [*earlier[-1:], *(at for at in self._reading_times if at > boundary)]
-        self._open_start = boundary
+    def _model_wh(self, start: float, end: float) -> float:
+        return self._history.energy_wh(self.model, start, end)
+
+    def _forget(self) -> None:
+        """What lies more than a day back stands for good, and what only its quarters needed is forgotten."""
+        base = self._curve.reported_before((self._open_start or 0) - REVOCABLE_S)
+        if base is None or (self._bases and base.at <= self._bases[-1].at):
+            return
+        self._bases = _thinned([*(self._bases or self._first_base()), _Base(base.at, base.sum_wh)])
+        self._recorded_from = int(base.at)
+        self._inherited = max(0, self._inherited - self._curve.forget_before(base.at))
+        self._history.forget_before(base.at)
+        self._reading_times = self._reading_times[bisect_left(self._reading_times, base.at - NEAR_READING_S) :]
+
+    def _thin_out(self) -> None:
+        """While the clock cannot be believed nothing is closed; the energy stays, its course gets coarser."""
+        if len(self._curve.knots) > MOST_KNOTS:
+            del self._curve.knots[self._inherited + 1 : -1 : 2]
+            del self._reading_times[: len(self._reading_times) // 2]
+
+
+def _thinned(bases: list[_Base]) -> list[_Base]:
+    """The oldest one, the newest, and between them fewer the further back they lie: a dozen in ten years."""
+    first, *middle, newest = bases
+    return [first, *(base for base in middle if _is_kept(base, newest)), newest]
+
+
+def _is_kept(base: _Base, newest: _Base) -> bool:
+    days = 4
+    while newest.at - base.at >= 4 * days * DAY_S:
+        days *= 4
+    return base.at % (days * DAY_S) == 0
+
+
+def _levels(steps: Any) -> list[LevelStep]:
+    levels = [
+        LevelStep(float(at), float(start_level), int(level), float(fade_s)) for at, start_level, level, fade_s in steps
+    ]
+    if not all(isfinite(step.at) for step in levels) or levels != sorted(levels, key=lambda step: step.at):
+        raise ValueError("level steps out of order")
+    return levels

@@ -5,13 +5,18 @@ Fades run as IEC 62386-102 clause 9.5 has them: evenly in level steps, from the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 from agent.savings.power_model import MAX_LEVEL, PowerModel
 
+# Past this many, the older half goes: only the shape of energy that the register has counted hangs on them.
+MOST_STEPS = 2000
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class LevelStep:
     """From `at` (Unix seconds) the gear moves from `start_level` to `level` in `fade_s` seconds, and stays there."""
 
@@ -21,13 +26,16 @@ class LevelStep:
     fade_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AvailabilityStep:
     """From `at` the lamp is available or not; `power_w` is what it draws meanwhile, None where its level says it."""
 
     at: float
     available: bool
     power_w: float | None
+
+
+Step = TypeVar("Step", LevelStep, AvailabilityStep)
 
 
 @dataclass
@@ -58,6 +66,8 @@ class LevelHistory:
         if start_level < 1:
             start_level = float(self.min_level) if fade_s else 0.0
         self.levels.append(LevelStep(at, start_level, level, fade_s))
+        if len(self.levels) > MOST_STEPS:
+            del self.levels[: MOST_STEPS // 2]
 
     def add_availability(self, at: float, available: bool, power_w: float | None) -> None:
         """Appends a change of availability; at or before the newest change, it takes that one's place."""
@@ -66,6 +76,8 @@ class LevelHistory:
         previous = self.availability[-1] if self.availability else AvailabilityStep(at, True, None)
         if (available, power_w) != (previous.available, previous.power_w):
             self.availability.append(AvailabilityStep(at, available, power_w))
+            if len(self.availability) > MOST_STEPS:
+                del self.availability[: MOST_STEPS // 2]
 
     def energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         """The model's energy between two instants."""
@@ -86,29 +98,51 @@ class LevelHistory:
         if any(step is not None and (not step.available or step.power_w is not None)
                for _, _, step in self._availability_spans(start, end)):  # fmt: skip
             return None
-        before = [step for step in self.levels if step.at <= start]
-        if not before or len(before) < len([step for step in self.levels if step.at < end]):
+        newest = self._newest(self.levels, start)
+        if newest is None or self._between(self.levels, start, end):
             return None
-        return before[-1].level if before[-1].at + before[-1].fade_s <= start else None
+        return newest.level if newest.at + newest.fade_s <= start else None
+
+    def since(self, at: float) -> LevelHistory:
+        """What the instants from `at` on need."""
+        levels = self.levels[max(0, bisect_right(self.levels, at, key=_at) - 1) :]
+        availability = self.availability[max(0, bisect_right(self.availability, at, key=_at) - 1) :]
+        if len(availability) == 1 and availability[0] == AvailabilityStep(availability[0].at, True, None):
+            availability = []
+        return LevelHistory(self.min_level, levels, availability)
 
     def forget_before(self, at: float) -> None:
         """Drops what no instant from `at` on needs."""
-        self.levels = self.levels[max(0, sum(step.at <= at for step in self.levels) - 1) :]
-        self.availability = self.availability[max(0, sum(step.at <= at for step in self.availability) - 1) :]
-        if len(self.availability) == 1 and self.availability[0] == AvailabilityStep(
-            self.availability[0].at, True, None
-        ):
-            self.availability = []
+        kept = self.since(at)
+        self.levels, self.availability = kept.levels, kept.availability
+
+    def not_after(self, at: float) -> LevelHistory:
+        """What was told later than that, by a clock that was ahead, was told by then."""
+        levels = [replace(step, at=min(step.at, at)) for step in self.levels]
+        availability = [replace(step, at=min(step.at, at)) for step in self.availability]
+        return LevelHistory(self.min_level, levels, availability)
+
+    def moved(self, own_from: float, delta_s: float, not_before: float) -> LevelHistory:
+        """What was told from `own_from` on, `delta_s` later, and not before an instant; what was told earlier stays,
+        as far as it is not later now."""
+        until = max(own_from + delta_s, not_before)
+
+        def steps_moved(steps: list[Step]) -> list[Step]:
+            kept = [step for step in steps if step.at < own_from and step.at <= until]
+            own = [replace(step, at=max(step.at + delta_s, not_before)) for step in steps if step.at >= own_from]
+            return kept + own
+
+        return LevelHistory(self.min_level, steps_moved(self.levels), steps_moved(self.availability))
 
     def _lit_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         if not self.levels:
             return model.full_power_w * (end - start) / 3600  # not told yet: lit, as everything unknown is
-        cuts = [start, *(step.at for step in self.levels[1:] if start < step.at < end), end]
+        cuts = [start, *(step.at for step in self._between(self.levels, start, end)), end]
         return sum(self._step_energy_wh(model, a, b) for a, b in pairwise(cuts))
 
     def _step_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         """Energy of a span inside which no new command came."""
-        step = next((step for step in reversed(self.levels) if step.at <= start), None)
+        step = self._newest(self.levels, start)
         if step is None:
             return model.power_w(self.levels[0].level) * (end - start) / 3600
         fade_end = min(max(start, step.at + step.fade_s), end)
@@ -130,8 +164,18 @@ class LevelHistory:
         return step.start_level + (self._fade_target(step) - step.start_level) * (at - step.at) / step.fade_s
 
     def _availability_spans(self, start: float, end: float) -> list[tuple[float, float, AvailabilityStep | None]]:
-        cuts = [start, *(step.at for step in self.availability if start < step.at < end), end]
-        return [
-            (a, b, next((step for step in reversed(self.availability) if step.at <= a), None))
-            for a, b in pairwise(cuts)
-        ]
+        cuts = [start, *(step.at for step in self._between(self.availability, start, end)), end]
+        return [(a, b, self._newest(self.availability, a)) for a, b in pairwise(cuts)]
+
+    def _newest(self, steps: list[Step], at: float) -> Step | None:
+        """The step that holds at an instant."""
+        following = bisect_right(steps, at, key=_at)
+        return steps[following - 1] if following else None
+
+    def _between(self, steps: list[Step], start: float, end: float) -> list[Step]:
+        """The steps inside of a span, without its ends."""
+        return steps[bisect_right(steps, start, key=_at) : bisect_left(steps, end, key=_at)]
+
+
+def _at(step: LevelStep | AvailabilityStep) -> float:
+    return step.at

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
+import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hil.devices.dali_bus import Result, TracedFrame
-from hil.stories.benches import FULL, Bench, live
+from hil.stories.benches import FULL, QUARTER_S, Bench, live
 from hil.stories.boards import Site
 
 LAMPS = 10
@@ -146,13 +150,40 @@ def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
     live(story, emulated, begins="2025-12-15 22:30", site=SITE)
 
 
+SWEPT_S = 120.0
+"""So near to a quarter's boundary each night, passage or not, a reading or a record has its time."""
+
+
+def _nothing_betrays(bench: Bench, start: float, end: float) -> None:
+    """No table and no file of the state folder holds a level of these lamps, or a time between two boundaries."""
+    said = [
+        (path.name, path.read_text(encoding="utf-8"))
+        for path in bench.state.iterdir()
+        if path.is_file() and not path.name.startswith("story.journal")
+    ]
+    with contextlib.closing(sqlite3.connect(bench.journal.path)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert {"record", "state", "mark"} <= set(tables)
+        for table in tables:
+            rows = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - the file's own tables
+            said += [(table, str(row)) for row in rows]
+        for where, what in said:
+            assert "presence@" not in what, f"{where}: {what}"
+            for number in re.findall(r"1[0-9]{9}(?:\.[0-9]+)?", what):
+                at = float(number)
+                near_s = min(at % QUARTER_S, QUARTER_S - at % QUARTER_S)
+                assert not start < at < end or near_s < SWEPT_S, f"{at} in {where}: {what}"
+        for name, value in database.execute("SELECT name, value FROM state WHERE name LIKE 'ledger:%'"):
+            assert json.loads(value)["levels"] == [], name
+
+
 def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
     """Light betrays presence: live levels of these lamps, and when they moved, are nobody's business."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()
         await bench.until("23:05:04")
-        before = bench.journal.last
+        before, passed_from = bench.journal.last, bench.clock.wall()
         for number in range(LAMPS):
             await _pass(bench, number, RIDE_S)
         bench.presence("P05", True)
@@ -163,9 +194,16 @@ def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
         assert {(body["level"], body["status"]) for body in kinds["reading"]} == {(None, None)}
         assert sum(len(bodies) for bodies in kinds.values()) == bench.journal.last - before
         # What must be known of the past is in the folder that no restart of the machine outlives, for its owner alone.
-        (state,) = bench.runtime.iterdir()
-        assert state.stat().st_mode & 0o777 == 0o600
-        assert "presence@L05" in state.read_text(encoding="utf-8")
+        kept = {path.name: path for path in bench.runtime.iterdir()}
+        assert set(kept) == {"story.inputs.json", "story.levels.json"}
+        assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
+        assert "presence@L05" in kept["story.inputs.json"].read_text(encoding="utf-8")
+        await bench.stop_agent()
+        _nothing_betrays(bench, passed_from, bench.clock.wall())
+        await bench.start_agent()
+        await bench.wait_s(30.0)
+        await bench.stop_agent()
+        _nothing_betrays(bench, passed_from, bench.clock.wall())
 
     live(story, emulated, begins="2025-12-15 22:30", site=SITE)
 

@@ -118,6 +118,22 @@ async def bodies(agent: Agent, kind: str) -> list[dict[str, Any]]:
     return [record.body for record in records if record.kind == kind]
 
 
+async def counting(agent: Agent, kind: str) -> list[dict[str, Any]]:
+    """The bodies of a kind, interval or control, that no later record has made void, in order of time."""
+    found: dict[tuple[str | None, int], dict[str, Any]] = {}
+    for record in await agent.journal.read_after(0, 1_000_000):
+        body: dict[str, Any] = record.body
+        key = (body.get("luminaire"), body.get("start", 0))
+        if record.kind == "void" and body["of"] == kind:
+            for name, start in list(found):
+                if name == body["luminaire"] and body["start"] <= start < body["until"]:
+                    del found[name, start]
+        elif record.kind == kind:
+            assert key not in found, f"{key} is recorded twice"
+            found[key] = body
+    return [found[key] for key in sorted(found, key=lambda key: key[1])]
+
+
 async def told(agent: Agent, *names: str) -> list[tuple[str, str, bool]]:
     """The events of these names so far (all without), committed or not: (name, subject, active)."""
     await agent.recorder.commit()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.journal import Journal
 from agent.savings.ledger import LuminaireLedger
 from hil.devices.street import Street
-from tests.agent.gateway import QUARTER_S, RESOLUTION_WH, BusOf, Gateway, at_a_gateway, bodies, told
+from tests.agent.gateway import QUARTER_S, RESOLUTION_WH, BusOf, Gateway, at_a_gateway, bodies, counting, told
 from tests.agent.lamp_bus import FULL, NIGHT
 
 EXPONENT, ENERGY, LOWEST_BYTE = 0x04, range(0x05, 0x0B), 0x0A
@@ -236,9 +239,17 @@ def test_a_clock_that_cannot_be_believed_writes_no_quarter(tmp_path: Path) -> No
             here.clock.set_wall(right)
             await here.clock.sleep(4 * QUARTER_S)
             intervals, control = await bodies(agent, "interval"), await bodies(agent, "control")
-            known = quarters(NIGHT + 86_400.0, NIGHT + 86_400.0 + 4 * QUARTER_S)
+            # What was read before the time was known was read 2.5 quarters before it was.
+            began = right - 2.5 * QUARTER_S
+            known = quarters(NIGHT + 86_400.0 - 3 * QUARTER_S, NIGHT + 86_400.0 + 4 * QUARTER_S)
             for name in here.names:
-                assert starts(intervals, name) == known[1:]  # in the first, the time came too late for a lamp's energy
+                assert starts(intervals, name) == known
+                recorded_wh = sum(body["actual_wh"] for body in intervals if body["luminaire"] == name)
+                true_wh = here.true_wh(name, began, NIGHT + 86_400.0 + 4 * QUARTER_S)
+                assert recorded_wh == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+            # It began 17 s after a quarter had, and a quarter counts from its start.
+            mine = [body["available_s"] for body in intervals if body["luminaire"] == "L01"]
+            assert mine[:2] == [pytest.approx(350.0 + 17.0, abs=1.0), 900.0]
             assert [body["start"] for body in control] == known
             # The lamps were told before the time was known; the ledger was told since.
             for name in here.names:
@@ -340,20 +351,210 @@ def test_new_gear_is_read_with_its_own_scale(tmp_path: Path) -> None:
     at_a_gateway(story, tmp_path)
 
 
-def test_a_clock_that_was_ahead_does_not_end_the_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("then_s", [0.0, 2.4 * QUARTER_S], ids=["for good", "and set back again"])
+@pytest.mark.parametrize("jump_s", [-1800.0, 7200.0, 365 * 86_400.0])
+def test_a_clock_that_is_set_loses_and_doubles_nothing(jump_s: float, then_s: float, tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(3.4 * QUARTER_S)
+            here.clock.set_wall(here.clock.wall() + jump_s)
+            right_from = here.began + jump_s
+            if then_s:
+                await here.clock.sleep(then_s)
+                here.clock.set_wall(here.clock.wall() - jump_s)
+                right_from = here.began
+            await here.clock.sleep(2.5 * QUARTER_S + 60.0)
+            until = here.clock.wall() // QUARTER_S * QUARTER_S
+            intervals, control = await counting(agent, "interval"), await counting(agent, "control")
+            known = quarters(right_from // QUARTER_S * QUARTER_S, until)
+            for name in here.names:
+                assert starts(intervals, name) == known
+                for body in intervals:
+                    if body["luminaire"] == name:
+                        start = max(right_from, body["start"])
+                        true_wh = here.true_wh(name, start, body["start"] + QUARTER_S)
+                        assert body["actual_wh"] == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+            assert [body["start"] for body in control] == known
+            # A year ahead, the journal's own bound on the age of readings is reached.
+            assert {name for name, _, _ in await told(agent)} <= {"clockWasSet", "recordsDropped"}
+            # No more was written than time has passed.
+            assert len(await bodies(agent, "interval")) <= 3 * 4 * len(known)
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_clock_that_differs_between_two_processes(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent():
+            await here.until(6.4 * QUARTER_S)
+        for jump_s in (-1800.0, 7200.0, -5400.0):
+            here.clock.set_wall(here.clock.wall() + jump_s)
+            async with here.agent() as agent:
+                await here.clock.sleep(5 * QUARTER_S)
+                intervals = await counting(agent, "interval")
+                assert await told(agent, "registerReplaced", "registerJumped") == []
+        until = max(body["start"] for body in intervals) + QUARTER_S
+        for name in here.names:
+            recorded_wh = sum(body["actual_wh"] for body in intervals if body["luminaire"] == name)
+            true_wh = here.true_wh(name, here.clock.wall() - here.clock.monotonic(), until)
+            assert recorded_wh == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_lamp_failure_seen_in_1970_begins_no_record_there(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        here.street.lamp_failed(1)
+        async with here.agent() as agent:
+            await here.until(1.5 * QUARTER_S)
+            here.clock.set_wall(NIGHT + 450.0)
+            await here.clock.sleep(2 * QUARTER_S)
+            found = starts(await bodies(agent, "interval"), "L02")
+            assert found == quarters(NIGHT - QUARTER_S, NIGHT + 2 * QUARTER_S)
+
+    at_a_gateway(story, tmp_path, start=900.0, valid=False)
+
+
+def test_a_failed_lamp_without_a_register_is_counted_at_standby(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        DisturbedBanks(here.street, 0).change = lambda location, byte: None if location == EXPONENT else byte
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            here.street.lamp_failed(0)
+            await here.until(28 * QUARTER_S + 60.0)
+            modelled = [body["actual_wh"] for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            assert modelled[1:] == [0.1] * (len(modelled) - 1)  # 0.4 W
+            assert 0.1 < modelled[0] < 6.25
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_stop_keeps_what_the_lamps_were_told_last(tmp_path: Path) -> None:
     async def story(here: Gateway) -> None:
         async with here.agent() as agent:
             await here.until(QUARTER_S + 60.0)
-            right = here.clock.wall() - here.clock.monotonic()
-            here.clock.set_wall(here.clock.wall() + 3 * 86_400.0)
-            await here.clock.sleep(2 * QUARTER_S)
-            here.clock.set_wall(right + here.clock.monotonic())
-            back_at = here.clock.wall()
-            await here.clock.sleep(5 * QUARTER_S)
-            assert await told(agent, "clockWasAhead") == [("clockWasAhead", name, True) for name in here.names]
-            intervals = await bodies(agent, "interval")
-            for name in here.names:
-                since = [start for start in starts(intervals, name) if back_at <= start < back_at + 5 * QUARTER_S]
-                assert len(since) >= 3
+            agent.metering.level("L01", 85, 0.0)
+        async with here.agent() as agent:
+            state = agent.journal.state("ledger:L01")
+            assert isinstance(state, dict)
+            assert state["levels"][-1][2] == 85
 
     at_a_gateway(story, tmp_path)
+
+
+def test_a_sweep_over_a_boundary_reads_it_too(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        here.street.unplug()
+        async with here.agent() as agent:
+            await here.until(QUARTER_S - 2.0)
+            here.street.plug()
+            await here.until(QUARTER_S + 90.0)
+            for name in here.names:
+                found = [
+                    body["at"] - here.began for body in await bodies(agent, "reading") if body["luminaire"] == name
+                ]
+                assert any(QUARTER_S <= at <= QUARTER_S + 60.0 for at in found), found
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 20)])
+
+
+def test_a_reading_that_was_missed_is_tried_once_more(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = [DisturbedBanks(here.street, number) for number in range(3)]
+        async with here.agent() as agent:
+            await here.until(QUARTER_S - 10.0)
+            for bank in banks[:2]:
+                bank.change = lambda _location, byte: None
+            await here.until(QUARTER_S + 8.0)
+            for bank in banks[:2]:
+                bank.change = lambda _location, byte: byte
+            await here.until(2 * QUARTER_S - 60.0)
+            for name in here.names:
+                found = [
+                    body["at"] - here.began for body in await bodies(agent, "reading") if body["luminaire"] == name
+                ]
+                assert [int(at) // QUARTER_S for at in found] == [0, 1]
+            assert await told(agent) == []
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_where_most_readings_fail_it_is_said_once(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        banks = [DisturbedBanks(here.street, number) for number in range(4)]
+        async with here.agent() as agent:
+            for failing, expected in ((2, []), (3, [True]), (3, [True]), (2, [True, False])):
+                next_boundary = (here.clock.wall() // QUARTER_S + 1) * QUARTER_S
+                await here.until(next_boundary - 10.0 - here.began)
+                for number, bank in enumerate(banks):
+                    bank.change = (lambda _location, byte: None) if number < failing else (lambda _location, byte: byte)
+                await here.until(next_boundary + 100.0 - here.began)
+                assert [active for _, _, active in await told(agent, "readingsMissed")] == expected
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 4)])
+
+
+def test_gear_that_was_away_is_read_with_its_own_scale(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(2 * QUARTER_S + 60.0)
+            here.street.gear_dead(0)
+            await here.until(3 * QUARTER_S + 60.0)
+            here.street.gear_dead(0, False)
+            shown = (
+                round(25.0 * QUARTER_S * 4 / 3600) * 1_000
+            )  # mWh of another gear, which the old scale makes hundreds
+            DisturbedBanks(here.street, 0).change = lambda location, byte: (
+                0xFD
+                if location == EXPONENT
+                else shown.to_bytes(6)[location - ENERGY.start]
+                if location in ENERGY
+                else byte
+            )
+            await here.until(5 * QUARTER_S + 60.0)
+            readings = [body for body in await bodies(agent, "reading") if body["luminaire"] == "L01"]
+            assert readings[-1]["resolution_wh"] == 0.001
+            assert readings[-1]["energy_wh"] == 25.0
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_three_days_without_an_agent_are_caught_up_with_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the power cut between the pieces: what is on the disk then is a record that goes on."""
+    lamps, days, cuts_after = 4, 3, [300, 900]
+    left: list[Path] = []
+
+    async def story(here: Gateway) -> None:
+        async with here.agent():
+            await here.until(1.5 * QUARTER_S)
+        await here.until(days * 86_400.0 + 450.0)
+        until = here.clock.wall() // QUARTER_S * QUARTER_S
+        commit = Journal.commit
+
+        async def commit_and_cut(journal: Journal, state: Mapping[str, object] | None = None) -> None:
+            await commit(journal, state)
+            if len(left) < len(cuts_after) and journal.last > cuts_after[len(left)]:
+                left.append(tmp_path / f"left-{len(left)}")
+                shutil.copytree(here.state, left[-1], ignore=shutil.ignore_patterns("*.sock"))
+
+        monkeypatch.setattr(Journal, "commit", commit_and_cut)
+        async with here.agent():
+            await here.clock.sleep(60.0)
+        monkeypatch.setattr(Journal, "commit", commit)
+        assert len(left) == len(cuts_after), "it was not written piece by piece"
+        for state in (here.state, *left):
+            here.state = state
+            async with here.agent() as agent:
+                await here.clock.sleep(60.0)
+                intervals, control = await bodies(agent, "interval"), await bodies(agent, "control")
+                assert await told(agent, "recordsDropped") == []
+            assert [body["start"] for body in control] == quarters(here.began, until)
+            for name in here.names:
+                mine = [body for body in intervals if body["luminaire"] == name]
+                assert [body["start"] for body in mine] == quarters(here.began, until)
+                true_wh = here.true_wh(name, here.began, until)
+                assert sum(body["actual_wh"] for body in mine) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", lamps)])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.savings.control import control_intervals
+from agent.savings.control import ControlLedger
 from agent.savings.emission_factors import factor_for
 from agent.savings.intervals import Interval, Quality
 from agent.savings.summary import summarise
@@ -122,11 +122,16 @@ def test_a_factor_holds_from_its_year_on(year: int, kg_per_kwh: float | None) ->
 
 
 def test_control_counts_each_quarter_that_ended_once() -> None:
-    first = control_intervals(6.0, START, START + 2700.5)
+    ledger = ControlLedger(6.0, None, START + 17.0)
+    first = ledger.close(START + 2700.5, 1000)
     assert [one.start for one in first] == [START, START + 900, START + 1800]
     assert {one.control_wh for one in first} == {1.5}
-    assert control_intervals(6.0, START + 2700, START + 3599) == []
-    assert [one.start for one in control_intervals(6.0, START + 2700, START + 3600)] == [START + 2700]
-    # 3 W around the clock are 26 kWh a year.
-    year = control_intervals(3.0, START, START + 365 * 86_400)
+    assert ledger.close(START + 3599, 1000) == []
+    assert [one.start for one in ledger.close(START + 3600, 1000)] == [START + 2700]
+    # A new process goes on where that one stood, in pieces: 3 W around the clock are 26 kWh a year.
+    ledger = ControlLedger(3.0, START, START + 365 * 86_400)
+    pieces = [ledger.close(START + 365 * 86_400, 1000) for _ in range(40)]
+    assert {len(piece) for piece in pieces[:35]} == {1000}
+    year = [one for piece in pieces for one in piece]
+    assert [one.start for one in year] == list(range(START, START + 365 * 86_400, 900))
     assert sum(one.control_wh for one in year) / 1000 == pytest.approx(26.28)

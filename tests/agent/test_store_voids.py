@@ -1,0 +1,104 @@
+"""The collector's store where a gateway's clock was wrong: void quarters count no longer, in any order of arrival."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from agent.centre.store import Store
+from agent.journal import Record
+
+EPOCH = "0123456789abcdef"
+QUARTER = 900
+AT = 1_768_500_000
+
+
+def interval(seq: int, start: int, wh: float, luminaire: str = "L01") -> Record:
+    body: dict[str, object] = {
+        "luminaire": luminaire, "start": start, "duration_s": QUARTER, "actual_wh": wh, "baseline_wh": 6.25,
+        "quality": "metered", "coverage": 1.0, "available_s": 900.0, "full_power_w": 25.0,
+        "full_power_source": "declared",
+    }  # fmt: skip
+    return Record(seq, "interval", body, clock_valid=True)
+
+
+def control(seq: int, start: int, wh: float) -> Record:
+    return Record(seq, "control", {"start": start, "duration_s": QUARTER, "control_wh": wh}, clock_valid=True)
+
+
+def void(seq: int, start: object, until: object, luminaire: object = "L01", of: str = "interval") -> Record:
+    return Record(seq, "void", {"of": of, "luminaire": luminaire, "start": start, "until": until}, clock_valid=True)
+
+
+@contextmanager
+def store_in(folder: Path) -> Iterator[Store]:
+    with closing(Store(folder / "store.sqlite")) as store:
+        yield store
+
+
+def rows(folder: Path, table: str, value: str) -> list[tuple[int, float]]:
+    with closing(sqlite3.connect(folder / "store.sqlite")) as database:
+        return database.execute(f"SELECT start, {value} FROM {table} ORDER BY start").fetchall()
+
+
+RECORDS = [
+    interval(1, AT, 1.0),
+    interval(2, AT + QUARTER, 2.0),
+    interval(3, AT + 2 * QUARTER, 3.0),
+    void(4, AT + QUARTER, AT + 3 * QUARTER),
+    interval(5, AT + QUARTER, 5.0),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(1, 5))), ids=str)
+def test_void_quarters_are_taken_out_and_the_right_ones_count(order: Sequence[int], tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        for index in (0, *order, *order):  # all of it twice
+            store.write("mast", EPOCH, [RECORDS[index]], 0.0)
+    assert rows(tmp_path, "intervals", "actual_wh") == [(AT, 1.0), (AT + QUARTER, 5.0)]
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM records").fetchone() == (5,)
+
+
+def test_a_void_is_of_its_own_luminaire_gateway_and_kind(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        others = [interval(1, AT, 1.0, "L02"), control(2, AT, 1.0), interval(3, AT, 7.0)]
+        store.write("mast", EPOCH, others, 0.0)
+        store.write("other", EPOCH, [interval(1, AT, 9.0)], 0.0)
+        store.write("mast", EPOCH, [void(4, AT, AT + QUARTER)], 0.0)
+        assert rows(tmp_path, "intervals", "actual_wh") == [(AT, 1.0), (AT, 9.0)]
+        assert rows(tmp_path, "control", "control_wh") == [(AT, 1.0)]
+        store.write("mast", EPOCH, [void(5, AT, AT + QUARTER, None, "control"), control(6, AT, 2.0)], 0.0)
+        assert rows(tmp_path, "control", "control_wh") == [(AT, 2.0)]
+
+
+def test_a_journal_begun_anew_revokes_what_it_forgot(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        store.write("mast", EPOCH, [interval(9, AT, 1.0)], 0.0)
+        store.write("mast", "f" * 16, [void(1, AT, AT + QUARTER), interval(2, AT, 2.0)], 0.0)
+    assert rows(tmp_path, "intervals", "actual_wh") == [(AT, 2.0)]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        void(2, "now", AT + QUARTER),
+        void(2, AT, None),
+        void(2, AT, 1 << 70),
+        void(2, -1, AT + QUARTER),
+        void(2, AT, AT + QUARTER, None),
+        void(2, AT, AT + QUARTER, 7),
+        void(2, AT, AT + QUARTER, "L01", "event"),
+        Record(2, "void", {}, clock_valid=True),
+    ],
+    ids=str,
+)
+def test_a_void_that_makes_no_sense_is_kept_and_does_nothing(record: Record, tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        assert store.write("mast", EPOCH, [interval(1, AT, 1.0), record], 0.0).new == 2
+    assert rows(tmp_path, "intervals", "actual_wh") == [(AT, 1.0)]
