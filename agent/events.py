@@ -41,6 +41,7 @@ class _Alarm:
     said_at: float  # monotonic
     said_count: int
     holds: bool = True
+    ended_text: str = ""
     ended_at: float = 0.0  # monotonic
     ended_wall: float = 0.0
     unseen_since: float | None = None  # of before the restart, and not met since
@@ -93,7 +94,7 @@ class EventLog:
         alarm = self._alarms.get((name, subject))
         if alarm is None or not alarm.holds:
             return
-        alarm.holds, alarm.unseen_since, alarm.text = False, None, text
+        alarm.holds, alarm.unseen_since, alarm.ended_text = False, None, text
         alarm.ended_at, alarm.ended_wall = self._monotonic(), self._wall()
         if not alarm.flaps:
             self._say_end(name, subject, alarm)
@@ -163,7 +164,7 @@ class EventLog:
         further: dict[str, object] = {"since": alarm.since}
         if alarm.count > 1:
             further["count"] = alarm.count
-        text = f"{alarm.text} (it had come {alarm.count} times)" if alarm.flaps else alarm.text
+        text = f"{alarm.ended_text} (it had come {alarm.count} times)" if alarm.flaps else alarm.ended_text
         self._record(name, subject, text, at=alarm.ended_wall, active=False, **further)
 
     def _record(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from agent.centre.intake import Intake
 from agent.centre.store import Store, Stored, StoreError
+from agent.centre.twins import Twins
 from agent.interfaces import Clock
 from agent.upstream import payloads
 from agent.upstream.mqtt import Broker, Link, Message, Session, until_one_ends
@@ -23,6 +24,7 @@ class Received(NamedTuple):
     new: int = 0
     repeated: int = 0  # stored before: sent again because an acknowledgement came late, or not at all
     doubled: int = 0  # another record about the same luminaire and quarter: kept, but counted only once
+    twin: bool = False  # two gateways send under this name: said with the batch that shows it first
     conflicts: int = 0  # their numbers hold other records: kept apart, and asked for under a new epoch
     problem: str | None = None
 
@@ -54,6 +56,7 @@ async def collect(
         reads_sparingly=False,
     )
     link = Link(broker, clock, tell_change, chance=chance)
+    twins = Twins()
     with ThreadPoolExecutor(1, thread_name_prefix="store") as thread:
         store = await loop.run_in_executor(thread, Store, Path(store_path))
 
@@ -83,13 +86,17 @@ async def collect(
                     tell_batch(Received(_gateway(message), problem=str(error)))
                     continue
                 conflicts = set(stored.conflicts)
+                twin, is_new = twins.hear(batch.gateway, batch.sender, clock.monotonic())
                 acknowledgement = payloads.encode_acknowledgement(
                     batch.epoch,
                     payloads.ranges_of(record.seq for record in batch.records if record.seq not in conflicts),
                     to=batch.sender,
                     conflicts=payloads.ranges_of(conflicts),
+                    twin=twin,
                 )
-                tell_batch(Received(batch.gateway, stored.new, stored.repeated, stored.doubled, stored.new_conflicts))
+                tell_batch(
+                    Received(batch.gateway, stored.new, stored.repeated, stored.doubled, is_new, stored.new_conflicts)
+                )
                 await session.publish(payloads.topic(batch.gateway, "ack"), acknowledgement)
 
         try:

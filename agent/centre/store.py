@@ -134,7 +134,7 @@ class Store:
                     kept = connection.execute("INSERT OR IGNORE INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
                     new_conflicts += kept.rowcount
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:  # an integer of more than 64 bits
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise StoreError(f"{self._path}: cannot be written ({error}): check the disk.") from error

@@ -36,10 +36,6 @@ class LinkLost(Exception):
     """The broker is not there, or no longer; the text is one sentence. The link connects again by itself."""
 
 
-class Refused(LinkLost):
-    """The broker does not grant a subscription."""
-
-
 class Message(NamedTuple):
     """What the broker delivered."""
 
@@ -125,11 +121,11 @@ class Session:
             await self._answer(self._client.publish(topic, payload, qos=1, retain=retain))
 
     async def subscribe(self, topic: str) -> None:
-        """Returns once the broker has granted it at QoS 1; raises Refused where it does not."""
+        """Returns once the broker has granted it at QoS 1."""
         with self._clock.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
             granted = await self._answer(self._client.subscribe(topic, qos=1))
         if any((code if isinstance(code, int) else code.value) > 2 for code in granted):
-            raise Refused(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
+            raise LinkLost(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
 
     async def _answer(self, call: Coroutine[object, object, T]) -> T:
         """The call's result. aiomqtt would wait for it to the time-out even where the connection has ended."""

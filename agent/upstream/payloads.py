@@ -7,7 +7,8 @@ lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has com
 
 Within a wire version changes only add. A batch names its sender, a random number of each start of an agent, and its
 acknowledgement says to whom it goes: two gateways may run with copies of one journal, and what is stored of the one is
-not stored of the other. "conflicts" names the numbers under which the collector holds other records.
+not stored of the other. "conflicts" names the numbers under which the collector holds other records; "twin" says that
+two senders take turns.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Acknowledgement(NamedTuple):
     ranges: list[tuple[int, int]]
     to: str | None = None  # the sender of the batch; None: it does not say
     conflicts: list[tuple[int, int]] = []  # numbers that hold other records: not stored
+    twin: bool = False  # another sender sends under this gateway's name too
 
 
 def topic(gateway: str, leaf: str) -> str:
@@ -97,6 +99,7 @@ def encode_acknowledgement(
     *,
     to: str | None = None,
     conflicts: Iterable[tuple[int, int]] = (),
+    twin: bool = False,
 ) -> bytes:
     """The ranges [first, last] that are committed, and those that are not because they hold other records."""
     facts: dict[str, object] = {"epoch": epoch, "ranges": [list(span) for span in ranges]}
@@ -104,6 +107,8 @@ def encode_acknowledgement(
         facts["to"] = to
     if refused := [list(span) for span in conflicts]:
         facts["conflicts"] = refused
+    if twin:
+        facts["twin"] = True
     return cbor2.dumps(facts, canonical=True)
 
 
@@ -113,7 +118,9 @@ def decode_acknowledgement(payload: bytes) -> Acknowledgement:
     epoch, to = facts.get("epoch"), facts.get("to")
     if not isinstance(epoch, str) or not isinstance(to, str | None):
         raise PayloadError("An acknowledgement names an epoch, ranges, and the sender as text.")
-    return Acknowledgement(epoch, _spans(facts.get("ranges")), to, _spans(facts.get("conflicts", [])))
+    return Acknowledgement(
+        epoch, _spans(facts.get("ranges")), to, _spans(facts.get("conflicts", [])), facts.get("twin") is True
+    )
 
 
 def _spans(ranges: object) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from agent.interfaces import Clock
 from agent.journal import Journal, JournalError, Record
 from agent.upstream import payloads
-from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Refused, Session, until_one_ends
+from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
 from protocols import senml
 
 BATCH_RECORDS = 50
@@ -30,8 +30,8 @@ LONGEST_ACK_WAIT_S = 900.0
 LARGEST_BATCH_BYTES = 200_000
 """Of the records' bodies as they were read; a collector takes a payload of up to 1 MB."""
 
-ALONE_AFTER_S = 1800.0
-"""Six times the longest pause of a gateway that was sent away."""
+ALONE_AFTER_S = 3600.0
+"""So long after the last word of another gateway of our name, it is gone."""
 
 EPOCH_PAUSE_S = 3600.0
 """A collector that finds conflicts without end does not make an epoch each minute."""
@@ -71,9 +71,7 @@ class MqttReporter:
         self._sender = secrets.token_hex(8)
         self._epoch_begun_at: float | None = None
         self._on_twin = on_twin or (lambda _there, _text: None)
-        self._introduced = False  # in this process: from then on, a birth of another sender is another gateway's
-        self._foreign_births = 0  # sessions in a row that met one
-        self._session_met_one = False
+        self._twin_met_at: float | None = None
         self.sent = 0  # records published, repetitions included
         self.repeated = 0  # of these, published before by this process
 
@@ -99,39 +97,27 @@ class MqttReporter:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run_session(self, session: Session) -> None:
-        self._session, self._session_met_one = session, False
+        self._session = session
         try:
-            await until_one_ends(self._receive(session), self._send(session), self._hold_alone())
+            await until_one_ends(self._receive(session), self._send(session))
         finally:
             self._session = None
 
-    async def _hold_alone(self) -> None:
-        """A connection that holds is no other's: the broker would have ended it for another of the same name."""
-        await self._clock.sleep(ALONE_AFTER_S)
-        self._meet(foreign=False)
-        await asyncio.Event().wait()
-
-    def _meet(self, *, foreign: bool) -> None:
-        """A birth under our name arrived, or none did for long. One foreign birth may be an old one of our own that a
-        broker had kept on its disk; a second session that meets one is not chance."""
-        if foreign and not self._session_met_one:
-            self._session_met_one = True
-            self._foreign_births += 1
-            if self._foreign_births == 2:
+    def _meet_twin(self, *, there: bool) -> None:
+        """What a collector says with an acknowledgement: whether another gateway sends under our name too."""
+        now = self._clock.monotonic()
+        if there:
+            if self._twin_met_at is None:
                 self._on_twin(
                     True, f"Another gateway runs under the name {self._gateway}: give each a name of its own."
                 )
-        elif not foreign and not self._session_met_one:
-            if self._foreign_births >= 2:
-                self._on_twin(False, f"No other gateway runs under the name {self._gateway} any more.")
-            self._foreign_births = 0
+            self._twin_met_at = now
+        elif self._twin_met_at is not None and now - self._twin_met_at >= ALONE_AFTER_S:
+            self._twin_met_at = None
+            self._on_twin(False, f"No other gateway runs under the name {self._gateway} any more.")
 
     async def _receive(self, session: Session) -> None:
-        birth = payloads.topic(self._gateway, "birth")
         async for message in session.messages():
-            if message.topic == birth:
-                self._meet(foreign=self._sender.encode() not in message.payload)
-                continue
             try:
                 acknowledgement = payloads.decode_acknowledgement(message.payload)
             except payloads.PayloadError:
@@ -143,6 +129,7 @@ class MqttReporter:
         if acknowledgement.epoch != journal.epoch or acknowledgement.to not in (None, self._sender):
             return
         await journal.acknowledge(acknowledgement.ranges, acknowledgement.epoch)
+        self._meet_twin(there=acknowledgement.twin)
         spans = [span for span in acknowledgement.conflicts if span[1] > journal.cursor and span[0] <= journal.last]
         now = self._clock.monotonic()
         if not spans or (self._epoch_begun_at is not None and now - self._epoch_begun_at < EPOCH_PAUSE_S):
@@ -223,21 +210,11 @@ class MqttReporter:
             "epoch": self._journal.epoch,
             "sender": self._sender,
         }
-        topic = payloads.topic(self._gateway, "birth")
         await session.subscribe(payloads.topic(self._gateway, "ack"))
-        if self._introduced:
-            await self._look_for_a_twin(session, topic)  # what is kept there should be ours
-        await session.publish(topic, payloads.encode_facts(birth), retain=True)
-        if not self._introduced:
-            self._introduced = True
-            await self._look_for_a_twin(session, topic)  # what was kept there before is an earlier start's
+        await session.publish(payloads.topic(self._gateway, "birth"), payloads.encode_facts(birth), retain=True)
         depth = await self._publish_state(session, online=True)
         self._link.established()
         return depth
-
-    async def _look_for_a_twin(self, session: Session, birth: str) -> None:
-        with contextlib.suppress(Refused):  # an access list that does not let us read it: then no twin is seen
-            await session.subscribe(birth)
 
     async def _publish_state(self, session: Session, *, online: bool) -> int:
         depth = self._journal.depth

@@ -141,6 +141,11 @@ def test_a_flapping_cable_is_one_alarm_with_a_count() -> None:
         (8.0, True, 1000.0, 3),
         (8.0 + COUNT_EACH_S, True, 1000.0, 227),
     ]
+    assert [body["text"] for _, body in told.records][3:6] == [
+        "the cable is in",
+        "the cable is out (3 times since it began)",
+        "the cable is out (227 times since it began)",
+    ]
     told.wait_s(AGAIN_WITHIN_S - 2.1)
     told.log.settle()
     assert len(told.records) == 6

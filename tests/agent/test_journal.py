@@ -567,3 +567,93 @@ def test_a_state_that_the_disk_has_spoilt_is_none(path: Path) -> None:
         await journal.close()
 
     lived(story)
+
+
+def test_what_was_written_no_longer_counts_as_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times the bound, in commits that each succeed: nothing is given up."""
+    monkeypatch.setattr(journal_module, "BUFFER_BYTES", 10_000)
+
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        for number in range(100):
+            journal.append("reading", {"number": number, "filling": "x" * 950})
+            await journal.commit()
+            assert journal._buffered_bytes == 0
+        records = await journal.read_after(0, 1000)
+        assert [record.body.get("number") for record in records] == list(range(100))
+        await journal.close()
+
+    lived(story)
+
+
+def test_each_commit_s_state_is_kept_when_the_one_before_has_failed(path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        connection = journal._file._connection
+        connection.execute("PRAGMA query_only=1")
+        with pytest.raises(JournalError):
+            await journal.commit({"a": 1, "b": 1})
+        with pytest.raises(JournalError):
+            await journal.commit({"b": 2})
+        connection.execute("PRAGMA query_only=0")
+        await journal.commit({"c": 3})
+        await journal.commit({"d": 4})
+        assert [journal.state(name) for name in "abcd"] == [1, 2, 3, 4]
+        await journal.close()
+        journal = await Journal.open(path, "gw-1", clock)
+        assert [journal.state(name) for name in "abcd"] == [1, 2, 3, 4]
+        await journal.close()
+
+    lived(story)
+
+
+def test_state_that_comes_during_a_write_is_written_by_the_next(path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        first = asyncio.ensure_future(journal.commit({"a": 1}))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(journal.commit({"a": 2, "b": 2}))
+        await asyncio.gather(first, second)
+        assert [journal.state(name) for name in "ab"] == [2, 2]
+        await journal.close()
+        journal = await Journal.open(path, "gw-1", clock)
+        assert [journal.state(name) for name in "ab"] == [2, 2]
+        await journal.close()
+
+    lived(story)
+
+
+def test_a_write_that_fails_half_way_leaves_nothing_behind(path: Path) -> None:
+    """Records are in, and then the state cannot be written: the numbers, volumes and bounds are as before."""
+
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        journal.append("reading", {"number": 1})
+        await journal.commit({"a": 1})
+        file = journal._file
+        before = (file.last, dict(file._volume), file._aged_at, file.gaps_until, file.cursor, file.epoch)
+        put = file._put
+
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        journal.append("reading", {"number": 2})
+
+        def io_error(table: str, *arguments: Any, **options: Any) -> None:
+            if table == "mark":
+                raise error
+            put(table, *arguments, **options)
+
+        file._put = io_error  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(JournalError, match="check the disk or card"):
+                await journal.commit({"a": 2})
+            assert not file._connection.in_transaction
+            assert (file.last, dict(file._volume), file._aged_at, file.gaps_until, file.cursor, file.epoch) == before
+            assert journal.state("a") == 1
+        file._put = put  # type: ignore[method-assign]
+        await journal.commit()
+        assert [record.body["number"] for record in await journal.read_after(0, 9)] == [1, 2]
+        assert journal.state("a") == 2
+        await journal.close()
+
+    lived(story)

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.centre.store import Store
+from agent.centre.twins import MOST_GATEWAYS, MOST_SENDERS, TURNS_WITHIN_S, Twins
 from agent.journal import Journal, Record
 from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Message, Refused
+from agent.upstream.mqtt import Broker, Message
 from agent.upstream.reporter import ALONE_AFTER_S, EPOCH_PAUSE_S, MqttReporter
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.agent.wire import START, interval
@@ -391,68 +392,54 @@ def test_a_disk_that_refuses_meanwhile_does_not_end_the_connection(
     lived(story, tmp_path)
 
 
-def birth_of(sender: str) -> Message:
-    return Message(payloads.topic(GATEWAY, "birth"), payloads.encode_facts({"sender": sender}))
-
-
 def test_another_gateway_of_the_name_is_said_once_and_when_it_is_over(tmp_path: Path) -> None:
     async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
         said: list[tuple[bool, str]] = []
-        journal = await Journal.open(folder / "gw.journal", GATEWAY, clock)
-        reporter = MqttReporter(
-            journal,
-            Broker("127.0.0.1", 1, GATEWAY),
-            GATEWAY,
-            {},
-            clock,
-            lambda _there, _text: None,
-            on_twin=lambda there, text: said.append((there, text)),
-        )
-
-        async def connected(lasts_s: float, *births: Message) -> None:
-            session = Session(centre)
-            running = asyncio.ensure_future(reporter._run_session(session))  # type: ignore[arg-type]
-            for message in births:
-                session.arrived.put_nowait(message)
-            await clock.sleep(lasts_s)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-        other, own = birth_of("f" * 16), birth_of(reporter._sender)
-        await connected(60.0, own)
-        await connected(60.0, other, other, own)  # a broker may have kept an old one of our own
-        await connected(60.0, own)
-        await connected(60.0, other, own)
-        assert said == []
-        await connected(60.0, other, own)
-        assert [there for there, _ in said] == [True]
-        assert f"name {GATEWAY}" in said[0][1]
-        for _ in range(5):
-            await connected(ALONE_AFTER_S - 1, other, own)
-        assert len(said) == 1
-        await connected(60.0, own)
-        assert [there for there, _ in said] == [True, False]
-        # A connection that holds and meets nothing is alone too.
-        await connected(60.0, other)
-        await connected(60.0, other)
-        assert len(said) == 3
-        await connected(ALONE_AFTER_S + 1)
-        assert [there for there, _ in said] == [True, False, True, False]
-        await journal.close()
-
-    lived(story, tmp_path)
-
-
-def test_a_birth_that_nobody_may_read_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refused(_session: Session, topic: str) -> None:
-        if topic.endswith("/birth"):
-            raise Refused("The broker refuses the subscription.")
-
-    monkeypatch.setattr(Session, "subscribe", refused)
-
-    async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
+        centre.loses_acknowledgements = True
         async with Gateway(folder / "gw.journal", centre, clock) as gateway:
-            await gateway.write(1, 2)
-            await gateway.delivered()
+            gateway.reporter._on_twin = lambda there, text: said.append((there, text))
+            await gateway.write(1)
+
+            async def told(*, twin: bool, to: str | None = None) -> None:
+                acknowledgement = payloads.encode_acknowledgement(gateway.journal.epoch, [], to=to, twin=twin)
+                gateway._session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), acknowledgement))
+                await clock.sleep(1.0)
+
+            await told(twin=False)
+            await told(twin=True, to="f" * 16)  # to the other one
+            assert said == []
+            await told(twin=True, to=gateway.reporter._sender)
+            await clock.sleep(ALONE_AFTER_S - 10.0)
+            await told(twin=True)
+            assert [there for there, _ in said] == [True]
+            assert f"name {GATEWAY}" in said[0][1]
+            await clock.sleep(ALONE_AFTER_S - 10.0)
+            await told(twin=False)
+            assert len(said) == 1
+            await clock.sleep(10.0)
+            await told(twin=False)
+            await told(twin=False)
+            assert [there for there, _ in said] == [True, False]
+            await told(twin=True)
+            assert [there for there, _ in said] == [True, False, True]
 
     lived(story, tmp_path)
+
+
+def test_senders_that_take_turns_are_two_gateways() -> None:
+    twins = Twins()
+    assert [twins.hear("gw-1", sender, 0.0) for sender in ("a", "a", "b", "b", "c", None)] == [(False, False)] * 6
+    assert twins.hear("gw-2", "a", 0.0) == (False, False)
+    assert twins.hear("gw-1", "b", 1.0) == (True, True)
+    assert twins.hear("gw-1", "b", 2.0) == (True, False)
+    assert twins.hear("gw-1", "c", 1000.0) == (True, False)
+    assert twins.hear("gw-1", "c", 1000.0 + TURNS_WITHIN_S - 1) == (True, False)
+    assert twins.hear("gw-1", "c", 1000.0 + TURNS_WITHIN_S) == (False, False)
+    assert twins.hear("gw-1", "b", 1e6) == (True, True)
+    # What is remembered is bounded.
+    for number in range(MOST_SENDERS):
+        twins.hear("gw-1", f"start {number}", 2e6)
+    assert twins.hear("gw-1", "b", 3e6) == (False, False)
+    for number in range(MOST_GATEWAYS):
+        twins.hear(f"other {number}", "a", 3e6)
+    assert len(twins._senders) == MOST_GATEWAYS

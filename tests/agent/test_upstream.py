@@ -14,7 +14,7 @@ import aiomqtt
 import pytest
 
 from agent.centre.collect import Received, collect
-from agent.centre.store import Store
+from agent.centre.store import Store, StoreError
 from agent.clock import MachineClock
 from agent.interfaces import Clock
 from agent.journal import Journal, Record
@@ -25,7 +25,7 @@ from agent.upstream.reporter import MqttReporter
 from hil.embedded_broker import embedded_broker
 from hil.free_port import free_port
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.wire import START, Cable, Mosquitto, interval, mosquitto
+from tests.agent.wire import START, Cable, Mosquitto, PlainBroker, interval, mosquitto
 
 __all__ = ["mosquitto"]
 
@@ -154,6 +154,119 @@ def test_broker_away_for_hours_then_all_once(tmp_path: Path) -> None:
                 street.assert_all_stored_once(410)
 
     virtually(story)
+
+
+def test_the_wait_for_an_acknowledgement_is_short_again_after_one(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        port = free_port()
+        async with embedded_broker(port), Street(tmp_path, clock, port) as street:
+            await street.write(range(10))
+            await clock.sleep(6 * HOUR_S)
+            sent = street.reporter.sent
+            await clock.sleep(HOUR_S)
+            assert (street.reporter.sent - sent) / 10 <= 5  # each quarter
+            async with street.collecting():
+                await until(clock, lambda: street.journal.depth == 0, HOUR_S)
+            sent = street.reporter.sent
+            await street.write(range(10, 20))
+            await clock.sleep(190.0)  # at once, after one minute, and after two more
+            assert street.reporter.sent - sent == 30
+
+    virtually(story)
+
+
+class Unlucky(random.Random):
+    """Always the longest pause."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+@pytest.mark.parametrize(
+    ("lasts_s", "pauses_s"),
+    [
+        ([0.0] * 11, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0, 300.0]),
+        ([0.0, 0.0, 0.0, 299.0, 0.0], [1.0, 2.0, 4.0, 8.0, 16.0]),  # not a good one
+        ([0.0, 0.0, 0.0, 300.0, 0.0], [1.0, 2.0, 4.0, 1.0, 2.0]),
+    ],
+)
+def test_pauses_grow_until_a_connection_held(
+    lasts_s: list[float], pauses_s: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(clock: VirtualClock) -> None:
+        begun: list[float] = []
+
+        @contextlib.asynccontextmanager
+        async def connected(_self: mqtt.Link) -> AsyncIterator[float]:
+            begun.append(clock.monotonic())
+            lasts = lasts_s[len(begun) - 1] if len(begun) <= len(lasts_s) else 1e6
+            if not lasts:
+                raise LinkLost("It cannot be reached.")
+            yield lasts
+
+        async def session(lasts: Any) -> None:
+            await clock.sleep(lasts)
+            raise LinkLost("It ended.")
+
+        monkeypatch.setattr(mqtt.Link, "_connected", connected)
+        link = mqtt.Link(Broker("127.0.0.1", 1, "x"), clock, lambda _there, _text: None, chance=Unlucky())
+        running = asyncio.ensure_future(link.run(session))
+        await clock.sleep(sum(lasts_s) + sum(pauses_s) + 1.0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        ends = [at + lasts for at, lasts in zip(begun, lasts_s, strict=False)]
+        assert [after - end for after, end in zip(begun[1:], ends, strict=False)] == pytest.approx(pauses_s)
+
+    virtually(story)
+
+
+def test_a_refused_subscription_is_said_and_tried_again(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        topic = payloads.topic(GATEWAY, "ack")
+        async with PlainBroker() as broker:
+            broker.refuses.add(topic)
+            async with Street(tmp_path, clock, broker.port) as street:
+                await street.write(range(10))
+                await clock.sleep(600.0)
+                ((there, text),) = street.said
+                assert not there
+                assert f"refuses the subscription to {topic}" in text
+                assert [name for name, _ in broker.published if name.endswith("records")] == []  # nobody could answer
+                broker.refuses.clear()
+                await clock.sleep(600.0)
+                assert [there for there, _ in street.said] == [False, True]
+                assert [name for name, _ in broker.published if name.endswith("records")]
+                assert set(broker.clean_sessions) == {True}
+
+    virtually(story)
+
+
+def test_the_broker_keeps_messages_for_a_collector_that_is_away(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with PlainBroker() as broker:
+            street = Street(tmp_path, clock, broker.port)
+            async with street.collecting():
+                await clock.sleep(1.0)
+            assert (broker.clean_sessions, broker.subscribed) == ([False], ["lichtmast/0/+/records"])
+
+    virtually(story)
+
+
+def test_the_store_survives_a_power_cut(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite")
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    store.close()
+
+
+def test_a_store_that_fails_half_way_keeps_nothing_and_goes_on(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite")
+    spoilt = Record(2, "interval", {**interval(2), "luminaire": 1 << 70}, True)
+    with pytest.raises(StoreError):
+        store.write(GATEWAY, "a" * 16, [Record(1, "interval", interval(1), True), spoilt._replace(seq=1 << 70)], START)
+    assert not store._connection.in_transaction
+    assert store.write(GATEWAY, "a" * 16, [Record(1, "interval", interval(1), True)], START)[:3] == (1, 0, 0)
+    store.close()
 
 
 def test_no_collector_no_delivery_whatever_the_broker_acknowledges(tmp_path: Path) -> None:
@@ -407,16 +520,20 @@ def test_two_gateways_of_one_name_are_said_and_both_deliver(
             await until(clock, lambda: one.journal.depth == 0, 10)
             assert (one.twins, one.said) == ([], [])  # its own birth is no twin
             async with Street(tmp_path / "two", clock, mosquitto.port) as two:
-                await until(clock, lambda: bool(one.twins and two.twins), 20)
-                await one.write(range(10, 20))
-                await two.write(range(20, 40))
+                number = 10
+                while not (one.twins and two.twins):
+                    await one.write(range(number, number + 1))
+                    await two.write(range(number + 1, number + 2))
+                    number += 2
+                    assert number < 200
+                    await clock.sleep(0.3)
                 await until(clock, lambda: one.journal.depth + two.journal.depth == 0, 20)
                 for street in (one, two):
                     assert [there for there, _ in street.twins] == [True]
                     assert GATEWAY in street.twins[0][1]
         with contextlib.closing(sqlite3.connect(one.store_path)) as store:
             epochs = store.execute("SELECT epoch, count(*) FROM records GROUP BY epoch").fetchall()
-        assert dict(epochs) == {one.journal.epoch: 20, two.journal.epoch: 20}
+        assert dict(epochs) == {one.journal.epoch: 5 + number // 2, two.journal.epoch: number // 2 - 5}
 
     really(story)
 

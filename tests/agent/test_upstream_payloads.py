@@ -40,9 +40,15 @@ def test_a_batch_of_fifty_intervals_is_small() -> None:
 
 @given(ranges)
 def test_an_acknowledgement_comes_back(spans: list[tuple[int, int]]) -> None:
-    assert payloads.decode_acknowledgement(payloads.encode_acknowledgement(EPOCH, spans)) == (EPOCH, spans, None, [])
-    whole = payloads.encode_acknowledgement(EPOCH, [], to="ab" * 8, conflicts=spans)
-    assert payloads.decode_acknowledgement(whole) == (EPOCH, [], "ab" * 8, spans)
+    assert payloads.decode_acknowledgement(payloads.encode_acknowledgement(EPOCH, spans)) == (
+        EPOCH,
+        spans,
+        None,
+        [],
+        False,
+    )
+    whole = payloads.encode_acknowledgement(EPOCH, [], to="ab" * 8, conflicts=spans, twin=True)
+    assert payloads.decode_acknowledgement(whole) == (EPOCH, [], "ab" * 8, spans, True)
 
 
 @pytest.mark.parametrize(
