@@ -66,7 +66,10 @@ def read_table() -> dict[str, Any]:
 
 def rooms(modules: Sequence[str] = ()) -> list[Room]:
     """The rooms with only these modules; all of them where none is named. Raises Trouble for a module of no room."""
-    known = [Room(name, _paths(room["modules"]), _paths(room["tests"])) for name, room in read_table()["room"].items()]
+    known: list[Room] = []
+    for name, of in read_table()["room"].items():
+        elsewhere = {module for room in known for module in room.modules}
+        known.append(Room(name, tuple(m for m in _paths(of["modules"]) if m not in elsewhere), _paths(of["tests"])))
     strange = set(modules) - {module for room in known for module in room.modules}
     if strange:
         raise Trouble(f"{TABLE.name} has no {', '.join(sorted(strange))}: add it, with the tests that have to notice")
