@@ -267,7 +267,9 @@ def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: 
         text = said.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
         lines = [line for line in text.splitlines() if line and line[0] not in SPINNER]
         raise Trouble("\n".join([f"{room.name}: mutmut ended with {code}:", *lines[-30:]]))
-    return [Mutant(**mutant) for mutant in json.loads(result.read_text(encoding="utf-8"))]
+    lived = [Mutant(**mutant) for mutant in json.loads(result.read_text(encoding="utf-8"))]
+    sys.stderr.write(f"{room.name}: {sum(mutant.noticed for mutant in lived)} of {len(lived)} noticed\n")
+    return lived
 
 
 def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> tuple[list[Mutant], list[Trouble]]:
