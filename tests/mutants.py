@@ -323,7 +323,7 @@ def _terminated(*_: object) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="break the code, and see whether a test notices")
     parser.add_argument("--modules", nargs="*", default=[], help="paths; all of mutants.toml where none is given")
-    parser.add_argument("--sample", default="12", help='mutants of each module, or "all"')
+    parser.add_argument("--sample", default="10", help='mutants of each module, or "all"')
     parser.add_argument("--seed", default="1", help="of the sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--in-the-copy", help=argparse.SUPPRESS)
