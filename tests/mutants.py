@@ -66,7 +66,10 @@ def read_table() -> dict[str, Any]:
 
 def rooms(modules: Sequence[str] = ()) -> list[Room]:
     """The rooms with only these modules; all of them where none is named. Raises Trouble for a module of no room."""
-    known = [Room(name, _paths(room["modules"]), _paths(room["tests"])) for name, room in read_table()["room"].items()]
+    known: list[Room] = []
+    for name, of in read_table()["room"].items():
+        elsewhere = {module for room in known for module in room.modules}
+        known.append(Room(name, tuple(m for m in _paths(of["modules"]) if m not in elsewhere), _paths(of["tests"])))
     strange = set(modules) - {module for room in known for module in room.modules}
     if strange:
         raise Trouble(f"{TABLE.name} has no {', '.join(sorted(strange))}: add it, with the tests that have to notice")
@@ -264,7 +267,9 @@ def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: 
         text = said.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
         lines = [line for line in text.splitlines() if line and line[0] not in SPINNER]
         raise Trouble("\n".join([f"{room.name}: mutmut ended with {code}:", *lines[-30:]]))
-    return [Mutant(**mutant) for mutant in json.loads(result.read_text(encoding="utf-8"))]
+    lived = [Mutant(**mutant) for mutant in json.loads(result.read_text(encoding="utf-8"))]
+    sys.stderr.write(f"{room.name}: {sum(mutant.noticed for mutant in lived)} of {len(lived)} noticed\n")
+    return lived
 
 
 def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> tuple[list[Mutant], list[Trouble]]:
@@ -318,7 +323,7 @@ def _terminated(*_: object) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="break the code, and see whether a test notices")
     parser.add_argument("--modules", nargs="*", default=[], help="paths; all of mutants.toml where none is given")
-    parser.add_argument("--sample", default="12", help='mutants of each module, or "all"')
+    parser.add_argument("--sample", default="10", help='mutants of each module, or "all"')
     parser.add_argument("--seed", default="1", help="of the sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--in-the-copy", help=argparse.SUPPRESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -46,6 +47,45 @@ def test_a_summary_worked_out_by_hand() -> None:
     assert [row.luminaire for row in summary.luminaires] == ["lamp-2", "lamp-10"]
     assert summary.luminaires[0].saving_percent == pytest.approx(64.0)
     assert (summary.duplicates, summary.holes, summary.coverage) == (0, 0, 1.0)
+    assert summary.measured_full_power_share == 0.0
+
+
+def test_a_luminaires_row_worked_out_by_hand() -> None:
+    """By its newest quarter its full power was measured, 30 W where the board said 25 W; one quarter was modelled."""
+    first = {**body("a", 1, 2.0, 6.25, "modelled"), "full_power_w": 25.0}
+    newest = {**body("a", 2, 3.0, 7.5), "full_power_w": 30.0, "full_power_source": "measured", "coverage": 0.5}
+    other = {**body("b", 1, 0.1, 0.0), "full_power_w": 0.0}
+    summary = summarise([newest, first, other], [])
+    assert vars(summary.luminaires[0]) == {
+        "luminaire": "a",
+        "quarters": 2,
+        "burning_h": pytest.approx(0.5),
+        "baseline_kwh": pytest.approx(0.01375),
+        "used_kwh": pytest.approx(0.005),
+        "saving_kwh": pytest.approx(0.00875),
+        "saving_percent": pytest.approx(63.636, abs=0.001),
+        "full_power_w": 30.0,
+        "full_power_source": "measured",
+        "coverage": 0.25,
+        "quality_shares": {"metered": 0.5, "interpolated": 0.0, "modelled": 0.5},
+    }
+    assert summary.luminaires[1].burning_h == 0.0
+    assert summary.burning_h == pytest.approx(0.25)
+    assert summary.measured_full_power_share == pytest.approx(1 / 3)
+    assert summary.holes == 1  # b's second quarter
+
+
+def test_a_weak_lamp_burns_as_many_hours_as_a_strong_one() -> None:
+    weak = {**body("a", 0, 0.1, 0.2), "full_power_w": 0.8}
+    assert summarise([weak], []).burning_h == pytest.approx(0.25)
+
+
+def test_luminaires_stand_by_their_numbers() -> None:
+    names = ["10", "b2", "lamp-2-x", "lamp-10-a", "2", "lamp-2-a", "b10", "lamp-", "0b"]
+    summary = summarise([body(name, 0, 1.0, 2.0) for name in names], [])
+    assert [row.luminaire for row in summary.luminaires] == [
+        "0b", "2", "10", "b2", "b10", "lamp-", "lamp-2-a", "lamp-2-x", "lamp-10-a",
+    ]  # fmt: skip
 
 
 def test_a_negative_saving_is_given_as_such_with_its_break_even() -> None:
@@ -68,6 +108,15 @@ def test_lamps_that_save_nothing_never_break_even() -> None:
     assert by_day.net_saving_percent is None
     assert by_day.luminaires[0].saving_percent is None
     assert by_day.net_saving_kwh == pytest.approx(-0.0011)
+    nothing = summarise([body("lamp", 0, 6.25, 6.25)], [control(0, 1.0)])
+    assert nothing.break_even_luminaires is None
+
+
+def test_one_lamp_of_three_pays_for_control() -> None:
+    """Control takes 9 Wh; three lamps save 12 Wh together, so three are needed, and no control at all needs one."""
+    lamps = [body(name, 0, 2.25, 6.25) for name in "abc"]
+    assert summarise(lamps, [control(0, 9.0)]).break_even_luminaires == 3
+    assert summarise(lamps, []).break_even_luminaires == 1
 
 
 def test_duplicates_count_once_and_holes_are_seen() -> None:
@@ -101,6 +150,19 @@ def test_each_year_has_its_own_factor() -> None:
     assert summary.co2_kg == pytest.approx(0.328 + 2 * 0.268)
     assert [factor.year for factor in summary.emission_factors] == [2024, 2025]
     assert summarise(intervals, [], country="BE").co2_kg is None
+    assert summarise(intervals, [], country="BE").emission_factors == ()
+
+
+def test_a_year_is_one_of_universal_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine's clock is an hour ahead, 23:45 on New Year's Eve is in the old year all the same."""
+    monkeypatch.setenv("TZ", "Europe/Amsterdam")
+    time.tzset()
+    try:
+        eve = {**body("a", 0, 0.0, 1000.0), "start": int(datetime(2024, 12, 31, 23, 45, tzinfo=UTC).timestamp())}
+        assert [factor.year for factor in summarise([eve], []).emission_factors] == [2024]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_no_interval_is_said_so() -> None:
