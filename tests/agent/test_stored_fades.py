@@ -27,7 +27,7 @@ def test_the_first_level_comes_at_once_all_the_same() -> None:
         began = bus.clock.monotonic()
         await bus.control.cycle()
         first = next(frame.time for frame in bus.street.bus.trace if frame.value == 0xFE00 | FULL)
-        assert first - began < 0.25
+        assert first - began < 0.3
         assert bus.levels() == [FULL] * 3
         assert [gear.variables.extended_fade_time for gear in bus.street.gear] == [0] * 3
         bus.want(50.0)
