@@ -73,7 +73,8 @@ class LampBus:
         self.events = EventLog(lambda kind, body: self.records.append((kind, body)), clock.wall)
         self.observed = Observed()
         assert street.port is not None
-        opener = port_opener(street.port.path, clock)
+        # By its link where it has one: the number of a terminal that was unplugged may soon be another process's.
+        opener = port_opener(str(street.port.link or street.port.path), clock)
         self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
         self.dali = DaliBus(self.interface, 1, clock)
         dimming = Dimming(self.dali, self.lamps, lambda: self.wanted, clock, stagger_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
@@ -304,7 +306,7 @@ def test_a_bus_that_cannot_be_used_is_reported_until_it_can() -> None:
 
 
 @pytest.mark.parametrize("trouble", ["cable", "bus power"])
-def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str) -> None:
+def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str, tmp_path: Path) -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)
         await bus.cycles()
@@ -316,7 +318,7 @@ def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str) 
         await bus.cycles(2)
         assert bus.told() == []
 
-    on_the_bus(story)
+    on_the_bus(story, link=tmp_path / "port")
 
 
 def test_gear_that_never_takes_its_fail_safe_level_does_not_keep_others_from_theirs(
