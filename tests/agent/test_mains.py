@@ -13,6 +13,7 @@ from tests.agent.lamp_bus import (
     HALF,
     OFF,
     QUERY_POWER_FAILURE,
+    QUERY_STATUS,
     LampBus,
     on_the_bus,
     running,
@@ -172,5 +173,30 @@ def test_a_lamp_told_off_by_day_is_told_so_again_without_a_flash() -> None:
         await bus.control.cycle()
         assert bus.levels() == [OFF] * 3
         bus.control.note_foreign(ForwardFrame(24, 0))
+
+    on_the_bus(story)
+
+
+def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer says power cycle seen, the second, after the level, does not."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        await cut(bus, 1)
+        bus.control.tell_again()
+        gear = bus.street.gear[1]
+        receive = gear.receive
+
+        def told_meanwhile(address: int, opcode: int, sequence: int, now: float) -> int | None:
+            answer = receive(address, opcode, sequence, now)
+            if opcode == QUERY_STATUS and address & 1:
+                gear.level_changed(now)
+            return answer
+
+        monkeypatch.setattr(gear, "receive", told_meanwhile)
+        await bus.control.health.poll_status(bus.lamps[1])
+        assert bus.told() == [("supplyLoss", "L1", True)]
+        assert [name for name, _ in bus.observed.outages] == ["L1"]
 
     on_the_bus(story)
