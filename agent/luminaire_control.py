@@ -80,7 +80,7 @@ class LuminaireControl:
         self._events = events
         self._next_change_s = next_change_s
         self._woken = asyncio.Event()
-        self._levels_due_at: list[float] = []
+        self._levels_due_at = math.inf
         self._told_anew_at: list[float] = []
         self._next_cycle_at = float("-inf")
         self._turns = (asyncio.Event(), asyncio.Event())
@@ -120,14 +120,15 @@ class LuminaireControl:
             if cycle:
                 pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
                 self._next_cycle_at = now + max(pause_s, SHORTEST_PAUSE_S)
-            self._levels_due_at = [at for at in self._levels_due_at if at > now]
+            if self._levels_due_at <= now:
+                self._levels_due_at = math.inf
             if any(at <= now for at in self._told_anew_at):
                 self._told_anew_at = [at for at in self._told_anew_at if at > now]
                 self._nothing_is_told()
             if await self._tell(counts=cycle):
                 again_s = AGAIN_S
             else:
-                self._levels_due_at.append(self._clock.monotonic() + again_s)
+                self._due(self._clock.monotonic() + again_s)
                 again_s = min(2 * again_s, CYCLE_S)
             if cycle:
                 for turn in self._turns:
@@ -140,7 +141,7 @@ class LuminaireControl:
             now = self._clock.monotonic()
             left_s = self._next_change_s()
             changes_at = [] if left_s is None else [now + max(left_s, SHORTEST_PAUSE_S)]
-            due_at = min([self._next_cycle_at, *self._levels_due_at, *self._told_anew_at, *changes_at])
+            due_at = min(self._next_cycle_at, self._levels_due_at, *self._told_anew_at, *changes_at)
             if due_at <= now:
                 return
             self._woken.clear()
@@ -168,15 +169,16 @@ class LuminaireControl:
     def wake(self) -> None:
         """What is wanted has changed: levels are told at once."""
         self.dimming.look_again()
-        self._levels_due_at.append(self._clock.monotonic())
+        self._due(self._clock.monotonic())
+
+    def _due(self, at: float) -> None:
+        """Levels are told by then (monotonic seconds). The earliest time does for all: what is due is known already."""
+        self._levels_due_at = min(self._levels_due_at, at)
         self._woken.set()
 
     def _level_needed(self) -> None:
         """A question has found a lamp that must be told again: soon, and together with others that are found."""
-        now = self._clock.monotonic()
-        if not any(at > now for at in self._levels_due_at):
-            self._levels_due_at.append(now + TOGETHER_S)
-            self._woken.set()
+        self._due(self._clock.monotonic() + TOGETHER_S)
 
     async def wait_usable(self) -> None:
         """Returns once the bus can be talked to."""
@@ -217,10 +219,10 @@ class LuminaireControl:
         answer_at = self._foreign.hear(frame)
         if answer_at is None:
             return
-        self._levels_due_at.append(answer_at)
         if meaning is not None and meaning.name == "RESET":
-            self._told_anew_at.append(answer_at + AFTER_TROUBLE_S[1])  # it makes gear deaf for 0.3 s
-        self._woken.set()
+            # It makes gear deaf for 0.3 s. However many come, the newest few are enough.
+            self._told_anew_at = [*self._told_anew_at, answer_at + AFTER_TROUBLE_S[1]][-len(AFTER_TROUBLE_S) :]
+        self._due(answer_at)
 
     async def cycle(self) -> None:
         """Once through everything, one after the other. A bus in trouble is left; its interface says what it is."""
