@@ -200,3 +200,20 @@ def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(mon
         assert [name for name, _ in bus.observed.outages] == ["L1"]
 
     on_the_bus(story)
+
+
+@pytest.mark.parametrize("gear_feeds_bus", [False, True])
+def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
+    """Their SYSTEM FAILURE LEVEL at once; or nothing, where their own gear feeds the bus and has no mains."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.observed.levels.clear()
+        bus.observed.availability.clear()
+        bus.control.note_bus_without_voltage(gear_feeds_bus=gear_feeds_bus)
+        levels = [(f"L{number}", FULL, 0.0) for number in range(3)]
+        assert bus.observed.levels == ([] if gear_feeds_bus else levels)
+        assert [available for _, _, available in bus.observed.availability] == ([False] * 3 if gear_feeds_bus else [])
+
+    on_the_bus(story)
