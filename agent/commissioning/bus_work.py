@@ -194,7 +194,9 @@ class BusWork:
         return lamp.name if lamp else str(number)
 
     def _finding(self, name: str, subject: str, **facts: object) -> None:
-        self.record.findings.append(Finding(name, subject, facts))
+        finding = Finding(name, subject, facts)
+        if finding not in self.record.findings:
+            self.record.findings.append(finding)
 
     async def _inquire(self, inquiry: Generator[Any, Any, T]) -> T:
         return await run_inquiry(self.bus.dali, self.clock, inquiry, CONFIGURATION)

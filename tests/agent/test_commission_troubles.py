@@ -170,6 +170,7 @@ def test_the_trouble_is_named_and_the_rest_is_done(bench: Bench, name: str) -> N
     assert {one["name"] for one in troubles} <= {name} | case.also
     first = next(one for one in troubles if one["name"] == name)
     assert first["subject"] == case.subject
+    assert troubles.count(first) == 1
     assert {key: first[key] for key in case.facts} == case.facts
     for finding in ended.bus()["findings"]:
         check_sentences(finding)

@@ -272,3 +272,25 @@ def test_extended_fades_that_are_none() -> None:
     for seconds in (-0.1, float("nan")):
         with pytest.raises(ValueOutOfRange):
             extended_fade_code(seconds)
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+@pytest.mark.parametrize("before", [(11, 254), (254, 22), (11, 22), (254, 254)])
+def test_fail_safe_levels_are_set_also_where_the_commands_are_swapped(before: tuple[int, int], swaps: bool) -> None:
+    table = Table(profile=GearProfile(swaps_fail_safe_levels=swaps))
+    variables = table.lone.gear.variables
+    variables.power_on_level, variables.system_failure_level = before
+    assert table.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (254, 254)
+    assert (variables.power_on_level, variables.system_failure_level) == (254, 254)
+    if before == (254, 254):
+        assert [sent.frame.value for sent in table.frames] == [0x0BA3, 0x0BA4]
+
+
+def test_fail_safe_levels_that_are_not_taken_or_told() -> None:
+    stubborn = Table(profile=GearProfile(unknown_commands=frozenset({0x2D})))
+    stubborn.lone.gear.variables.power_on_level = 11
+    assert stubborn.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (11, 254)
+    mute = Table(profile=GearProfile(unknown_commands=frozenset({0xA3})))
+    mute.lone.gear.variables.power_on_level = 11
+    assert mute.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (None, 254)
+    assert mute.lone.gear.variables.power_on_level == 254
