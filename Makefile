@@ -9,7 +9,7 @@ TEST_LIMIT_S := 60
 SYSTEM_LIMIT_S := 600
 SOAK_LIMIT_S := 3600
 MODULES :=
-SAMPLE := 10
+SAMPLE := 8
 SEED := 1
 
 .PHONY: demo test system check mutants soak clean

@@ -266,7 +266,7 @@ def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: 
     if not result.exists():
         text = said.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
         lines = [line for line in text.splitlines() if line and line[0] not in SPINNER]
-        raise Trouble("\n".join([f"{room.name}: mutmut ended with {code}:", *lines[-30:]]))
+        raise Trouble("\n".join([f"{room.name}: mutmut ended with {code}:", *lines[-12:]]))
     lived = [Mutant(**mutant) for mutant in json.loads(result.read_text(encoding="utf-8"))]
     sys.stderr.write(f"{room.name}: {sum(mutant.noticed for mutant in lived)} of {len(lived)} noticed\n")
     return lived
@@ -323,7 +323,7 @@ def _terminated(*_: object) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="break the code, and see whether a test notices")
     parser.add_argument("--modules", nargs="*", default=[], help="paths; all of mutants.toml where none is given")
-    parser.add_argument("--sample", default="10", help='mutants of each module, or "all"')
+    parser.add_argument("--sample", default="8", help='mutants of each module, or "all"')
     parser.add_argument("--seed", default="1", help="of the sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--in-the-copy", help=argparse.SUPPRESS)
