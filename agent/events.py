@@ -10,7 +10,7 @@ reader that lists what is active leaves it out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 log = logging.getLogger("lichtmast")
@@ -25,7 +25,7 @@ COUNT_EACH_S = 900.0
 """How often the count is said while it comes and goes."""
 
 UNSEEN_AFTER_S = 7200.0
-"""What was active before a restart, and no part of the agent has met since, is over."""
+"""What was active before a restart, and no part of the agent has met since although it could, is over."""
 
 MOST_REMEMBERED = 1000
 LONGEST_TEXT = 500
@@ -98,6 +98,13 @@ class EventLog:
         alarm.ended_at, alarm.ended_wall = self._monotonic(), self._wall()
         if not alarm.flaps:
             self._say_end(name, subject, alarm)
+
+    def cannot_tell(self, subjects: Collection[str]) -> None:
+        """What was active of these before the restart may hold still: they cannot be asked just now."""
+        now = self._monotonic()
+        for (_, subject), alarm in self._alarms.items():
+            if alarm.unseen_since is not None and subject in subjects:
+                alarm.unseen_since = now
 
     def note(self, name: str, subject: str, text: str) -> None:
         """A notice: something happened that has no end."""

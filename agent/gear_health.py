@@ -117,6 +117,7 @@ class GearHealth:
         where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
         # Also where its mains was gone: whoever is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
+        self._events.cannot_tell((luminaire.name,))
         if luminaire.answers:
             luminaire.answers = False
             self._tell_availability(luminaire, luminaire.last_answer_at)

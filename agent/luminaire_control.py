@@ -113,6 +113,8 @@ class LuminaireControl:
             try:
                 await self._clock.wait_for(self.wait_usable(), CYCLE_S)
             except TimeoutError:
+                # By day, where the lamps' mains are switched, for hours.
+                self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
                 self._cycled.set()
                 continue
             now = self._clock.monotonic()

@@ -33,6 +33,7 @@ class Mains:
         self._clock = clock
         self._yes_in_a_row = 0
         self._vain_until = float("-inf")
+        self._no_at = self._mark_due_at = float("-inf")
         for luminaire in luminaires:
             luminaire.marked = luminaire.mains_unsure = (
                 isinstance(known_marked, list) and luminaire.name in known_marked
@@ -46,17 +47,18 @@ class Mains:
         """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
         now = self._clock.monotonic()
         if now < self._vain_until:
+            self._no_at = now
             return False
         # It bears on light, so it does not wait for the telemetry share.
         question = sequences.query(addresses.BROADCAST, "QUERY POWER FAILURE")
         reply = await self._bus.run(question, priorities.CONFIGURATION)
         if not reply.is_yes:
-            self._yes_in_a_row = 0
+            self._yes_in_a_row, self._no_at = 0, now
             return False
         self._yes_in_a_row += 1
         if self._yes_in_a_row > IN_VAIN_AFTER:
             self._yes_in_a_row = 0
-            self._vain_until = now + IN_VAIN_FOR_S
+            self._vain_until, self._no_at = now + IN_VAIN_FOR_S, now
             return False
         return True
 
@@ -71,11 +73,27 @@ class Mains:
             luminaire.marked = False
 
     async def mark(self) -> None:
-        """Leaves the mark where it is missing, once no gear is still to be asked for it. Raises DriverError."""
+        """Leaves the mark where it is missing. Raises DriverError.
+
+        That is a broadcast, after which nothing tells of a cut any more: whichever gear may have been without its mains
+        is asked before, and where one was, the next question to all is waited for: it was hardly alone.
+        """
         answering = [each for each in self._luminaires if each.answers]
-        if any(each.mains_unsure for each in self._luminaires) or all(each.marked for each in answering):
+        if all(each.marked for each in answering):
+            self._mark_due_at = float("-inf")
+            return
+        marked = [each for each in self._luminaires if each.marked]
+        begins = bool(marked) and self._mark_due_at == float("-inf")
+        if begins:
+            self._mark_due_at = self._clock.monotonic()
+        for luminaire in marked:
+            luminaire.mains_unsure |= begins or (luminaire.answers and luminaire.told_since_mark)
+        if any(each.mains_unsure for each in self._luminaires):
+            return
+        if self._no_at < self._mark_due_at:
             return
         await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
+        self._mark_due_at = float("-inf")
         for luminaire in answering:
             luminaire.marked, luminaire.told_since_mark = True, False
 

@@ -258,6 +258,22 @@ def test_what_no_part_meets_after_a_restart_is_over() -> None:
     assert told.log.holds("lampFailure", "L01")
 
 
+def test_what_cannot_be_asked_for_hours_keeps_its_alarm() -> None:
+    told = Told()
+    told.log.begin("lampFailure", "L01", "x")
+    told.log.begin("lampFailure", "L02", "x")
+    stopped_and_started(told)
+    for _ in range(3):
+        told.wait_s(UNSEEN_AFTER_S - 1.0)
+        told.log.cannot_tell(("L01", "main"))
+        told.log.settle()
+    assert [body["subject"] for _, body in told.records[2:]] == ["L02"]
+    assert told.log.remembers("lampFailure", "L01")
+    told.wait_s(UNSEEN_AFTER_S)
+    told.log.settle()
+    assert [body["subject"] for _, body in told.records[2:]] == ["L02", "L01"]
+
+
 def test_what_flaps_keeps_its_count_over_a_restart() -> None:
     told = Told()
     for _ in range(7):

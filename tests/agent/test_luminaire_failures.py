@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import events
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_configuration import CONFIGURATION
@@ -22,6 +23,7 @@ from tests.agent.lamp_bus import (
     SEVENTY,
     LampBus,
     on_the_bus,
+    running,
 )
 
 SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL = 0x2C, 0x2D
@@ -47,6 +49,35 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
             assert bus.levels() == [HALF] * 3
             assert bus.level_frames() == corrections
         assert bus.told() == [("foreignMaster", "street", True)]
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("bus_is_dead", [True, False])
+def test_a_lamp_failure_from_before_a_restart_is_not_over_while_its_gear_cannot_be_asked(
+    bus_is_dead: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By day there may be no mains, and lamps that failed are not mended by that."""
+    monkeypatch.setattr(events, "UNSEEN_AFTER_S", 1.3 * STATUS_EVERY_S)
+
+    async def story(bus: LampBus) -> None:
+        bus.events.begin("lampFailure", "L1", "L1 reports a lamp failure")
+        bus.events.restore(bus.events.state()[events.STATE])
+        if bus_is_dead:
+            bus.street.bus_power(False)
+        else:
+            bus.street.mains(False, 1)
+        async with running(bus.control.run(bus.events.settle)):
+            await bus.clock.sleep(3 * STATUS_EVERY_S)
+            assert bus.told("lampFailure") == [("lampFailure", "L1", True)]
+            bus.street.lamp_failed(1)
+            bus.street.mains(True, 1)
+            bus.street.bus_power(True)
+            await bus.clock.sleep(1.2 * STATUS_EVERY_S)
+            assert bus.told("lampFailure") == [("lampFailure", "L1", True)]
+            bus.street.lamp_failed(1, False)
+            await bus.clock.sleep(1.2 * STATUS_EVERY_S)
+            assert bus.told("lampFailure") == [("lampFailure", "L1", True), ("lampFailure", "L1", False)]
 
     on_the_bus(story)
 

@@ -88,6 +88,33 @@ def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -
     on_the_bus(story)
 
 
+@pytest.mark.parametrize("silent", [(), (0,), (0, 1)])
+@pytest.mark.parametrize("level", [50.0, 70.0])
+def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent: tuple[int, ...], level: float) -> None:
+    """One is found by its own status before the question to all; the mark is a broadcast, and so may a level be."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(35)
+        for number in range(3):
+            bus.street.mains(False, number)
+        for number in silent:
+            await bus.control.health.poll_status(bus.lamps[number])
+        for number in range(3):
+            bus.street.mains(True, number)
+        await bus.clock.sleep(1.0)
+        await bus.control.health.poll_status(bus.lamps[2])
+        assert bus.told("supplyLoss") == [("supplyLoss", "L2", True)]
+        await bus.control.mains.mark()
+        bus.want(level)
+        await bus.control.dimming.command_levels()
+        await bus.cycles(3)
+        assert sorted(bus.told("supplyLoss")) == [("supplyLoss", f"L{number}", True) for number in range(3)]
+        assert [gear.dtr2 for gear in bus.street.gear] == [MARK] * 3
+
+    on_the_bus(story)
+
+
 def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)
