@@ -66,6 +66,44 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
     on_the_bus(story)
 
 
+@pytest.mark.parametrize("another_masters", [True, False])
+def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -> None:
+    """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(35)  # each was marked, and asked for its status after that
+        well_at = bus.lamps[1].last_well_at
+        await cut(bus, 1)
+        if another_masters:
+            bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
+        else:
+            bus.want(70.0)
+        await bus.clock.sleep(1.0)
+        await bus.control.dimming.command_levels()
+        await bus.cycles(35)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
+        assert bus.observed.outages == [("L1", well_at)]
+
+    on_the_bus(story)
+
+
+def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.mains(False, 1)
+        await bus.control.health.poll_status(bus.lamps[1])
+        assert not bus.lamps[1].answers
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(1.0)
+        bus.want(70.0)
+        await bus.cycles(3)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
+
+    on_the_bus(story)
+
+
 def test_the_levels_come_before_the_question_who_it_was() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)

@@ -65,6 +65,22 @@ def test_void_quarters_are_taken_out_and_the_right_ones_count(order: Sequence[in
         assert database.execute("SELECT count(*) FROM records").fetchone() == (5,)
 
 
+@pytest.mark.parametrize("day_first", [True, False])
+def test_a_day_and_one_of_its_quarters_count_once(day_first: bool, tmp_path: Path) -> None:
+    day_start = AT // 86_400 * 86_400
+    whole = Record(1, "interval", {**interval(1, day_start, 50.0).body, "duration_s": 86_400}, clock_valid=True)
+    part = interval(2, day_start + 86_400 - QUARTER, 2.0)
+    beside = [interval(3, day_start - QUARTER, 3.0), interval(4, day_start + 86_400, 4.0)]
+    first, second = (whole, part) if day_first else (part, whole)
+    with store_in(tmp_path) as store:
+        assert store.write("mast", EPOCH, [first], 0.0).doubled == 0
+        assert store.write("mast", EPOCH, [second], 0.0).doubled == 1
+        assert store.write("mast", EPOCH, beside, 0.0).doubled == 0
+        assert store.write("mast", EPOCH, [interval(5, day_start, 5.0, "L02")], 0.0).doubled == 0
+    counts = [wh for _, wh in rows(tmp_path, "intervals", "actual_wh")]
+    assert sorted(counts) == sorted([3.0, 4.0, 5.0, float(str(first.body["actual_wh"]))])
+
+
 def test_a_void_is_of_its_own_luminaire_gateway_and_kind(tmp_path: Path) -> None:
     with store_in(tmp_path) as store:
         others = [interval(1, AT, 1.0, "L02"), control(2, AT, 1.0), interval(3, AT, 7.0)]
