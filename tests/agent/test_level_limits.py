@@ -51,6 +51,7 @@ def test_a_max_level_below_the_floor_is_raised(lowered: str) -> None:
         assert bus.street.gear[1].variables.max_level == FULL
         assert bus.told() == [("maxLevelRaised", "L1", True)]
         assert "0.991 % (level 85), below the least light at night" in bus.texts()[0]
+        assert bus.lamps[1].level_limits is None  # they are read anew when they matter
 
     on_the_bus(story, floor_level=FLOOR)
 
@@ -76,6 +77,7 @@ def test_gear_that_does_not_take_a_higher_max_level_is_an_alarm(monkeypatch: pyt
         assert bus.told() == [(LIMITED, "L1", True)]
         assert "does not take a higher MAX LEVEL: replace its gear" in bus.texts()[0]
         assert bus.levels() == [HALF, ONE_PERCENT, HALF]
+        assert not bus.lamps[1].fail_safe_checked
 
     on_the_bus(story, floor_level=FLOOR)
 
@@ -92,6 +94,7 @@ def test_gear_whose_max_level_only_falls_is_named_as_that() -> None:
             "L1 takes a MAX LEVEL above 1.3 % (level 95) for its lowest one: send RESET to its gear, commission it, or "
             "replace it"
         ]
+        assert not bus.lamps[1].fail_safe_checked  # it is looked at until it gives the least light
         bus.street.gear[1].reset(bus.clock.monotonic())
         bus.control.note_foreign(ForwardFrame(16, RESET_L1))
         await bus.cycles(6)
