@@ -2,7 +2,7 @@
 memory bank.
 
 That type 49 is this part is known. The command's opcode has one source that can be read (wb-mqtt-dali), and gear that
-did not know it would look like a supply that is off. Where the bank keeps what is (unverified), one constant each below.
+did not know it would look like a supply that is off. Where the bank keeps what is (unverified): a constant each below.
 """
 
 from collections import namedtuple
