@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.savings.intervals import Interval
-from agent.savings.ledger import LuminaireLedger, StateUnreadable
+from agent.savings.ledger import LuminaireLedger
+from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 from tests.agent.true_lamp import Command, TrueLamp, real_curve
 

@@ -114,4 +114,4 @@ def test_full_power_follows_a_lamp_that_ages() -> None:
             full_power.add(watt, 3600, 0.1)
     assert full_power.source == "measured"
     assert full_power.power_w == pytest.approx(24.0, abs=0.05)
-    assert FullPower(25.0, full_power.to_state()).power_w == full_power.power_w
+    assert FullPower(25.0, full_power.sums).power_w == full_power.power_w
