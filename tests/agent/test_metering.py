@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.app import Agent
 from agent.journal import Journal
 from agent.savings.ledger import LuminaireLedger
 from hil.devices.street import Street
@@ -43,6 +44,12 @@ class DisturbedBanks:
 
     def power_cycled(self) -> None:
         self._banks.power_cycled()
+
+
+def waits_no_longer_than(agent: Agent, seconds: float) -> None:
+    """Quarters without a reading are closed by the model after so long (six hours are many to live through)."""
+    for entry in agent.metering._metered.values():
+        entry.ledger._longest_wait_s = seconds
 
 
 def starts(intervals: list[dict[str, Any]], name: str) -> list[int]:
@@ -215,14 +222,15 @@ def test_gear_without_an_energy_register_is_modelled_and_said_so_once(scale: int
         banks = DisturbedBanks(here.street, 1)
         banks.change = lambda location, byte: scale if location == EXPONENT else byte
         async with here.agent() as agent:
-            await here.until(28 * QUARTER_S + 60.0)
+            waits_no_longer_than(agent, 2 * QUARTER_S)
+            await here.until(6 * QUARTER_S + 60.0)
             assert await told(agent) == [("noEnergyRegister", "L02", True)]
             modelled = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L02"]
             assert starts(modelled, "L02") == quarters(here.began, here.began + 4 * QUARTER_S)
             assert {(body["quality"], body["coverage"]) for body in modelled} == {("modelled", 0.0)}
             assert {body["actual_wh"] for body in modelled} == {6.25}
             banks.change = lambda _location, byte: byte
-            await here.until(29 * QUARTER_S + 60.0)
+            await here.until(7 * QUARTER_S + 60.0)
             assert await told(agent) == [("noEnergyRegister", "L02", True), ("noEnergyRegister", "L02", False)]
 
     at_a_gateway(story, tmp_path)
@@ -280,22 +288,22 @@ def test_a_bus_that_is_dead_costs_the_others_nothing(tmp_path: Path) -> None:
         dead = here.emulated.streets["A"]
         dead.unplug()
         async with here.agent() as agent:
-            await here.until(4 * QUARTER_S + 60.0)
+            await here.until(2 * QUARTER_S + 60.0)
             intervals = await bodies(agent, "interval")
             for name in ("B01", "B02"):
-                assert starts(intervals, name) == quarters(here.began, here.began + 4 * QUARTER_S)
+                assert starts(intervals, name) == quarters(here.began, here.began + 2 * QUARTER_S)
             assert starts(intervals, "A01") == []
             control = await bodies(agent, "control")
-            assert [body["start"] for body in control] == quarters(here.began, here.began + 4 * QUARTER_S)
-            await here.until(4 * QUARTER_S + 200.0)
+            assert [body["start"] for body in control] == quarters(here.began, here.began + 2 * QUARTER_S)
+            await here.until(2 * QUARTER_S + 200.0)
             dead.plug()
-            await here.until(6 * QUARTER_S + 60.0)
+            await here.until(4 * QUARTER_S + 60.0)
             # It is read as soon as it is there.
             first = next(body for body in await bodies(agent, "reading") if body["luminaire"] == "A01")
-            assert first["at"] - here.began < 4 * QUARTER_S + 200.0 + 30.0
-            assert starts(await bodies(agent, "interval"), "A01") == [here.began + 5 * QUARTER_S]
+            assert first["at"] - here.began < 2 * QUARTER_S + 200.0 + 30.0
+            assert starts(await bodies(agent, "interval"), "A01") == [here.began + 3 * QUARTER_S]
             control = await bodies(agent, "control")
-            assert [body["start"] for body in control] == quarters(here.began, here.began + 6 * QUARTER_S)
+            assert [body["start"] for body in control] == quarters(here.began, here.began + 4 * QUARTER_S)
 
     at_a_gateway(story, tmp_path, buses=[BusOf("A", 1, "a"), BusOf("B", 2, "b")])
 
@@ -386,11 +394,11 @@ def test_a_clock_that_is_set_loses_and_doubles_nothing(jump_s: float, then_s: fl
 def test_a_clock_that_differs_between_two_processes(tmp_path: Path) -> None:
     async def story(here: Gateway) -> None:
         async with here.agent():
-            await here.until(6.4 * QUARTER_S)
+            await here.until(4.4 * QUARTER_S)
         for jump_s in (-1800.0, 7200.0, -5400.0):
             here.clock.set_wall(here.clock.wall() + jump_s)
             async with here.agent() as agent:
-                await here.clock.sleep(5 * QUARTER_S)
+                await here.clock.sleep(3 * QUARTER_S)
                 intervals = await counting(agent, "interval")
                 assert await told(agent, "registerReplaced", "registerJumped") == []
         until = max(body["start"] for body in intervals) + QUARTER_S
@@ -420,10 +428,11 @@ def test_a_failed_lamp_without_a_register_is_counted_at_standby(tmp_path: Path) 
         DisturbedBanks(here.street, 0).change = lambda location, byte: None if location == EXPONENT else byte
         async with here.agent() as agent:
             await here.until(QUARTER_S / 2)
+            waits_no_longer_than(agent, QUARTER_S)
             here.street.lamp_failed(0)
-            await here.until(28 * QUARTER_S + 60.0)
+            await here.until(4 * QUARTER_S + 60.0)
             modelled = [body["actual_wh"] for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
-            assert modelled[1:] == [0.1] * (len(modelled) - 1)  # 0.4 W
+            assert modelled[1:] == [0.1, 0.1]  # 0.4 W
             assert 0.1 < modelled[0] < 6.25
 
     at_a_gateway(story, tmp_path)
@@ -449,13 +458,16 @@ def test_a_sweep_over_a_boundary_reads_it_too(tmp_path: Path) -> None:
             await here.until(QUARTER_S - 2.0)
             here.street.plug()
             await here.until(QUARTER_S + 90.0)
+            early = set()
             for name in here.names:
                 found = [
                     body["at"] - here.began for body in await bodies(agent, "reading") if body["luminaire"] == name
                 ]
                 assert any(QUARTER_S <= at <= QUARTER_S + 60.0 for at in found), found
+                early |= {name} if any(at < QUARTER_S for at in found) else set()
+            assert 0 < len(early) < len(here.names), "the sweep did not go over the boundary"
 
-    at_a_gateway(story, tmp_path, buses=[BusOf("L", 20)])
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 8)])
 
 
 def test_a_reading_that_was_missed_is_tried_once_more(tmp_path: Path) -> None:
