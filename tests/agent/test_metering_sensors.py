@@ -103,6 +103,8 @@ def test_a_restart_with_the_runtime_folder_knows_when_the_lamps_moved(tmp_path: 
             state = agent.journal.state("ledger:L01")
             assert isinstance(state, dict)
             assert state["levels"] == []
+            readings = await bodies(agent, "reading")
+            assert {(body["level"], body["status"]) for body in readings[2:]} == {(None, None)}
 
     at_a_gateway(story, tmp_path, buses=LAMPS, more=SENSOR_AND_PATH)
 
