@@ -5,11 +5,8 @@ is about, (gateway, luminaire, start): of two records about the same quarter (an
 one counts, both stay in `records`, and the second is reported as doubled; an event that comes again under another
 epoch likewise. What comes under a key that holds another record (a gateway's card was restored from an image, or two
 run with one journal) is a conflict: it is kept in `conflicts`, and not acknowledged, so that its gateway sends it
-again under an epoch of its own. Blocking; all calls from one thread.
-=======
-one counts, both stay in `records`, and the second is reported as doubled. A record of kind "void" takes quarters that a
-wrong clock wrote out of `intervals` and `control`, in whatever order they come; they stay in `records`. Blocking; all
-calls from one thread.
+again under an epoch of its own. A record of kind "void" takes quarters that a wrong clock wrote out of `intervals` and
+`control`, in whatever order they come; they stay in `records`. Blocking; all calls from one thread.
 """
 
 from __future__ import annotations
