@@ -478,7 +478,6 @@ def state_of_two_quarters() -> dict[str, Any]:
         {"bases": [[math.nan, 0.0]]},
         {"full_power": [0.0]},
     ],
-    ids=str,
 )
 def test_a_state_that_would_spoil_the_record_is_refused(damage: dict[str, Any]) -> None:
     state = state_of_two_quarters()
