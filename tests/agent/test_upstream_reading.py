@@ -19,7 +19,8 @@ from agent.upstream.reading import (
 )
 
 LONGEST = 1000
-SOCKET = 7
+SOCKET = 0
+"""As of a service that was started without a standard input."""
 
 
 class Loop:
@@ -97,6 +98,14 @@ def here() -> Iterator[Connection]:
     connection = Connection()
     yield connection
     connection.disconnected.get_loop().close()
+
+
+def test_outside_of_its_turn_nothing_is_taken(here: Connection) -> None:
+    here.client.waiting = 10
+    with pytest.raises(BlockingIOError):
+        here.client._sock_recv(10)
+    here.turn(0)
+    assert here.client.waiting == 0
 
 
 def test_one_turn_takes_no_more_than_its_share_and_the_rest_waits(here: Connection) -> None:
