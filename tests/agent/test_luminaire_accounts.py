@@ -324,3 +324,44 @@ def test_a_bus_is_unusable_only_after_three_cycles_of_the_same_part_in_a_row(mon
         assert bus.levels() == [OFF] * 3
 
     on_the_bus(story)
+
+
+def test_mismatches_count_in_a_row_only() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(2)
+        for _ in range(3):
+            bus.drift(1, ONE_PERCENT)
+            await bus.control.read_level(bus.lamps[1])
+            await bus.cycles()  # told anew
+            bus.drift(1, ONE_PERCENT)
+            await bus.cycles()  # looked at, and found wrong for the second time
+            await bus.cycles(2)  # told anew, and found right
+            assert await bus.control.read_level(bus.lamps[1]) == HALF
+        assert bus.told() == []
+
+    on_the_bus(story)
+
+
+def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.mains(False, 1)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(1.0)
+        bus.lamps[1].moved_by_another()
+        for _ in range(2):  # the gear says it until it is told a level: it is one cut
+            await bus.control.health.poll_status(bus.lamps[1])
+            assert bus.told() == [("supplyLoss", "L1", True)]
+        assert [name for name, _ in bus.observed.outages] == ["L1"]
+        await bus.control.cycle()
+        bus.street.mains(False, 1)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(1.0)
+        await bus.control.health.poll_status(bus.lamps[1])
+        assert bus.told() == [("supplyLoss", "L1", True)] * 2
+
+    on_the_bus(story)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.mains import MARK, Mains
+from agent.lamps.mains import IN_VAIN_FOR_S, MARK, Mains
 from agent.luminaire_control import CYCLE_S
 from hil.devices.gear_variables import GearProfile
 from protocols.dali.frames import ForwardFrame
@@ -217,3 +217,24 @@ def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
         assert [available for _, _, available in bus.observed.availability] == ([False] * 3 if gear_feeds_bus else [])
 
     on_the_bus(story)
+
+
+def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_minutes() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        await bus.cycles(3)
+        await cut(bus, 3)
+        for _ in range(2):
+            told = []
+            for _ in range(4):
+                bus.forget_frames()
+                await bus.cycles()
+                told.append(len(bus.level_frames()))
+            assert told == [3, 3, 0, 0]
+            bus.forget_frames()
+            await bus.cycles(int(IN_VAIN_FOR_S / CYCLE_S) - 4)
+            assert bus.level_frames() == []
+            await bus.clock.sleep(3 * CYCLE_S)
+
+    on_the_bus(story, unknown_lamps=1)
