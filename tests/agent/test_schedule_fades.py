@@ -220,3 +220,12 @@ def test_where_the_floor_lifts_a_level_its_fade_is_kept() -> None:
         (5, STEP_S),  # from civil dawn to sunrise the floor does not hold
         (0, SWITCHED_S),
     ]
+
+
+def test_what_a_place_remembers_has_a_bound_and_the_oldest_goes() -> None:
+    place = Place(NL, 51.44, 5.47)
+    for number in range(200):
+        place.keep(number, str(number))
+    kept = [number for number in range(200) if place.recall(number) is not None]
+    assert kept == list(range(200 - 64, 200))
+    assert place.recall(199) == "199"
