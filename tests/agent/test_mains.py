@@ -308,3 +308,24 @@ def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
         assert await mains.lost_by_any()
 
     on_the_bus(story)
+
+
+def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_minutes() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        await bus.cycles(3)
+        await cut(bus, 3)
+        for _ in range(2):
+            told = []
+            for _ in range(4):
+                bus.forget_frames()
+                await bus.cycles()
+                told.append(len(bus.level_frames()))
+            assert told == [3, 3, 0, 0]
+            bus.forget_frames()
+            await bus.cycles(int(IN_VAIN_FOR_S / CYCLE_S) - 4)
+            assert bus.level_frames() == []
+            await bus.clock.sleep(3 * CYCLE_S)
+
+    on_the_bus(story, unknown_lamps=1)
