@@ -244,5 +244,5 @@ def _number(value: object) -> int | float:
 
 
 def _is_small_number(value: object) -> bool:
-    # Whoever sent it, SQLite takes no list, and no integer of more than 64 bits.
+    # SQLite takes no list, and no integer of more than 64 bits.
     return isinstance(value, int | float) and abs(value) <= senml.LARGEST_INTEGER
