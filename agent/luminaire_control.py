@@ -248,6 +248,8 @@ class LuminaireControl:
         async def ask() -> None:
             nonlocal lost
             lost = await self.mains.lost_by_any()
+            if self._events.remembers("supplyLoss", self.name):  # the interface tells of changes since its start only
+                self._events.end("supplyLoss", self.name, f"DALI bus {self.name} has voltage again")
 
         await self._tried("mains", ask)
         if lost:

@@ -84,6 +84,21 @@ def test_a_lamp_failure_from_before_a_restart_is_not_over_while_its_gear_cannot_
     on_the_bus(story)
 
 
+def test_a_bus_that_got_its_voltage_back_during_a_restart_is_told_of() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.events.begin("supplyLoss", "street", "no voltage")
+        bus.events.restore(bus.events.state()[events.STATE])
+        bus.street.bus_power(False)
+        async with running(bus.control.run(lambda: None)):
+            await bus.clock.sleep(5 * CYCLE_S)
+            assert bus.told() == [("supplyLoss", "street", True)]
+            bus.street.bus_power(True)
+            await bus.clock.sleep(5 * CYCLE_S)
+            assert bus.told("supplyLoss") == [("supplyLoss", "street", True), ("supplyLoss", "street", False)]
+
+    on_the_bus(story)
+
+
 def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the_same_cycle() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0, 64.0)

@@ -294,7 +294,13 @@ def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
         bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == []
-        bus.lamps[1].mains_unsure = False
+        for lamp in bus.lamps:
+            lamp.mains_unsure = False
+        await bus.clock.sleep(1.0)
+        await bus.control.mains.mark()
+        assert bus.sent() == []  # nor before all were asked whether they lost theirs
+        assert not await bus.control.mains.lost_by_any()
+        bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == [0xC500 | MARK]
         assert bus.lamps[0].marked
