@@ -226,7 +226,7 @@ class Dimming:
         fade_s = levels.fade_time_s(code)
         for luminaire, before in zip(reached, shaken, strict=True):
             if luminaire.shaken != before:
-                continue  # another master spoke meanwhile: which of the two came last is not known
+                continue  # another master spoke meanwhile, and it is not known which of the two came last
             level = frame.level_of[luminaire.short_address]
             if luminaire.commanded != level:
                 luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S

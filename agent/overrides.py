@@ -136,7 +136,7 @@ def _write(state: Path, given: list[Given]) -> None:
             break
         del given[0]
     fresh = (state / FILE).with_suffix(".new")
-    fresh.unlink(missing_ok=True)  # whatever a crash or a hand has left there, a pipe even
+    fresh.unlink(missing_ok=True)  # a crash or a user may have left anything there, even a pipe
     with fresh.open("wb") as file:
         file.write(content)
         file.flush()

@@ -65,7 +65,7 @@ class LevelLimits:
             self._events.begin(EVENT, luminaire.name, f"{text}: lower the MIN LEVEL of its gear, or ask for more")
 
     async def _raise(self, luminaire: LuminaireState, found: int) -> bool:
-        """To full light: no one plans a limit below the least light for this lamp."""
+        """To full light: a limit below the least light is in no plan for this lamp."""
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
         await self._bus.run(setting, priorities.CONFIGURATION)
         luminaire.level_limits = None
