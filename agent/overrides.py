@@ -78,7 +78,8 @@ def read(state: Path) -> tuple[Given, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, RecursionError) as error:
-        raise OverridesUnreadable(f"{path} cannot be read ({error}): give the override again") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise OverridesUnreadable(f"{path} cannot be read ({reason}): give the override again") from error
     try:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f'it is not of "format": {FORMAT}')
