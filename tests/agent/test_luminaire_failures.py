@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
+from agent.luminaire import LuminaireState
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_configuration import CONFIGURATION
 from hil.devices.gear_variables import MASK, GearProfile
+from protocols.dali.frames import Reply
 from tests.agent.lamp_bus import (
     BROADCAST_LEVEL,
     FULL,
@@ -53,7 +55,7 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
 
 def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the_same_cycle() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.want(50.0, 64.0)
         await bus.cycles(3)
         bus.forget_frames()
         await bus.control.cycle()
@@ -144,6 +146,26 @@ def test_fail_safe_levels_are_set_and_read_back() -> None:
         bus.control.tell_again()
         await bus.cycles()
         assert bus.street.gear[0].variables.power_on_level == SEVENTY
+
+    on_the_bus(story, safe_level=SEVENTY)
+
+
+def test_gear_that_is_shaken_during_its_check_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bus: LampBus) -> None:
+        ask = bus.control.health.ask
+
+        async def reset_meanwhile(luminaire: LuminaireState, name: str) -> Reply:
+            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.shaken:
+                bus.street.gear[1].variables.power_on_level = 0
+                luminaire.forget_what_it_shows()
+            return await ask(luminaire, name)
+
+        monkeypatch.setattr(bus.control.health, "ask", reset_meanwhile)
+        await bus.cycles()
+        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
+        await bus.cycles()
+        assert bus.lamps[1].fail_safe_checked
+        assert bus.street.gear[1].variables.power_on_level == SEVENTY
 
     on_the_bus(story, safe_level=SEVENTY)
 
