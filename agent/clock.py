@@ -23,7 +23,7 @@ _TIMEX_SIZE = 512
 """More than struct timex has on any Linux."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Another one each time that the machine starts (random(4))."""
+"""The kernel makes a new one at each start of the machine (random(4))."""
 BATTERY_CLOCKS = Path("/sys/class/rtc")
 """The battery clocks that the kernel knows, rtc0 and so on. Their time is UTC."""
 
@@ -40,7 +40,7 @@ def kernel_is_synchronised() -> bool:
 
 
 def boot_id() -> str:
-    """What names this start of the machine; where the kernel does not say it, nothing else bears the name."""
+    """What names this start of the machine; where the kernel does not tell it, a name that is used only once."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def boot_id() -> str:
 
 
 def since_boot_s() -> float:
-    """Seconds since the machine started, asleep or awake: alike in all processes, and set by nobody."""
+    """Seconds since the machine started, asleep or awake: the same in all processes, and never set."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 

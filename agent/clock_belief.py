@@ -21,7 +21,7 @@ from typing import NamedTuple
 from agent.version import RELEASED
 
 RELEASED_UNIX = datetime.datetime.fromisoformat(RELEASED).replace(tzinfo=datetime.UTC).timestamp()
-"""This version was not there before."""
+"""No clock of this version is honest before this time: the version did not exist yet."""
 TOLERANCE_S = 120.0
 """So far a clock may be off: from what a reference confirmed, from its chip, behind the newest record."""
 YOUNG_BOOT_S = 3600.0
@@ -90,11 +90,11 @@ class Belief:
         }
 
     def not_before(self, wall: float) -> None:
-        """The newest record that a synchronised clock wrote is of `wall`."""
+        """Takes in the time of the newest record that a synchronised clock wrote."""
         self._not_before = max(self._not_before, wall - TOLERANCE_S)
 
     def mains_was_lost(self, since_boot_s: float) -> None:
-        """Gear tells, so long after the machine started, that it was without mains."""
+        """Takes in that gear was without mains: it said so this long after the machine started."""
         self._cut = self._cut or since_boot_s < YOUNG_BOOT_S
 
     def holds(self, now: Moment) -> bool:
@@ -114,7 +114,7 @@ class Belief:
         return believed
 
     def _holds_alone(self, now: Moment, started: float) -> bool:
-        """Whether it is believed without a reference."""
+        """Whether this time is believed without a reference."""
         if now.wall < self._not_before:
             return False
         if not self._begun:
@@ -155,7 +155,7 @@ class Belief:
 
 
 def _number(value: object) -> float | None:
-    """A time out of memory; None for whatever is none."""
+    """A time out of memory; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e11:
         return None
     return float(value)

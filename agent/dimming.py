@@ -227,7 +227,7 @@ class Dimming:
         for luminaire, before in zip(reached, shaken, strict=True):
             luminaire.told_since_mark = True
             if luminaire.shaken != before:
-                continue  # another master spoke meanwhile: which of the two came last is not known
+                continue  # another master spoke meanwhile, and it is not known which of the two came last
             level = frame.level_of[luminaire.short_address]
             if luminaire.commanded != level:
                 luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S

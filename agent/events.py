@@ -25,7 +25,7 @@ COUNT_EACH_S = 900.0
 """How often the count is said while it comes and goes."""
 
 UNSEEN_AFTER_S = 7200.0
-"""What was active before a restart, and no part of the agent has met since although it could, is over."""
+"""An alarm of before a restart that no part of the agent has seen since this long, although it could, is over."""
 
 MOST_REMEMBERED = 1000
 LONGEST_TEXT = 500
@@ -44,7 +44,7 @@ class _Alarm:
     ended_text: str = ""
     ended_at: float = 0.0  # monotonic
     ended_wall: float = 0.0
-    unseen_since: float | None = None  # of before the restart, and not met since
+    unseen_since: float | None = None  # active before the restart, and not seen since
 
     @property
     def flaps(self) -> bool:
@@ -116,7 +116,7 @@ class EventLog:
         return alarm is not None and alarm.holds and alarm.unseen_since is None
 
     def remembers(self, name: str, subject: str) -> bool:
-        """Whether this alarm was active before the restart, and no part has met it since."""
+        """Whether this alarm was active before the restart, and no part has seen it since."""
         alarm = self._alarms.get((name, subject))
         return alarm is not None and alarm.unseen_since is not None
 
@@ -126,7 +126,7 @@ class EventLog:
         return 0 if alarm is None else alarm.count
 
     def settle(self) -> None:
-        """Says what only time tells: counts, and the ends of what came and went and is quiet now."""
+        """Appends what is due by time alone: counts, and the ends of alarms that came and went and are quiet now."""
         now = self._monotonic()
         for (name, subject), alarm in list(self._alarms.items()):
             if alarm.unseen_since is not None:

@@ -115,7 +115,7 @@ class Inputs:
         fresh = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)  # whatever stands there, a pipe even
+            fresh.unlink(missing_ok=True)  # anything may stand there, even a pipe
             fresh.touch(0o600)
             fresh.write_text(json.dumps(content), encoding="utf-8")
             fresh.replace(self._path)

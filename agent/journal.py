@@ -163,7 +163,7 @@ class Journal:
         text = json.dumps(body, allow_nan=False, separators=(",", ":"))
         self._buffer.append(Entry(kind, self._clock.wall(), self._clock.valid(), text))
         self._buffered_bytes += len(text)
-        # Before a write has failed nothing is given up: whoever appends much commits in between.
+        # Before a write has failed nothing is given up: a caller that appends much commits in between.
         if self._failed and self._buffered_bytes > BUFFER_BYTES and not self._writing.locked():
             self._shrink()
 

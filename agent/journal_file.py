@@ -41,7 +41,7 @@ SCHEMA = (
 )
 """In this order, always: each table's first page is then the same in each journal (agent/journal_repair.py)."""
 
-# What says nothing about the file: no room, no permission, no answer from the disk, another process.
+# Errors that say nothing about the file: no room, no permission, no answer from the disk, another process.
 _NO_DAMAGE = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,

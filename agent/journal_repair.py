@@ -44,7 +44,7 @@ def checksum(*values: object) -> int:
 
 
 def text_of(raw: bytes) -> str:
-    """A column's text, whatever its bytes have become: the row's checksum tells."""
+    """A column's text, even where its bytes are damaged: the row's checksum tells."""
     return raw.decode("utf-8", "replace")
 
 

@@ -50,7 +50,7 @@ class Claims:
 
     def state_folder(self, state: Path) -> None:
         """Claims this folder, which is made where it is not there. Raises AlreadyRuns. A folder that cannot be written
-        is claimed by no one: nothing is kept in it."""
+        is not claimed: nothing is kept in it."""
         try:
             state.mkdir(parents=True, exist_ok=True)
             held = _locked(state / FILE)

@@ -78,7 +78,8 @@ def read(state: Path) -> tuple[Given, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, RecursionError) as error:
-        raise OverridesUnreadable(f"{path} cannot be read ({error}): give the override again") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise OverridesUnreadable(f"{path} cannot be read ({reason}): give the override again") from error
     try:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f'it is not of "format": {FORMAT}')
@@ -136,7 +137,7 @@ def _write(state: Path, given: list[Given]) -> None:
             break
         del given[0]
     fresh = (state / FILE).with_suffix(".new")
-    fresh.unlink(missing_ok=True)  # whatever a crash or a hand has left there, a pipe even
+    fresh.unlink(missing_ok=True)  # a crash or a user may have left anything there, even a pipe
     with fresh.open("wb") as file:
         file.write(content)
         file.flush()

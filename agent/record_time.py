@@ -1,7 +1,7 @@
 """The time that the record of energy goes by: the wall clock's, counted on by the monotonic one.
 
 A wall clock can be set, and then everything that this process was told happened at other times than was thought.
-Between two instants of one process lie monotonic seconds, whatever the wall clock does.
+The distance between two instants of one process is in monotonic seconds, so the wall clock cannot change it.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "nonsense",
             Scope.GEAR,
-            "whatever it answers is a byte of chance",
+            "each of its answers is a random byte",
             lambda spot, _: _nonsense(spot, True),
             lambda spot: _nonsense(spot, False),
         ),
@@ -158,7 +158,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "transmit collisions",
             Scope.BUS,
-            "the next frames meet somebody else's and do not go out",
+            "the next frames collide with another master's and do not go out",
             lambda spot, frames: spot.street.transmit_collisions(_many(frames)),
             value="frames",
         ),

@@ -189,7 +189,7 @@ class VirtualClock:
             self._wall_at_zero = wall - self._loop.time()
 
     def set_by_hand(self, wall: float) -> None:
-        """Somebody sets the clock; the machine knows of no reference then."""
+        """The clock is set by hand; the machine then knows of no reference."""
         self._wall_at_zero = wall - self._loop.time()
         self._synchronised = False
 

@@ -88,7 +88,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
         print(error, file=sys.stderr)
         return 1
     except asyncio.CancelledError:
-        return 0  # to be stopped is what it is for
+        return 0  # it runs until it is stopped: that is no failure
     finally:
         counts = (f"{totals[name]} {name}" for name in ("new", "repeated", "doubled", "conflicting", "refused"))
         print(f"Records: {', '.join(counts)}.")

@@ -75,7 +75,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
             _say(f"{port} is emulated at {link}")
         _say("Ctrl-C ends it")
         faults.start()
-        with contextlib.suppress(asyncio.CancelledError):  # to be stopped is what it is for
+        with contextlib.suppress(asyncio.CancelledError):  # it runs until it is stopped: that is no failure
             await asyncio.get_running_loop().create_future()
         if arguments.report:
             report = json.dumps(emulated.report(began), indent=2)

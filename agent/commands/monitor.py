@@ -43,7 +43,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     try:
         return await watch(arguments, clock)
     except asyncio.CancelledError:
-        return 0  # to be stopped is what it is for
+        return 0  # it runs until it is stopped: that is no failure
 
 
 async def watch(arguments: argparse.Namespace, clock: Clock) -> int:

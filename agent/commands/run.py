@@ -1,6 +1,6 @@
 """`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone.
 
-To be stopped is what it is for: exit code 0. Exit code 1 where another agent has what it needs.
+Being stopped is its normal end: exit code 0. Exit code 1 where another agent has what it needs.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class FoundGear:
 
 @dataclass
 class BusRecord:
-    """What was found and done on one bus. `frames` counts forward frames by stage, both of a pair."""
+    """What was found and done on one bus. `frames` counts forward frames by stage, both of a pair. `compared`: bus and
+    board were; False where one gear alone was written to."""
 
     bus: str
     interface: str
@@ -94,6 +95,7 @@ class BusRecord:
     frames: dict[str, int] = field(default_factory=dict)
     gear: list[FoundGear] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    compared: bool = True
 
     @property
     def is_right(self) -> bool:

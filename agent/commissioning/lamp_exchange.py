@@ -19,7 +19,7 @@ S_AN_HOUR = 3600
 async def exchange_lamp(bus: OpenBus, name: str, short_address: int, clock: Clock) -> BusRecord:
     """Resets the counters in the gear of this luminaire. What stands in the way is a finding of the record."""
     config = bus.config
-    record = BusRecord(config.name, config.interface, config.port, config.channel, False, clock.wall())
+    record = BusRecord(config.name, config.interface, config.port, config.channel, False, clock.wall(), compared=False)
     began = clock.monotonic()
     try:
         await bus.wait_usable(clock)

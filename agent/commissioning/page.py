@@ -47,14 +47,20 @@ def page(board: Board, record: BusRecord, language: str) -> str:
         _head(board, record, language),
         f"<h2>{word('findings', language)}</h2>",
         _findings(record, language),
-        f"<h2>{word('gear', language)}</h2>",
-        _table(record, language),
-        f"<h2>{word('details', language)}</h2>",
-        *(_details(gear, language) for gear in record.gear),
+        *(_gear(record, language) if record.compared else ()),
         f'<p class="line">{word("signature", language)}</p>',
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _gear(record: BusRecord, language: str) -> list[str]:
+    return [
+        f"<h2>{word('gear', language)}</h2>",
+        _table(record, language),
+        f"<h2>{word('details', language)}</h2>",
+        *(_details(gear, language) for gear in record.gear),
+    ]
 
 
 def _head(board: Board, record: BusRecord, language: str) -> str:
@@ -64,7 +70,7 @@ def _head(board: Board, record: BusRecord, language: str) -> str:
         ("interface", f"{record.interface}, {record.port}, {record.channel}"),
         ("date", f"{local_time(board, record.began)} ({board.timezone})"),
         ("took", f"{record.took_s:.1f} s, {frames} {word('frames', language)}"),
-        ("gear count", str(len(record.gear))),
+        *([("gear count", str(len(record.gear)))] if record.compared else []),
         ("version", f"lichtmast {__version__}"),
     ]
     note = f"<p><strong>{word('dry run', language)}</strong></p>" if record.dry_run else ""
@@ -78,7 +84,7 @@ def _findings(record: BusRecord, language: str) -> str:
         f'<li class="{one.kind}">{word(one.kind, language)}: {escape(sentence(one, language))}</li>'
         for one in record.findings
     ]
-    agree = f"<p>{word('none', language)}</p>" if record.is_right else ""
+    agree = f"<p>{word('none', language)}</p>" if record.is_right and record.compared else ""
     return f"{agree}<ul>{''.join(items)}</ul>"
 
 

@@ -138,7 +138,7 @@ def _keep(content: bytes, path: Path) -> None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)  # whatever a crash or a hand has left there, a pipe even
+        fresh.unlink(missing_ok=True)  # a crash or a user may have left anything there, even a pipe
         with fresh.open("wb") as file:
             file.write(content)
             file.flush()

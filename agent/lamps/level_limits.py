@@ -68,7 +68,7 @@ class LevelLimits:
         """To full light: no one plans a limit below the least light for this lamp.
 
         The standard's clamp is to MIN LEVEL from below only (IEC 62386-102; python-dali's fake gear agrees). There is
-        firmware that takes whatever is above its MAX LEVEL as MIN LEVEL: only RESET raises it, which is a person's to
+        firmware that takes a level above its MAX LEVEL as MIN LEVEL: only RESET raises it, which is for a person to
         give, for it forgets groups and scenes too.
         """
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)

@@ -18,7 +18,7 @@ from protocols.dali import addresses, sequences
 MARK = 0xA5
 IN_VAIN_AFTER = 2
 IN_VAIN_FOR_S = 300.0
-"""Gear that the board does not know says for ever that it lost its mains: the lamps are told again this often then."""
+"""Gear that the board does not know says for ever that it lost its mains: the lamps are then told again this often."""
 
 
 class Mains:

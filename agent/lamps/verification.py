@@ -46,7 +46,7 @@ class Verification:
         try:
             obeys = luminaire.lamp_failed or shows == await self._limits.reachable(luminaire, shows)
         except (DriverError, ConversationFailed):
-            self._tell_again(luminaire)  # whatever its limits are: no question stands before a level
+            self._tell_again(luminaire)  # its limits can wait: no question stands before a level
             raise
         if obeys:
             luminaire.mismatches = 0

@@ -10,7 +10,7 @@ DARK_LASTS_S = 5.0
 LIGHT_LASTS_S = 300.0
 # One that turns so often, never steady for LIGHT_LASTS_S in between, flickers.
 FLICKERS_FROM = 10
-# How long a reading is believed that no other one follows.
+# How long a reading is believed when no other one follows.
 BELIEVED_S = 3600.0
 
 

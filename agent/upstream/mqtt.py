@@ -44,7 +44,7 @@ class Message(NamedTuple):
 
 
 QUEUED_MESSAGES = 50
-"""What waits to be looked at; more is dropped, and whoever sent it in good faith sends it again."""
+"""How many messages may wait; more are dropped, and an honest sender sends them again."""
 
 
 class Broker(NamedTuple):

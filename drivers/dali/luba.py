@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TAKEN_WITHIN_S = 0.25
 """The interface says within milliseconds that it has taken a frame; USB and a busy host may add to it."""
 REPLY_WITHIN_S = 0.5
-"""A question is waited for longer: one more without a reply, and the port counts as lost."""
+"""A question may take longer: after a second one without a reply the port counts as lost."""
 SENT_WITHIN_S = 1.0
 """A frame that has not gone out by now meets other masters' each time."""
 FULL_AGAIN_AFTER_S = 0.05

@@ -1,12 +1,12 @@
 """What an interface still owes its host: the replies to questions that it answers by itself, in the order asked.
 
-A driver asks one to learn that all is here which the interface had to say before. That holds only for the question's
+A driver asks one to learn that all that the interface had to say before has arrived. That holds only for the question's
 own reply: a late one to an earlier question looks the same, and what comes after it may belong to frames of long ago.
 So each question is counted here until its reply is here, for every interface alike.
 """
 
 LATER_BY_S = 0.1
-"""A reply may take so much longer than the one before it: what USB and a busy host may add."""
+"""A reply may take this much longer than the one before it: USB and a busy host may add so much."""
 
 
 class Owed:

@@ -180,7 +180,7 @@ class SevenLab(Link):
         self._in_doubt = False
 
     async def _inform(self) -> None:
-        """Returns when the interface has said all that it had to say. Raises InterfaceSilent when it says nothing."""
+        """Returns once all that the interface had to say has arrived. Raises InterfaceSilent when it says nothing."""
         await self._or_lose(self._ask_information)
 
     async def _ask_information(self) -> None:

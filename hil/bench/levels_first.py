@@ -31,7 +31,7 @@ QUERIES = [
     for name, row in table.items()
     if row.answer
 ]
-"""Whatever gear may be asked, as the code has it."""
+"""Every query that gear may be asked, taken from the code."""
 
 START_WALL = 1_766_000_000.0
 LAMPS = 3

@@ -2,7 +2,7 @@
 
 It sends what it is told as soon as the last frame's stop condition is over: settling is the host's task. While a frame
 is on its way it takes no other one. A host that asks for the echo is told OK when its frame has gone out, and may send
-the next one then; it hears an answer as whatever else the bus says.
+the next one then; an answer reaches it like any other frame on the bus.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The gateway's power fails while nobody tells it the time: a clock that stood still must not switch a street off."""
+"""The gateway's power fails and no network tells it the time: a clock that stood still must not switch a street off."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_power_back_after_six_hours_without_a_network(
         await _cut(bench, 6 * 3600.0)
         bench.clock.machine_starts(shows, chip)
         await bench.start_agent()
-        # It is 20:00 and night, whatever the clock shows: not for a moment is it dark.
+        # It is 20:00 and night, and the clock shows another time: it is not dark for a moment.
         for _ in range(50):
             await bench.wait_s(0.1)
             assert min(await bench.levels()) >= SEVENTY
@@ -104,7 +104,7 @@ def test_a_machine_that_is_started_again_while_the_lamps_keep_their_mains(emulat
         await bench.wait_s(60.0)
         assert await bench.levels() == bench.all_at(DARK)
         for cut, then in ((False, DARK), (True, EIGHTY), (False, DARK)):
-            if cut:  # for a minute, or for as long as its clock stood still: nobody knows
+            if cut:  # for a minute, or for as long as its clock stood still: that cannot be known
                 await _cut(bench, 60.0)
             else:
                 await bench.stop_agent()

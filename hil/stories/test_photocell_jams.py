@@ -145,7 +145,7 @@ def test_a_nervous_photocell_switches_nothing_and_is_named(emulated: Path) -> No
 
 
 def test_without_a_clock_a_photocell_that_jams_leaves_the_street_dark_for_eight_hours_at_most(emulated: Path) -> None:
-    """Whatever restarts meanwhile: the agent goes on counting, and a machine that knows nothing is lit."""
+    """Over restarts of either: the agent goes on counting, and a machine that knows nothing is lit."""
 
     async def story(bench: Bench) -> None:
         bench.illuminance("sky", DAY)

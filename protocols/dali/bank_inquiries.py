@@ -181,7 +181,7 @@ def _steady(
 
 
 def write_value(address: "Address", bank: "Bank", name: str, value: "int | str") -> "Inquiry[None]":
-    """Writes one field in pieces, and reads it back; a bank that had to be unlocked is locked again whatever happens.
+    """Writes one field in pieces, and reads it back; a bank that had to be unlocked is always locked again.
 
     Raises ValueOutOfRange for what the field cannot hold, WriteNotTaken for what does not read back, and as reading.
     """

@@ -72,7 +72,7 @@ class Reply(namedtuple("Reply", "kind value")):
 
     @property
     def is_yes(self) -> bool:
-        """Whether a query that those answer for whom it holds is answered by any; a lone frame of 0x00 says no."""
+        """Whether any gear answered yes to a query that only means yes or silence; a lone frame of 0x00 says no."""
         return bool(self.kind != self.NO_ANSWER and self.value != self.NO_AS_FRAME)
 
 

@@ -75,7 +75,7 @@ def device_types(address: "Address") -> "Conversation[tuple[int, ...]]":
 
 def read_device_types(address: "Address", version: "tuple[int, int]") -> "Inquiry[tuple[int, ...]]":
     """The device types likewise, of gear whose version of part 102 is known: before edition 2 no gear can list its
-    types, so that each one there was is asked for. Raises as device_types does."""
+    types, so each type of that time is asked for. Raises as device_types does."""
     if version >= EDITION_2:
         types = yield device_types(address)
         return tuple(types)

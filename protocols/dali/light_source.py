@@ -16,7 +16,7 @@ OPERATING_TIME = "operating time since reset"
 
 class LightSourceAge(namedtuple("LightSourceAge", "starts operating_s")):
     """How often a light source was switched on, and for how many seconds it has burnt; None for what the gear does not
-    tell. Its gear counts both from the last exchange on."""
+    tell. The gear counts both from the last exchange on."""
 
 
 def read_age(address: "Address") -> "Inquiry[LightSourceAge]":

@@ -125,3 +125,13 @@ def test_json_and_lines_say_what_is_wrong() -> None:
     assert [bus["right"] for bus in buses] == [True, False]
     assert buses[1]["findings"][0]["sentence"].startswith("L01: the board has it at address 0")
     assert any("verschil: L01" in line for line in as_text(wrong, "nl"))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_page_of_one_gear_alone_says_nothing_of_the_others(language: str) -> None:
+    record = BusRecord("street", "atx_hat", "p", 1, False, 0.0, compared=False)
+    record.findings.append(Finding("lampExchanged", "L07", FACTS))
+    text = page(load_board(DEMO_BOARD), record, language)
+    assert "41234" in text
+    for word in ("none", "gear count", "gear", "details"):
+        assert f">{texts.word(word, language)}<" not in text

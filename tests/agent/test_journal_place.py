@@ -1,4 +1,4 @@
-"""Where a gateway's journal lies: whatever stands in its place the lamps burn, and no record is thrown away unsaid."""
+"""Where a gateway's journal lies: the lamps burn with anything in its place, and no record is thrown away unsaid."""
 
 from __future__ import annotations
 
