@@ -106,7 +106,8 @@ def test_one_answer_does_for_all_that_comes_before_it() -> None:
 def test_each_answer_past_the_limit_waits_for_the_one_ten_before_it() -> None:
     async def story(bus: LampBus) -> None:
         masters = ForeignMasters("street", bus.lamps, bus.clock, bus.events)
-        began, answered = bus.clock.monotonic(), []
+        began = bus.clock.monotonic()
+        answered: list[float] = []
         while bus.clock.monotonic() < began + 12.0:
             at = masters.hear(ForwardFrame(16, ALL_OFF))
             assert at is not None
