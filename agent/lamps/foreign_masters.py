@@ -76,7 +76,6 @@ class ForeignMasters:
         if self._heard_at is None or self._clock.monotonic() - self._heard_at <= GONE_AFTER_S:
             return
         self._heard_at = None
-        self._heard.clear()
         text = f"no other master dims on DALI bus {self._bus_name} any more"
         self._events.end("foreignMaster", self._bus_name, text)
         self._events.end("levelsContested", self._bus_name, text)

@@ -42,12 +42,16 @@ class Observed:
         self.levels: list[tuple[str, int, float]] = []
         self.availability: list[tuple[str, float | None, bool]] = []
         self.outages: list[tuple[str, float | None]] = []
+        self.without_mains: list[str] = []
+        """Those that were said to be away because they have no mains."""
 
     def level(self, name: str, level: int, fade_s: float) -> None:
         self.levels.append((name, level, fade_s))
 
     def available(self, name: str, since: float | None, *, available: bool, without_mains: bool = False) -> None:
         self.availability.append((name, since, available))
+        if without_mains:
+            self.without_mains.append(name)
 
     def outage(self, name: str, since: float | None) -> None:
         self.outages.append((name, since))

@@ -124,9 +124,9 @@ def test_levels_outside_the_gears_own_limits_are_not_told_again_and_again() -> N
     on_the_bus(story, profile=GearProfile(physical_min_level=170))
 
 
-def test_a_level_that_is_not_the_told_one_is_corrected() -> None:
+def test_a_level_that_is_not_the_told_one_is_corrected_at_once() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.want(50.0, 64.0)
         await bus.cycles()
         bus.drift(1, ONE_PERCENT)
         assert bus.levels() == [HALF, ONE_PERCENT, HALF]
@@ -134,6 +134,7 @@ def test_a_level_that_is_not_the_told_one_is_corrected() -> None:
         await bus.cycles(2)
         assert bus.levels() == [HALF] * 3
         assert bus.level_frames() == [(2, HALF)]
+        assert bus.observed.levels[-1] == ("L1", HALF, 0.0)
         assert bus.told() == []
 
     on_the_bus(story)

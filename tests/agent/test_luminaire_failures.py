@@ -55,7 +55,7 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
 
 def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the_same_cycle() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.want(50.0, 64.0)
         await bus.cycles(3)
         bus.forget_frames()
         await bus.control.cycle()

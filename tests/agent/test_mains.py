@@ -66,6 +66,44 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
     on_the_bus(story)
 
 
+@pytest.mark.parametrize("another_masters", [True, False])
+def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -> None:
+    """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(35)  # each was marked, and asked for its status after that
+        well_at = bus.lamps[1].last_well_at
+        await cut(bus, 1)
+        if another_masters:
+            bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
+        else:
+            bus.want(70.0)
+        await bus.clock.sleep(1.0)
+        await bus.control.dimming.command_levels()
+        await bus.cycles(35)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
+        assert bus.observed.outages == [("L1", well_at)]
+
+    on_the_bus(story)
+
+
+def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.mains(False, 1)
+        await bus.control.health.poll_status(bus.lamps[1])
+        assert not bus.lamps[1].answers
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(1.0)
+        bus.want(70.0)
+        await bus.cycles(3)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
+
+    on_the_bus(story)
+
+
 def test_the_levels_come_before_the_question_who_it_was() -> None:
     async def story(bus: LampBus) -> None:
         bus.want(50.0)
@@ -270,3 +308,24 @@ def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
         assert await mains.lost_by_any()
 
     on_the_bus(story)
+
+
+def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_minutes() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        await bus.cycles(3)
+        await cut(bus, 3)
+        for _ in range(2):
+            told = []
+            for _ in range(4):
+                bus.forget_frames()
+                await bus.cycles()
+                told.append(len(bus.level_frames()))
+            assert told == [3, 3, 0, 0]
+            bus.forget_frames()
+            await bus.cycles(int(IN_VAIN_FOR_S / CYCLE_S) - 4)
+            assert bus.level_frames() == []
+            await bus.clock.sleep(3 * CYCLE_S)
+
+    on_the_bus(story, unknown_lamps=1)

@@ -4,6 +4,7 @@ state decide it: a restart changes nothing, a lost state means light."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from agent.config.program import load_program
 from agent.schedule import inputs as input_states
 from agent.schedule import sun
 from agent.schedule.calendars import Calendar, Rule
+from agent.schedule.cells import CellState
 from agent.schedule.demand import CONDITIONS, Demand, changes, demand
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
 from agent.schedule.output import Output
@@ -154,6 +156,80 @@ def test_any_json_is_an_override_or_is_refused(found: object) -> None:
 def test_any_json_is_a_state_or_a_lost_one(found: object) -> None:
     state = input_states.from_json(found, NIGHT)
     assert demand(plain_plan(MOTION, ["A"]), "A", PLACE, state, NIGHT).percent >= 20
+
+
+WHOLE: dict[str, object] = {
+    "begun": 5,
+    "active": {"presence@": [1, 2.5]},
+    "cells": {"photocell@E": [1, 2, None, 3, 0, 4, 5]},
+    "operating_hours": {"A": 7},
+}
+
+
+@pytest.mark.parametrize("wrong", ["5", True, None, float("nan"), [5], 10**400])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda state, wrong: state.update(begun=wrong),
+        lambda state, wrong: state.update(active={"presence@": [wrong, 2]}),
+        lambda state, wrong: state.update(active={"presence@": [1, wrong]}),
+        lambda state, wrong: state.update(cells={"photocell@E": [1, wrong, None, 3, 0, 4, 5]}),
+        lambda state, wrong: state.update(cells={"photocell@E": [1, 2, None, wrong, 0, 4, 5]}),
+        lambda state, wrong: state.update(cells={"photocell@E": [1, 2, None, 3, 0, wrong, 5]}),
+        lambda state, wrong: state.update(cells={"photocell@E": [1, 2, None, 3, 0, 4, wrong]}),
+        lambda state, wrong: state.update(operating_hours={"A": wrong}),
+    ],
+)
+def test_a_state_with_one_wrong_number_is_a_lost_one(
+    place: Callable[[dict[str, object], object], None], wrong: object
+) -> None:
+    whole = input_states.from_json(WHOLE, NIGHT)
+    assert whole.begun == 5
+    assert whole.active == {"presence@": (1, 2.5)}
+    assert whole.cells["photocell@E"] == (True, 2, None, 3, False, 4, 5)
+    assert whole.operating_hours == {"A": 7}
+    assert input_states.from_json(input_states.to_json(whole), NIGHT) == whole
+    light = whole._replace(cells={"photocell@E": CellState(False, 2.0, 1.5, 3.0, True, 4.0, 0)})
+    assert input_states.from_json(input_states.to_json(light), NIGHT) == light
+    spoilt = dict(WHOLE)
+    place(spoilt, wrong)
+    assert input_states.from_json(spoilt, NIGHT) == no_inputs(NIGHT)
+
+
+def test_a_state_forgets_only_what_is_over_for_longer_than_it_may_matter() -> None:
+    plan = plain_plan(MOTION, ["A"])
+    hours = Reading("", "operating_hours", 5, "A")
+    seen = presence(plan, KNOWN, "A", NIGHT)
+    kept_s = plan.longest_hold_s + 3600
+    assert observe(plan, seen, hours, NIGHT + kept_s).active == seen.active
+    assert observe(plan, seen, hours, NIGHT + kept_s + 1).active == {}
+    # Set back by a minute, and by more.
+    assert observe(plan, seen, hours, NIGHT - 60)[:2] == (KNOWN.begun, seen.active)
+    assert observe(plan, seen, hours, NIGHT - 61)[:2] == (NIGHT - 61, {})
+    assert observe(plan, no_inputs(NIGHT), hours, NIGHT - 60).begun == NIGHT
+    assert observe(plan, no_inputs(NIGHT), hours, NIGHT - 61).begun == NIGHT - 61
+
+
+def test_a_reading_that_is_no_number_or_of_no_known_kind_changes_nothing() -> None:
+    plan = plain_plan(MOTION, ["A"])
+    for reading in (Reading("s", "presence", float("nan"), "A"), Reading("s", "noise", 1, "A")):
+        assert observe(plan, KNOWN, reading, NIGHT) == KNOWN
+
+
+def test_a_presence_that_is_not_said_again_is_believed_for_an_hour() -> None:
+    plan = plain_plan(MOTION, ["A"])
+    hold_s = plan.longest_hold_s
+    state = observe(plan, KNOWN, Reading("s", "presence", 1, "A"), NIGHT)
+    assert [ask(plan, NIGHT + after, state).percent for after in (3599 + hold_s, 3600 + hold_s)] == [100, 20]
+    # Said again, it goes on since when it began; said to be over, it ends there.
+    state = observe(plan, state, Reading("s", "presence", 1, "A"), NIGHT + 1800)
+    assert state.active["presence@A"] == (NIGHT, NIGHT + 5400)
+    state = observe(plan, state, Reading("s", "presence", 0, "A"), NIGHT + 2000)
+    assert state.active["presence@A"] == (NIGHT, NIGHT + 2000)
+    state = observe(plan, state, Reading("s", "presence", 0, "A"), NIGHT + 2100)
+    assert state.active["presence@A"] == (NIGHT, NIGHT + 2000)
+    state = observe(plan, state, Reading("s", "presence", 1, "A"), NIGHT + 2200)
+    assert state.active["presence@A"] == (NIGHT + 2200, NIGHT + 5800)
 
 
 @pytest.mark.parametrize(

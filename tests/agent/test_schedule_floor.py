@@ -105,6 +105,13 @@ def test_dark_that_is_agreed_on_stays_dark_behind_any_output() -> None:
     assert demand(plan, "A", place, no_inputs(NEW_YEAR - DAY_S), NEW_YEAR)[:3] == (0, 0, "program")
 
 
+@pytest.mark.parametrize(("percent", "wanted"), [(0, 0), (0.5, 10), (1, 10), (9.9, 10), (10, 10), (10.1, 10.1)])
+def test_dark_that_is_agreed_on_is_dark_and_not_dim(percent: float, wanted: float) -> None:
+    steps = (Step(parse_mark("sunset"), percent, 0),)
+    dark = Program("p", parse_mark("sunset"), parse_mark("sunrise"), steps, 0, dark=True)
+    assert Floor(10, dark_allowed=True).lifted(percent, dark) == wanted
+
+
 def test_the_floor_holds_for_what_a_photocell_lights_too() -> None:
     program = Program(
         "p",

@@ -279,6 +279,24 @@ def test_a_dark_afternoon_is_lit_and_a_long_one_is_a_condition() -> None:
     assert cell.ask()[::3] == (0, ())
 
 
+def test_a_photocell_that_was_dark_all_night_contradicts_only_an_hour_after_sunrise() -> None:
+    cell = Cell(plan_of(BY_CELL), SUNSET - 15000).until(SUNSET).turns(1).until(SUNRISE - 60)
+    found = []
+    for unix in (SUNRISE - 60, SUNRISE + 600, SUNRISE + 3500, SUNRISE + 3700):
+        asked = cell.until(unix).ask()
+        found.append((asked.percent, asked.conditions))
+    assert found == [(100, ())] * 3 + [(100, (CONTRADICTS,))]
+
+
+@pytest.mark.parametrize(("turns", "flickers"), [(9, []), (10, ["E1"])])
+def test_a_photocell_flickers_from_its_tenth_turn_on(turns: int, flickers: list[str]) -> None:
+    cell = Cell(plan_of(BY_CELL), SUNSET - 15000)  # its first reading is no turn
+    for number in range(turns):
+        cell.lux = 1000.0 if number % 2 else 1.0
+        cell.until(cell.now + 20)
+    assert flickering(cell.state, cell.now) == flickers
+
+
 def test_a_photocell_that_jams_at_light_cannot_keep_the_street_dark() -> None:
     cell = Cell(plan_of(BY_CELL), local("2026-01-15 12:00")).until(SUNSET + 3599)
     # Until an hour after sunset it may be right; then it lies; the floor holds from -6 degrees on anyway.

@@ -10,6 +10,7 @@ import pytest
 
 from agent.hardware.serial_port import port_opener
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
+from drivers.dali.luba import GIVEN_UP_AFTER_S
 from drivers.dali.luba import Luba as Driver
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent
 from hil.devices.luba import Luba
@@ -262,3 +263,20 @@ def test_two_lines_at_once_each_hear_their_own_gear() -> None:
         streets[0].close()
 
     run_virtual(story, NIGHT)
+
+
+def test_after_a_caller_gave_up_the_next_frame_waits_until_nothing_can_come_of_it() -> None:
+    async def story(bench: Bench) -> None:
+        assert isinstance(bench.interface, Driver)
+        given_up = asyncio.create_task(ask(bench.bus, 1))
+        await bench.clock.sleep(0.001)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        began, frames = bench.clock.monotonic(), bench.interface._written_at
+        assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
+        assert bench.clock.monotonic() - began >= GIVEN_UP_AFTER_S - (began - frames)
+        began = bench.clock.monotonic()
+        assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
+        assert bench.clock.monotonic() - began < GIVEN_UP_AFTER_S
+
+    on_bench("luba", story)

@@ -144,3 +144,38 @@ def test_a_command_that_the_model_does_not_know_is_an_error_that_names_the_remed
             await ask(bench.bus, 0)
 
     on_bench("sci2_2", story)
+
+
+@MODELS
+def test_an_answer_counts_only_when_it_can_have_come_over_the_bus(model: str) -> None:
+    """A query takes 1.3 ms to be told and 14.2 ms on the bus; an answer begins 5.5 ms later and takes 7.5 ms: 28.5 ms.
+    The interface says NO at 26.8 ms, and 16.5 ms later no answer is awaited any more."""
+
+    async def story(bench: Bench) -> None:
+        assert isinstance(bench.interface, Driver)
+        taken = []
+        for after_ms in range(50):
+            await bench.clock.sleep(0.2)
+            asking = asyncio.create_task(ask(bench.bus, 63))
+            await bench.clock.sleep(after_ms / 1000)
+            late = bench.interface.late_answers
+            bench.port.write(bytes.fromhex("6200001173"))
+            if await asking == Reply(Reply.VALUE, 0x11):
+                taken.append(after_ms)
+            await bench.clock.sleep(0.1)
+            assert bench.interface.late_answers - late == (after_ms not in taken), after_ms
+        assert taken == list(range(29, 44))
+
+    on_bench(model, story)
+
+
+@MODELS
+def test_frames_that_nobody_asked_for_are_no_late_answers(model: str) -> None:
+    async def story(bench: Bench) -> None:
+        assert isinstance(bench.interface, Driver)
+        bench.street.bus.other_controller(0xA307)
+        await bench.clock.sleep(0.1)
+        assert await ask(bench.bus, 63) == NO_ANSWER
+        assert bench.interface.late_answers == 0
+
+    on_bench(model, story)
