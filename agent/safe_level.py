@@ -178,7 +178,7 @@ def _reason(error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else next(iter(error.args), None)
     if not isinstance(number, int):
         return str(error)
-    return _REASONS.get(number) or f"{os.strerror(number)}: check the cable, and port in the board"
+    return _REASONS.get(number) or f"{os.strerror(number)}: check the cable, and the port in the board"
 
 
 def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:

@@ -284,8 +284,8 @@ def test_a_last_good_board_that_fails_too_is_said(tmp_path: Path) -> None:
     code, said = send_safe_levels(tmp_path / "board.toml", last_good)
     assert (code, len(said)) == (1, 2)
     assert said[1] == (
-        f"A: the safe level could not be sent on {tmp_path / 'nothing'}: No such file or directory: check the cable, and"
-        " port in the board"
+        f"A: the safe level could not be sent on {tmp_path / 'nothing'}: No such file or directory: check the cable,"
+        " and the port in the board"
     )
     last_good.write_text("")
     assert send_safe_levels(tmp_path / "board.toml", last_good)[0] == 2
