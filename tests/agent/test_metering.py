@@ -394,9 +394,9 @@ def test_a_clock_that_is_set_loses_and_doubles_nothing(jump_s: float, then_s: fl
             # A year ahead, the journal's own bound on the age of readings is reached.
             assert {name for name, _, _ in await told(agent)} <= {"clockWasSet", "recordsDropped"}
             # No more was written than time has passed.
-            assert len(await bodies(agent, "interval")) <= 3 * 4 * len(known)
+            assert len(await bodies(agent, "interval")) <= 4 * len(here.names) * len(known)
 
-    at_a_gateway(story, tmp_path)
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 1)])
 
 
 def test_a_clock_that_differs_between_two_processes(tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ def test_a_clock_that_differs_between_two_processes(tmp_path: Path) -> None:
             true_wh = here.true_wh(name, here.clock.wall() - here.clock.monotonic(), until)
             assert recorded_wh == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
 
-    at_a_gateway(story, tmp_path)
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 1)])
 
 
 def test_a_lamp_failure_seen_in_1970_begins_no_record_there(tmp_path: Path) -> None:
@@ -483,8 +483,9 @@ def test_what_is_told_of_a_lamp_is_worth_a_commit_of_its_own(tmp_path: Path) -> 
             record.available("L01", here.clock.monotonic() + 1.0, available=True, without_mains=False)
             assert (await kept("availability"))[-1] == [True, None]
             await here.clock.sleep(5.0)
+            before = len(await kept("availability"))
             record.outage("L01", here.clock.monotonic() - 2.0)
-            assert (await kept("availability"))[-2:] == [[False, 0.0], [True, None]]
+            assert (await kept("availability"))[before:] == [[False, 0.0], [True, None]]
 
     at_a_gateway(story, tmp_path, buses=[BusOf("L", 1)])
 

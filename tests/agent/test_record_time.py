@@ -78,6 +78,7 @@ def test_a_clock_that_is_believed_no_more_is_not_followed_and_closes_nothing() -
 
 def test_without_a_clock_it_goes_on_from_the_record_of_the_process_before() -> None:
     async def story(clock: VirtualClock) -> None:
+        await clock.sleep(3.0)  # the machine was up before the agent was
         time = RecordTime(clock, NOW + 7000.0)
         await clock.sleep(10.0)
         assert time.now() == NOW + 7010.0

@@ -450,6 +450,29 @@ def test_a_damaged_state_is_said_so(key: str, value: object, removed: bool) -> N
         LuminaireLedger.from_state(state, "lamp", MODEL, always_burning)
 
 
+def test_what_goes_on_record_names_its_lamp_its_quarter_and_what_is_known() -> None:
+    lamp, _ = steady_lamp(1)
+    ledger = LuminaireLedger("lamp", MODEL, always_burning)
+    ledger.level(START, 254)
+    (interval,) = read(ledger, lamp, START) + read(ledger, lamp, START + QUARTER)
+    assert interval.actual_wh == pytest.approx(6.25, abs=0.1)
+    assert interval.body() == {
+        "luminaire": "lamp",
+        "start": START,
+        "duration_s": QUARTER,
+        "actual_wh": interval.actual_wh,
+        "baseline_wh": 6.25,
+        "quality": "metered",
+        "coverage": 1.0,
+        "available_s": 900.0,
+        "full_power_w": 25.0,
+        "full_power_source": "declared",
+    }
+    ledger.clock_moved(QUARTER)
+    (void,) = ledger.voids()
+    assert void.body() == {"of": "interval", "luminaire": "lamp", "start": START, "until": START + QUARTER}
+
+
 def state_of_two_quarters() -> dict[str, Any]:
     lamp, _ = steady_lamp(1)
     ledger = LuminaireLedger("lamp", MODEL, always_burning)
