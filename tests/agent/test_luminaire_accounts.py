@@ -417,7 +417,7 @@ def test_groups_of_both_halves_are_read() -> None:
     async def story(bus: LampBus) -> None:
         bus.street.gear[0].variables.groups = 1 << 1 | 1 << 7 | 1 << 8 | 1 << 15
         await bus.cycles(2)
-        assert bus.lamps[0].groups == {1, 7, 8, 15}
+        assert bus.lamps[0].groups == frozenset({1, 7, 8, 15})
 
     on_the_bus(story)
 
