@@ -33,7 +33,8 @@ from agent.monitor import SOCKET, Monitor
 from agent.operating_hours import Aging, OperatingHours
 from agent.overrides import Overrides
 from agent.recorder import Recorder
-from agent.savings.ledger import LuminaireLedger, StateUnreadable
+from agent.savings.ledger import LuminaireLedger
+from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 from agent.schedule.evaluate import Cache, burning_spans
 from agent.schedule.inputs import Reading

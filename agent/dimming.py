@@ -225,6 +225,7 @@ class Dimming:
         await self._bus.send(frame.transmission)
         fade_s = levels.fade_time_s(code)
         for luminaire, before in zip(reached, shaken, strict=True):
+            luminaire.told_since_mark = True
             if luminaire.shaken != before:
                 continue  # another master spoke meanwhile: which of the two came last is not known
             level = frame.level_of[luminaire.short_address]

@@ -124,7 +124,7 @@ class EventLog:
         for (name, subject), alarm in list(self._alarms.items()):
             if alarm.unseen_since is not None:
                 if now - alarm.unseen_since >= UNSEEN_AFTER_S:
-                    self.end(name, subject, f"{name} of {subject} was not met again since the restart")
+                    self.end(name, subject, f"{name} of {subject} has not come again since the restart")
             elif alarm.holds or now - alarm.ended_at < AGAIN_WITHIN_S:
                 if alarm.count > alarm.said_count and now - alarm.said_at >= COUNT_EACH_S:
                     self._say_count(name, subject, alarm)

@@ -1,6 +1,6 @@
 """Files that a user names: read only where they are plain and small, and known to be writable before the work.
 
-What stands in a file's place (a pipe, a device, a folder, something endless) must neither hold up a lamp-post nor fill
+What stands in a file's place (a pipe, a device, a folder, an endless file) must neither hold up a lamp-post nor fill
 its memory.
 """
 
@@ -32,7 +32,7 @@ def read_plain(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
         # Something else may have taken its place meanwhile: a pipe must not hold up the opening either.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except ValueError as error:  # a NUL in the name
-        raise OSError(errno.EINVAL, f"no path of a file ({error})", str(path)) from None
+        raise OSError(errno.EINVAL, f"this cannot be the path of a file ({error})", str(path)) from None
     try:
         _refuse_other_kinds(os.fstat(descriptor), path, most_bytes)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -69,7 +69,7 @@ def _make_nothing_that_lasts(folder: Path) -> None:
 def _refuse_other_kinds(status: os.stat_result, path: str | Path, most_bytes: int) -> None:
     for is_kind, text in _KINDS:
         if is_kind(status.st_mode):
-            raise OSError(errno.EINVAL, f"{text} and no file", str(path))
+            raise OSError(errno.EINVAL, f"{text}, not a file", str(path))
     if status.st_size > most_bytes:
         raise _too_large(path, most_bytes)
 

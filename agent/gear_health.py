@@ -57,7 +57,10 @@ class GearHealth:
             certain = await self.ask(luminaire, "QUERY STATUS") == reply
         if certain:
             self._note_status(luminaire, reply.value)
-        if luminaire.mains_unsure and luminaire.marked and luminaire.answers:
+        # A level makes gear forget POWER CYCLE SEEN before it was asked for it: the mark tells of a cut before that.
+        asked = luminaire.mains_unsure or luminaire.told_since_mark
+        if asked and luminaire.marked and luminaire.answers:
+            luminaire.told_since_mark = False
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
             if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
                 self._lost_its_mains(luminaire, could_burn, was_well_at)
@@ -104,7 +107,7 @@ class GearHealth:
     def _answered(self, luminaire: LuminaireState) -> None:
         luminaire.last_answer_at = self._clock.monotonic()
         if not luminaire.answers:
-            luminaire.answers = True
+            luminaire.answers = luminaire.mains_unsure = True
             self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
             luminaire.forget_what_it_shows()
             self._tell_availability(luminaire, luminaire.last_answer_at)

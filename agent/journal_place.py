@@ -24,7 +24,7 @@ log = logging.getLogger("lichtmast")
 OPENS_WITHIN_S = 30.0
 """The lamps wait for it, for they are metered from the first moment on; but not for a disk that hangs."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
-"""The last resort: there where no disk takes a file any more."""
+"""The last resort: it is still there when no disk takes a file any more."""
 
 
 @contextlib.asynccontextmanager
@@ -55,7 +55,7 @@ async def _journal(state: Path, gateway: str, clock: Clock) -> Journal:
     path = journal_path(state, gateway)
     if path.exists() and not path.is_file():
         # A pipe would hold up the opening for ever.
-        raise JournalError(f"{path}: this is no file: remove it")
+        raise JournalError(f"{path}: this is not a file: remove it")
     try:
         return await clock.wait_for(Journal.open(path, gateway, clock), OPENS_WITHIN_S)
     except TimeoutError:

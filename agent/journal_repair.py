@@ -38,8 +38,9 @@ _LOOKED_UP = 256
 
 
 def checksum(*values: object) -> int:
-    """CRC-32 of a row's values, which SQLite does not guard: it finds a damaged tree, not a flipped digit."""
-    return zlib.crc32("\x1f".join(map(repr, values)).encode(errors="replace"))
+    """CRC-32 of a row's values, which SQLite does not guard: it finds a damaged tree, not a flipped digit. Of ASCII
+    alone: which other characters `repr` escapes changes with Python's version, and so with the system's."""
+    return zlib.crc32("\x1f".join(map(ascii, values)).encode("ascii"))
 
 
 def text_of(raw: bytes) -> str:

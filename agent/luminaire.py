@@ -34,8 +34,8 @@ class LuminaireState:
     the monotonic time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and
     `scenes` are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
     `energy_exponent` is the scale of its energy register, None until it was read: gear that was away may be other gear.
-    `marked`: its DTR2 holds our mark; `mains_unsure`: it may have lost its mains. `shaken` counts how often something
-    else has moved it, or may have.
+    `marked`: its DTR2 holds our mark; `mains_unsure`: it may have lost its mains; `told_since_mark`: it was told a
+    level since it was last asked for its mark. `shaken` counts how often something else has moved it, or may have.
     """
 
     name: str
@@ -50,6 +50,7 @@ class LuminaireState:
     shaken: int = 0
     marked: bool = False
     mains_unsure: bool = False
+    told_since_mark: bool = False
     groups: frozenset[int] | None = None
     scenes: tuple[int, ...] | None = None
     level_limits: tuple[int, int] | None = None

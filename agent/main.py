@@ -1,7 +1,7 @@
 """The command `lichtmast`: finds the verb, gives it a clock, and turns errors into one sentence and an exit code.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid input. A signal that ends the work before it is done gives
-128 and its number (130: Ctrl-C, 143: SIGTERM); a verb that goes on until it is stopped is then done: 0.
+Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid input, 130 stopped by Ctrl-C before the work was done, 143
+stopped by SIGTERM before the work was done. A verb that goes on until it is stopped is then done: 0.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Metering:
     def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None:
         """The lamp can burn, or cannot, since that monotonic time (None: it was never seen otherwise)."""
         entry = self._metered[name]
-        power_w = None  # what silent gear draws nobody knows
+        power_w = None  # it is not known what silent gear draws
         if without_mains:
             power_w = 0.0
         elif entry.luminaire.answers and not available:
@@ -209,7 +209,7 @@ class Metering:
 
     def _report_missed(self, bus: str, luminaires: int, missed: Sequence[Metered]) -> None:
         if 2 * len(missed) > luminaires:
-            text = f"{len(missed)} of {luminaires} energy registers on {bus} were not read: look for what disturbs it"
+            text = f"{len(missed)} of {luminaires} energy registers on {bus} were not read: find what disturbs the bus"
             self._events.begin("readingsMissed", bus, text)
         else:
             self._events.end("readingsMissed", bus, f"the energy registers on {bus} can be read again")

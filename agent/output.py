@@ -30,7 +30,7 @@ def written(path: Path, content: str) -> bool:
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:
-        sys.stderr.write(f"{path}: cannot be written ({error.strerror}); what was found out stands above\n")
+        sys.stderr.write(f"{path}: cannot be written ({error.strerror}); the results are shown above\n")
         return False
     return True
 

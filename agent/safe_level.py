@@ -8,6 +8,7 @@ that can be told is told; what the board given does not reach, the last good boa
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import termios
@@ -54,6 +55,10 @@ LAST_GOOD = "last-good-board.toml"
 
 # All that can go wrong with one port; pyserial's errors are OSErrors, but not those that termios has.
 PORT_ERRORS = (OSError, ValueError, OverflowError, termios.error)
+_REASONS = {
+    errno.EAGAIN: "another program has it: stop that one first",
+    errno.EACCES: "this user may not open it: add the user to the group dialout",
+}
 
 
 class _Product(NamedTuple):
@@ -84,7 +89,12 @@ PRODUCTS = {
 
 
 class BoardUnusable(ValueError):
-    """The file is no board that names a bus; the text says what is wrong."""
+    """The file is not a board that names a bus. `wrong` says what is wrong; the text also says what to do, for a file
+    that the user gave."""
+
+    def __init__(self, wrong: str, remedy: str = "") -> None:
+        super().__init__(f"{wrong}: {remedy}" if remedy else wrong)
+        self.wrong = wrong
 
 
 class Bus(NamedTuple):
@@ -98,7 +108,7 @@ class Bus(NamedTuple):
 
     @property
     def place(self) -> tuple[str, int]:
-        """Which wires it is, by whatever name the board calls the port."""
+        """Which wires it is; a port may have several names."""
         return os.path.realpath(self.port), self.channel
 
 
@@ -107,11 +117,10 @@ def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
     try:
         board = tomllib.loads(read_plain(path).decode("utf-8", errors="replace"))
     except RecursionError:
-        raise BoardUnusable(f"{path}: its brackets are nested too deeply: write plain tables") from None
+        raise BoardUnusable(f"{path}: its brackets are nested too deeply", "write plain tables") from None
     except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        remedy = "give the path of a TOML file that can be read"
-        raise BoardUnusable(f"{path}: {reason[:1].lower()}{reason[1:]}: {remedy}") from None
+        reason, remedy = error.strerror or "it cannot be read", "give the path of a TOML file that can be read"
+        raise BoardUnusable(f"{path}: {reason[:1].lower()}{reason[1:]}", remedy) from None
     except ValueError as error:
         raise BoardUnusable(f"{path}: not valid TOML: {error}") from None
     level = _level(board.get("board"))
@@ -157,11 +166,19 @@ def send_safe_level(buses: list[Bus]) -> list[str]:
                 _tell(bus.port, PRODUCTS[bus.product], bus.channel, bus.level)
             except PORT_ERRORS as error:
                 again.append(bus)
-                failed.append(f"{bus.name}: the safe level could not be sent on {bus.port}: {error}")
+                failed.append(f"{bus.name}: the safe level could not be sent on {bus.port}: {_reason(error)}")
         left = again
         if not left:
             break
     return failed
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a port, in the system's words: pyserial and termios wrap them in their own."""
+    number = error.errno if isinstance(error, OSError) else next(iter(error.args), None)
+    if not isinstance(number, int):
+        return str(error)
+    return _REASONS.get(number) or f"{os.strerror(number)}: check the cable, and the port in the board"
 
 
 def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
@@ -183,7 +200,7 @@ def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
     try:
         kept, kept_unusable = buses_of(last_good)
     except BoardUnusable as error:
-        return FAILED if buses else WRONG_USE, [*said, f"there is no last good board in its place: {error}"]
+        return FAILED if buses else WRONG_USE, [*said, f"nor is there a last good board to use: {error.wrong}"]
     tried = {bus.place for bus in buses}
     failed += kept_unusable + send_safe_level([bus for bus in kept if bus.place not in tried])
     said += [sentence for sentence in failed if sentence not in said]
@@ -202,8 +219,8 @@ def _level(table: object) -> int:
 
 def _tell(port: str, product: _Product, channel: int, level: int) -> None:
     transmissions = [
-        # At once: whatever fade the gear has stored would keep the street dark for up to a minute and a half; and where
-        # its fade time is 0, a stored EXTENDED FADE TIME would for up to 16 minutes.
+        # At once: a fade that the gear has stored would keep the street dark for up to a minute and a half; and where
+        # its fade time is 0, a stored EXTENDED FADE TIME would do so for up to 16 minutes.
         gear_commands.special("DTR0", 0),
         gear_commands.command(addresses.BROADCAST, "SET FADE TIME"),
         gear_commands.command(addresses.BROADCAST, "SET EXTENDED FADE TIME"),

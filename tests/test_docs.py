@@ -9,6 +9,7 @@ import contextlib
 import io
 import re
 import shlex
+import signal
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,10 +106,24 @@ def test_the_table_of_verbs_is_the_code() -> None:
 
 def test_the_exit_codes_are_the_code() -> None:
     written = README.partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
-    meanings = dict(re.findall(r"^\| (\d) \| (.*) \|$", written, re.MULTILINE))
-    assert [int(code) for code in meanings] == [main.DONE, main.FAILED, main.WRONG_USE]
-    assert main.__doc__
-    assert "Exit codes: " + ", ".join(f"{code} {text}" for code, text in meanings.items()) + "." in main.__doc__
+    meanings = dict(re.findall(r"^\| (\d+) \| (.*) \|$", written, re.MULTILINE))
+    stopped = [128 + number for number in (signal.SIGINT, signal.SIGTERM)]
+    assert [int(code) for code in meanings] == [main.DONE, main.FAILED, main.WRONG_USE, *stopped]
+    said = " ".join((main.__doc__ or "").split())
+    assert "Exit codes: " + ", ".join(f"{code} {text}" for code, text in meanings.items()) + "." in said
+
+
+def test_each_row_of_the_light_that_stays_on_is_a_story() -> None:
+    table = rows(section("the light stays on", "end of the light"))
+    assert len(table) > 20
+    for fault, by_day, by_night, story in table:
+        assert all((fault, by_day, by_night)), fault
+        module, name = story.strip("`").split("::")
+        folders = (ROOT / "hil" / "stories", ROOT / "tests")
+        told = "\n".join(
+            path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob(f"{module}.py")
+        )
+        assert re.search(rf"^def {name}\(", told, re.MULTILINE), story
 
 
 def declared() -> set[tuple[str, str]]:

@@ -2,14 +2,12 @@
 
 `records` is keyed (gateway, epoch, seq): what arrives twice is stored once. `intervals` is keyed by what an interval
 is about, (gateway, luminaire, start): of two records about the same quarter (an agent that lost its journal) the first
-one counts, both stay in `records`, and the second is reported as doubled; an event that comes again under another
-epoch likewise. What comes under a key that holds another record (a gateway's card was restored from an image, or two
-run with one journal) is a conflict: it is kept in `conflicts`, and not acknowledged, so that its gateway sends it
-again under an epoch of its own. Blocking; all calls from one thread.
-=======
-one counts, both stay in `records`, and the second is reported as doubled. A record of kind "void" takes quarters that a
-wrong clock wrote out of `intervals` and `control`, in whatever order they come; they stay in `records`. Blocking; all
-calls from one thread.
+one counts, both stay in `records`, and the second is reported as doubled; so is a whole day of which a quarter counts
+already, and the other way round; an event that comes again under another epoch likewise. What comes under a key that
+holds another record (a gateway's card was restored from an image, or two run with one journal) is a conflict: it is
+kept in `conflicts`, and not acknowledged, so that its gateway sends it again under an epoch of its own. A record of
+kind "void" takes quarters that a wrong clock wrote out of `intervals` and `control`, in whatever order they come; they
+stay in `records`. Blocking; all calls from one thread.
 """
 
 from __future__ import annotations
@@ -73,6 +71,9 @@ _TYPED = {
     "control": ("control", ("start", "duration_s", "control_wh")),
     "event": ("events", ("at", "name", "subject", "active", "text")),
 }
+
+LONGEST_INTERVAL_S = 86_400
+"""A whole day (agent/savings/intervals.py)."""
 
 # Of events: what not each of them has (agent/events.py). A store of before there were such has them added.
 _MORE_OF_EVENTS = {"since": "REAL", "count": "INTEGER", "notice": "INTEGER"}
@@ -159,6 +160,8 @@ class Store:
             return True
         if self._is_void(gateway, epoch, record):
             return True
+        if record.kind == "interval" and self._is_counted(gateway, record):
+            return False
         table, columns = _TYPED[record.kind]
         if record.kind == "event" and self._is_told(gateway, epoch, record):
             return False
@@ -171,6 +174,16 @@ class Store:
             (gateway, epoch, record.seq, *(record.body[column] for column in columns)),
         )
         return bool(inserted.rowcount)
+
+    def _is_counted(self, gateway: str, record: Record) -> bool:
+        """Whether an interval that counts is about this span, or about a part of it."""
+        start, duration_s = (_number(record.body[column]) for column in ("start", "duration_s"))
+        query = (
+            "SELECT 1 FROM intervals WHERE gateway = ? AND luminaire = ? AND start > ? AND start < ?"
+            " AND start + duration_s > ?"
+        )
+        span = (start - LONGEST_INTERVAL_S, start + duration_s, start)
+        return self._connection.execute(query, (gateway, record.body["luminaire"], *span)).fetchone() is not None
 
     def _is_told(self, gateway: str, epoch: str, record: Record) -> bool:
         """Whether another epoch has told this event: a journal that was repaired sends again what it cannot know to
@@ -225,6 +238,11 @@ class Store:
         self._connection.close()
 
 
+def _number(value: object) -> int | float:
+    assert isinstance(value, int | float)  # it fits its kind's shape
+    return value
+
+
 def _is_small_number(value: object) -> bool:
-    # Whoever sent it, SQLite takes no list, and no integer of more than 64 bits.
+    # SQLite takes no list, and no integer of more than 64 bits.
     return isinstance(value, int | float) and abs(value) <= senml.LARGEST_INTEGER

@@ -64,14 +64,13 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
         if received.doubled:
             doubled = f"{received.doubled} records are about quarters that others were about; the first ones count."
             print(f"{received.gateway}: {doubled}", file=sys.stderr)
-
         if received.twin:
             print(f"{received.gateway}: two gateways run under this name: give each one of its own.", file=sys.stderr)
         if received.conflicts:
             conflicting = (
-                f"{received.conflicts} records came under numbers that hold others: its journal was restored from a "
-                "copy, or two gateways run with one; they are kept in the table conflicts and come again under a new "
-                "epoch."
+                f"{received.conflicts} records came under numbers that other records have: its journal was restored "
+                "from a copy, or two gateways run with one; they are kept in the table conflicts and come again under "
+                "a new epoch."
             )
             print(f"{received.gateway}: {conflicting}", file=sys.stderr)
 

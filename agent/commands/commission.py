@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="read and compare; write nothing")
     parser.add_argument("--identify", metavar="LAMP", help="only let this luminaire (name or short address) blink")
     parser.add_argument(
-        "--lamp-exchanged", metavar="LAMP", help="only note that this luminaire has a new light source: its hours are 0"
+        "--lamp-exchanged",
+        metavar="LAMP",
+        help="only set the counters of this luminaire's gear to 0: its light source is new",
     )
     parser.add_argument("--replaced", metavar="NAME", help="the luminaire whose gear is new: gets its address first")
     parser.add_argument(
@@ -93,7 +95,8 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
         _hand_over(board, records, folder, arguments)
         done = ", ".join(record.bus for record in records)
         left = ", ".join(bus.name for bus in buses[len(records) :])
-        sys.stderr.write(f"{word('stopped', arguments.lang).format(done=done or '-', left=left or '-')}\n")
+        nothing = word("nothing", arguments.lang)
+        sys.stderr.write(f"{word('stopped', arguments.lang).format(done=done or nothing, left=left or nothing)}\n")
         raise
     complete = _hand_over(board, records, folder, arguments)
     return 0 if complete and all(record.is_right for record in records) else 1
@@ -107,7 +110,12 @@ async def _lamp_exchanged(board: Board, arguments: argparse.Namespace, clock: Cl
     if folder is not None:
         sure_of_folder(folder, "--record")
     async with open_buses(board, [config], clock) as (bus,):
-        record = await exchange_lamp(bus, name, address, clock)
+        try:
+            record = await exchange_lamp(bus, name, address, clock)
+        except asyncio.CancelledError:
+            nothing = word("nothing", arguments.lang)
+            sys.stderr.write(f"{word('stopped', arguments.lang).format(done=nothing, left=name)}\n")
+            raise
     _show(record, arguments)
     complete = _hand_over(board, [record], folder, arguments)
     return 0 if complete and record.is_right else 1

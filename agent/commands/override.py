@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     if arguments.resume and arguments.span_s is not None:
         raise WrongUse("--for says how long an override lasts; --resume ends it at once: leave --for out")
     if not clock.valid():
-        raise WrongUse("this machine's clock cannot be believed, so nobody knows until when: set the clock first")
+        raise WrongUse("this machine's clock cannot be believed, so no end can be given: set the clock first")
     now = clock.wall()
     span_s = DEFAULT_S if arguments.span_s is None else arguments.span_s
     lasting_s = min(span_s, board.longest_override_s)

@@ -67,7 +67,8 @@ class BusWork:
             await self._steps()
         except DriverError as error:
             self._finding("busLost", self.record.bus, text=str(error))
-        self.record.took_s = self.clock.monotonic() - began
+        finally:  # also where it was stopped: the record of what was done is shown
+            self.record.took_s = self.clock.monotonic() - began
         return self.record
 
     async def _steps(self) -> None:

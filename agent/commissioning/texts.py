@@ -26,17 +26,17 @@ _FINDINGS: dict[str, tuple[str, str]] = {
         "{subject}: er zijn voorschakelapparaten zonder kort adres",
     ),
     "failSafeWritten": (
-        "{subject}: level {level} sent to all gear for after a power cut and for a failed bus",
-        "{subject}: stand {level} naar alle voorschakelapparaten gestuurd, voor na stroomuitval en bij busstoring",
+        "{subject}: all gear was told to show level {level} after a power cut and when the bus fails",
+        "{subject}: stand {level} ingesteld in alle voorschakelapparaten, voor stroomuitval en voor busstoring",
     ),
     "lightLimited": (
-        "{subject}: its MAX LEVEL {found} keeps the light below level {wanted}: raise it, unless it is so on purpose",
-        "{subject}: MAX LEVEL {found} houdt het licht onder stand {wanted}: verhoog dat, tenzij het zo bedoeld is",
+        "{subject}: its MAX LEVEL {found} keeps the light below level {wanted}: raise it, unless that is intended",
+        "{subject}: MAX LEVEL {found} houdt het licht onder stand {wanted}: verhoog die, tenzij het zo bedoeld is",
     ),
     "lampExchanged": (
-        "{subject}: new light source; the counters of its gear were {hours} h and {starts} starts, and begin anew",
-        "{subject}: nieuwe lichtbron; de tellers van het voorschakelapparaat stonden op {hours} uur en {starts}"
-        " schakelingen, en beginnen opnieuw",
+        "{subject}: new light source; the counters of its gear begin anew (before: {hours} h, switched on {starts} x)",
+        "{subject}: nieuwe lichtbron; de tellers van het voorschakelapparaat beginnen opnieuw"
+        " (eerst: {hours} uur, {starts} x ingeschakeld)",
     ),
     "gearMissing": (
         "{subject}: the board has it at address {address}, and no gear answers there: check its mains and DALI wires",
@@ -92,7 +92,7 @@ _FINDINGS: dict[str, tuple[str, str]] = {
     "sameRandomAddress": (
         "{text}",
         "{subject}: meerdere voorschakelapparaten houden willekeurig adres {random_address}, of een ervan antwoordt"
-        " gestoord: sluit ze een voor een aan en herhaal dit telkens",
+        " gestoord: sluit ze een voor een aan en herhaal dit na elk",
     ),
     "tooManyGear": (
         "{text}",
@@ -102,7 +102,7 @@ _FINDINGS: dict[str, tuple[str, str]] = {
     "noIsFrame": (
         "{text}",
         "{subject}: meerdere voorschakelapparaten zeggen nee met een telegram, zodat zoeken ze niet kan onderscheiden:"
-        " sluit ze een voor een aan en herhaal dit telkens",
+        " sluit ze een voor een aan en herhaal dit na elk",
     ),
     "answersContradict": (
         "{text}",
@@ -167,9 +167,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stage gear": ("reading gear", "apparaten lezen"),
     "written": ("record", "rapport"),
     "stopped": (
-        "stopped: finished: {done}; not finished: {left}; run it again",
-        "gestopt: klaar: {done}; niet klaar: {left}; herhaal dit",
+        "stopped; finished: {done}; not finished: {left}; run it again",
+        "gestopt; klaar: {done}; niet klaar: {left}; herhaal dit",
     ),
+    "nothing": ("none", "geen"),
     "identifying": (
         "{name} (bus {bus}, address {address}) shows itself for 10 s",
         "{name} (bus {bus}, adres {address}) knippert 10 s",

@@ -57,8 +57,8 @@ BOARD = Table(
         Key(
             "rtc",
             Type.FLAG,
-            "whether the machine has a clock with a battery of its own (in UTC) and starts with its time; else its time"
-            " counts only once a network has confirmed it",
+            "whether the machine has a battery clock (kept in UTC) and takes its time from it at the start; without"
+            " one, its time counts only once a network has confirmed it",
             False,
         ),
         Key(
@@ -80,7 +80,7 @@ BOARD = Table(
         Key(
             "night_floor_percent",
             Type.NUMBER,
-            "no lamp goes below this at night (the sun below -6 degrees), whatever its virtual output; "
+            "no lamp goes below this at night (the sun below -6 degrees), and its virtual output takes nothing off; "
             "0 only with dark_allowed",
             10,
             low=0,

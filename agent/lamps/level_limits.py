@@ -28,7 +28,7 @@ class LevelLimits:
         DriverError."""
         commanded = luminaire.commanded or 0
         if shows == commanded:
-            self._events.end(EVENT, luminaire.name, f"{luminaire.name} shows the level that is asked for again")
+            self._events.end(EVENT, luminaire.name, f"{luminaire.name} is back at the level that is asked for")
             return commanded
         if commanded == levels.OFF:
             return commanded
@@ -60,16 +60,25 @@ class LevelLimits:
 
     async def _limited_from_below(self, luminaire: LuminaireState, commanded: int, shows: int) -> None:
         physical = await self._health.ask(luminaire, "QUERY PHYSICAL MINIMUM")
-        if physical.kind == Reply.VALUE and physical.value < shows:  # less than it can is nobody's setting
+        if physical.kind == Reply.VALUE and physical.value < shows:  # below that, no one has set it
             text = f"{luminaire.name} gives no less than {_light(shows)} where {_light(commanded)} is asked for"
             self._events.begin(EVENT, luminaire.name, f"{text}: lower the MIN LEVEL of its gear, or ask for more")
 
     async def _raise(self, luminaire: LuminaireState, found: int) -> bool:
-        """To full light: a limit below the least light is nobody's plan for this lamp."""
+        """To full light: no one plans a limit below the least light for this lamp.
+
+        The standard's clamp is to MIN LEVEL from below only (IEC 62386-102; python-dali's fake gear agrees). There is
+        firmware that takes whatever is above its MAX LEVEL as MIN LEVEL: only RESET raises it, which is a person's to
+        give, for it forgets groups and scenes too.
+        """
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
         await self._bus.run(setting, priorities.CONFIGURATION)
         luminaire.level_limits = None
         reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
+        if reply.kind == Reply.VALUE and reply.value < found:
+            text = f"{luminaire.name} takes a MAX LEVEL above {_light(found)} for its lowest one"
+            self._events.begin(EVENT, luminaire.name, f"{text}: send RESET to its gear, commission it, or replace it")
+            return False
         if reply.kind != Reply.VALUE or reply.value < self._floor_level:
             text = f"{luminaire.name} gives no more than {_light(found)} and does not take a higher MAX LEVEL"
             self._events.begin(EVENT, luminaire.name, f"{text}: replace its gear")

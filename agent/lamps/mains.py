@@ -77,7 +77,7 @@ class Mains:
             return
         await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
         for luminaire in answering:
-            luminaire.marked = True
+            luminaire.marked, luminaire.told_since_mark = True, False
 
 
 def state_name(bus_name: str) -> str:

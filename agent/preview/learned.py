@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.savings.full_power import FullPower
-from agent.savings.ledger import LuminaireLedger, StateUnreadable
+from agent.savings.ledger import LuminaireLedger
+from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 
 # Under which names the journal keeps the ledgers (agent/metering.py).

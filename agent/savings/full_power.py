@@ -41,6 +41,7 @@ class FullPower:
         if self._seconds > MAX_SECONDS:
             self._energy_wh, self._seconds = self._energy_wh / 2, self._seconds / 2
 
-    def to_state(self) -> list[float]:
-        """Three numbers for the constructor's `sums`."""
-        return [self._energy_wh, self._seconds, self._resolution_wh]
+    @property
+    def sums(self) -> tuple[float, float, float]:
+        """What the constructor takes as `sums`."""
+        return self._energy_wh, self._seconds, self._resolution_wh

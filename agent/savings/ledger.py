@@ -11,8 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.savings.energy_curve import EnergyCurve, Knot
 from agent.savings.full_power import FullPower
@@ -27,9 +26,11 @@ from agent.savings.intervals import (
     overlap_s,
     quarter_start,
 )
-from agent.savings.level_history import AvailabilityStep, LevelHistory, LevelStep
+from agent.savings.ledger_state import LedgerState, StateUnreadable, from_json, level_steps
+from agent.savings.level_history import LevelHistory, LevelStep
 from agent.savings.power_model import MAX_LEVEL, PowerModel
 from agent.savings.register import CLOCKS_DIFFER_S, LONGEST_OUTAGE_S, Register, Stand, Step
+from agent.savings.standing import DAY_S, Base, thinned
 
 # A boundary this close to a good reading counts as metered: a sweep of a full bus takes up to a minute (64 gear).
 NEAR_READING_S = 120
@@ -42,25 +43,11 @@ REVOCABLE_S = 86_400.0
 # A clock that went back by no more than this since the process before has drifted, and its quarters stand.
 DRIFT_S = 3600.0
 # Of so long a time without a reading nothing is known by the quarter: its whole UTC days are closed as such.
-LONG_GAP_S = 7 * 86_400
-DAY_S = 86_400
+LONG_GAP_S = 7 * DAY_S
 # So far from the known full power a lamp may be found over a restart.
 CREDIBLE_FACTOR = 2.0
 # A bound on what waits for a clock that can be believed.
 MOST_KNOTS = 1000
-
-STATE_VERSION = 1
-
-
-class StateUnreadable(ValueError):
-    """A stored ledger state is damaged or of another version: start this luminaire's ledger anew."""
-
-
-class _Base(NamedTuple):
-    """A quarter's boundary and the sum there: what is recorded before it stands."""
-
-    at: float
-    sum_wh: float
 
 
 class LuminaireLedger:
@@ -100,7 +87,7 @@ class LuminaireLedger:
         # The first quarter on record that can be revoked. What is recorded before the newest of `bases` stands; the
         # others are for a clock that comes back from far ahead. None: nothing was recorded before this process.
         self._recorded_from: int | None = None
-        self._bases: list[_Base] = []
+        self._bases: list[Base] = []
         self._void: list[VoidIntervals] = []
 
     @property
@@ -215,21 +202,19 @@ class LuminaireLedger:
         """What a new process needs to go on: JSON-able, a few hundred bytes. See `from_state`. Without `levels` it
         says nothing of when the lamp moved."""
         open_start = self._open_start
-        knots = [] if open_start is None else self._curve.since(open_start)
-        believed = self._register.believed
         history = self._history if open_start is None else self._history.since(open_start)
-        return {
-            "version": STATE_VERSION,
-            "open_start": open_start,
-            "knots": [[knot.at, knot.sum_wh, knot.metered] for knot in knots],
-            "register": None if believed is None else [believed.at, believed.energy_wh, self._register_sum_wh],
-            "reading_times": [at for at in self._reading_times if open_start and at >= open_start - NEAR_READING_S],
-            "levels": [[s.at, s.start_level, s.level, s.fade_s] for s in history.levels] if levels else [],
-            "availability": [[step.at, step.available, step.power_w] for step in history.availability],
-            "full_power": self._full_power.to_state(),
-            "most_w": self._register.most_w,
-            "bases": [list(base) for base in self._bases or self._first_base()],
-        }
+        return LedgerState(
+            open_start=open_start,
+            knots=[] if open_start is None else self._curve.since(open_start),
+            believed=self._register.believed,
+            register_sum_wh=self._register_sum_wh,
+            reading_times=[at for at in self._reading_times if open_start and at >= open_start - NEAR_READING_S],
+            levels=history.levels if levels else [],
+            availability=history.availability,
+            full_power=self._full_power.sums,
+            most_w=self._register.most_w,
+            bases=self._bases or self._first_base(),
+        ).to_json()
 
     @classmethod
     def from_state(
@@ -247,9 +232,7 @@ class LuminaireLedger:
         """
         ledger = cls(name, model, burning_spans, longest_wait_s, baseline_power)
         try:
-            if state["version"] != STATE_VERSION:
-                raise ValueError(f"version {state['version']}")
-            ledger._restore(state)
+            ledger._restore(from_json(state))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             text = f"{name}: the stored energy ledger cannot be read ({error}); it begins anew with the next reading."
             raise StateUnreadable(text) from error
@@ -258,43 +241,22 @@ class LuminaireLedger:
     def restore_levels(self, steps: object) -> None:
         """Takes back what `levels` gave, where the state was made without them. Raises ValueError, TypeError or
         OverflowError for anything else."""
-        self._history.levels = _levels(steps)
+        self._history.levels = level_steps(steps)
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        self._open_start = None if state["open_start"] is None else int(state["open_start"])
-        # The first one is on record.
-        self._curve.knots = [
-            Knot(float(at), float(sum_wh), bool(metered), reported=number == 0)
-            for number, (at, sum_wh, metered) in enumerate(state["knots"])
-        ]
-        if state["register"] is not None:
-            at, energy_wh, self._register_sum_wh = (float(number) for number in state["register"])
-            self._register.believed, self._register.slack_s = Stand(at, energy_wh), CLOCKS_DIFFER_S
-        self._register.most_w = float(state.get("most_w", 0.0))
-        self._reading_times = [float(at) for at in state["reading_times"]]
-        self._history.levels = _levels(state["levels"])
-        self._history.availability = [
-            AvailabilityStep(float(at), bool(available), None if power_w is None else float(power_w))
-            for at, available, power_w in state["availability"]
-        ]
-        energy_wh, seconds, resolution_wh = state["full_power"]
-        sums = (float(energy_wh), float(seconds), float(resolution_wh))
-        self._full_power = FullPower(self._declared.full_power_w, sums)
-        times = [knot.at for knot in self._curve.knots]
-        if any(at != sorted(at) or not all(map(isfinite, at)) for at in (times, self._reading_times)):
-            raise ValueError("times out of order")
-        if self._open_start is None:
-            consistent = not times
-        else:
-            consistent = bool(times) and abs(self._open_start - times[0]) < QUARTER_S
-        if not consistent:
-            raise ValueError("the open quarter has no sum")
-        if self._open_start is not None:
-            bases = state.get("bases", [[self._open_start, self._curve.knots[0].sum_wh]])
-            self._bases = [_Base(float(at), float(sum_wh)) for at, sum_wh in bases]
-            if not self._bases or not all(isfinite(base.at) for base in self._bases):
-                raise ValueError("what stands for good has no sum")
-            self._recorded_from = quarter_start(self._bases[-1].at)
+    def _restore(self, state: LedgerState) -> None:
+        self._open_start = state.open_start
+        self._curve.knots = state.knots
+        self._register_sum_wh = state.register_sum_wh
+        if state.believed is not None:
+            self._register.believed, self._register.slack_s = state.believed, CLOCKS_DIFFER_S
+        self._register.most_w = state.most_w
+        self._reading_times = state.reading_times
+        self._history.levels = state.levels
+        self._history.availability = state.availability
+        self._full_power = FullPower(self._declared.full_power_w, state.full_power)
+        self._bases = state.bases
+        if state.bases:
+            self._recorded_from = quarter_start(state.bases[-1].at)
 
     def _told(self, at: float) -> float:
         """Opens the record with the first thing told by this process; gives the instant at which it stands there."""
@@ -363,16 +325,16 @@ class LuminaireLedger:
         if self._inherited == 0 and final.at <= now:
             return [], final.at, max(int(final.at), quarter_start(first)), int(final.at)
         self._bases = [base for base in self._bases if base.at <= now] or [
-            _Base(float(quarter_start(first)), self._bases[0].sum_wh)
+            Base(float(quarter_start(first)), self._bases[0].sum_wh)
         ]
         final = self._bases[-1]
         base = Knot(final.at, final.sum_wh, metered=False, reported=True)
         return [base], final.at, int(final.at), int(final.at)
 
-    def _first_base(self) -> list[_Base]:
+    def _first_base(self) -> list[Base]:
         """Where the record of this process begins."""
         begun = self._open_start if self._recorded_from is None else self._recorded_from
-        return [] if begun is None else [_Base(float(begun), self._curve.sum_wh(begun, self._model_wh))]
+        return [] if begun is None else [Base(float(begun), self._curve.sum_wh(begun, self._model_wh))]
 
     def _take(self, believed: Stand | None, step: Step, resolution_wh: float) -> list[Anomaly]:
         """A stand of the register that is believed from now on, after the one that was until now."""
@@ -469,7 +431,7 @@ class LuminaireLedger:
         base = self._curve.reported_before((self._open_start or 0) - REVOCABLE_S)
         if base is None or (self._bases and base.at <= self._bases[-1].at):
             return
-        self._bases = _thinned([*(self._bases or self._first_base()), _Base(base.at, base.sum_wh)])
+        self._bases = thinned([*(self._bases or self._first_base()), Base(base.at, base.sum_wh)])
         self._recorded_from = int(base.at)
         self._inherited = max(0, self._inherited - self._curve.forget_before(base.at))
         self._history.forget_before(base.at)
@@ -480,25 +442,3 @@ class LuminaireLedger:
         if len(self._curve.knots) > MOST_KNOTS:
             del self._curve.knots[self._inherited + 1 : -1 : 2]
             del self._reading_times[: len(self._reading_times) // 2]
-
-
-def _thinned(bases: list[_Base]) -> list[_Base]:
-    """The oldest one, the newest, and between them fewer the further back they lie: a dozen in ten years."""
-    first, *middle, newest = bases
-    return [first, *(base for base in middle if _is_kept(base, newest)), newest]
-
-
-def _is_kept(base: _Base, newest: _Base) -> bool:
-    days = 4
-    while newest.at - base.at >= 4 * days * DAY_S:
-        days *= 4
-    return base.at % (days * DAY_S) == 0
-
-
-def _levels(steps: Any) -> list[LevelStep]:
-    levels = [
-        LevelStep(float(at), float(start_level), int(level), float(fade_s)) for at, start_level, level, fade_s in steps
-    ]
-    if not all(isfinite(step.at) for step in levels) or levels != sorted(levels, key=lambda step: step.at):
-        raise ValueError("level steps out of order")
-    return levels

@@ -1,12 +1,14 @@
 """The saving of a period, as an auditor reads it (IPMVP): baseline minus use minus control's own use, with its quality.
 
-Made from the bodies of interval and control records, wherever they were kept. A body that was stored twice counts once.
+Made from the bodies of interval and control records, wherever they were kept. A span that several bodies are about
+counts once. Shares and means go by time: a body is of a quarter, or of a whole day.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LuminaireSummary:
-    """One luminaire's row. `saving_percent` is None without a baseline (a span of daylight, a lamp out of order)."""
+    """One luminaire's row. `quarters` is how many are on record, alone or as part of a day. `saving_percent` is None
+    without a baseline (a span of daylight, a lamp out of order)."""
 
     luminaire: str
     quarters: int
@@ -44,8 +47,8 @@ class Summary:
     `burning_h`: hours of the switching convention in which a lamp was available, mean of the luminaires.
     `net_saving_kwh` may be negative. `break_even_luminaires`: how many such luminaires pay for control's own energy;
     None where more of them would not help, because a luminaire saves nothing. `co2_kg` goes with the net saving, by
-    the factors named; None where the table has none. `duplicates` and `holes` count records on their natural key
-    (luminaire, start), or (start) for control.
+    the factors named; None where the table has none. `duplicates` counts bodies about a span that an earlier one is
+    about (of this luminaire, or of control); `holes` counts quarters that none is about.
     """
 
     start: int
@@ -68,28 +71,30 @@ class Summary:
 
 
 def summarise(intervals: Iterable[Body], controls: Iterable[Body], country: str = "NL") -> Summary:
-    """The summary of the records given. Control counts over the luminaires' period only.
+    """The summary of the records given, in the order in which they were told and without those that were revoked
+    (VoidIntervals). Control counts over the luminaires' period only.
 
     Raises ValueError where there is no interval.
     """
-    seen = [((str(body["luminaire"]), int(body["start"])), body) for body in intervals]
-    by_key = dict(seen)
-    if not by_key:
+    by_name: defaultdict[str, list[Body]] = defaultdict(list)
+    for body in intervals:
+        by_name[str(body["luminaire"])].append(body)
+    if not by_name:
         raise ValueError("there are no energy intervals to summarise; wait for the first quarter to close.")
-    bodies = list(by_key.values())
-    start = min(int(body["start"]) for body in bodies)
-    end = max(int(body["start"]) + int(body["duration_s"]) for body in bodies)
-    control_seen = [(int(body["start"]), body) for body in controls if start <= int(body["start"]) < end]
-    control_by_start = dict(control_seen)
+    told = sum(len(bodies) for bodies in by_name.values())
+    once = {name: _once(by_name[name]) for name in sorted(by_name, key=_with_numbers)}
+    bodies = [body for own in once.values() for body in own]
+    start = min(_start(body) for body in bodies)
+    end = max(_end(body) for body in bodies)
+    control_told = [body for body in controls if start <= _start(body) < end]
+    control = _once(control_told)
 
-    names = sorted({name for name, _ in by_key}, key=_with_numbers)
-    rows = tuple(_row(name, [body for body in bodies if body["luminaire"] == name]) for name in names)
+    rows = tuple(_row(name, own) for name, own in once.items())
     baseline_kwh, used_kwh = _kwh(bodies, "baseline_wh"), _kwh(bodies, "actual_wh")
-    control_kwh = _kwh(control_by_start.values(), "control_wh")
+    control_kwh = _kwh(control, "control_wh")
     net_kwh = baseline_kwh - used_kwh - control_kwh
-    co2_kg, factors = _co2(bodies, control_by_start.values(), country)
-    quarters = (end - start) // QUARTER_S
-    expected = quarters * (len(names) + (1 if control_seen else 0))
+    co2_kg, factors = _co2(bodies, control, country)
+    expected_s = (end - start) * (len(rows) + bool(control))
     return Summary(
         start=start,
         end=end,
@@ -104,19 +109,45 @@ def summarise(intervals: Iterable[Body], controls: Iterable[Body], country: str 
         emission_factors=factors,
         quality_shares=_quality_shares(bodies),
         coverage=_mean(bodies, "coverage"),
-        measured_full_power_share=sum(body["full_power_source"] == "measured" for body in bodies) / len(bodies),
-        duplicates=len(seen) - len(by_key) + len(control_seen) - len(control_by_start),
-        holes=expected - len(by_key) - len(control_by_start),
+        measured_full_power_share=_shares(bodies, "full_power_source")["measured"],
+        duplicates=told - len(bodies) + len(control_told) - len(control),
+        holes=(expected_s - _seconds(bodies) - _seconds(control)) // QUARTER_S,
         luminaires=rows,
     )
 
 
+def _once(bodies: Iterable[Body]) -> list[Body]:
+    """One luminaire's bodies (or control's) in order of time, without those about a span that an earlier one is about:
+    the first one told counts, as in the store."""
+    kept: list[Body] = []
+    starts: list[int] = []
+    for body in bodies:
+        place = bisect(starts, _start(body))
+        after_the_one_before = place == 0 or _end(kept[place - 1]) <= _start(body)
+        if after_the_one_before and (place == len(kept) or _end(body) <= starts[place]):
+            kept.insert(place, body)
+            starts.insert(place, _start(body))
+    return kept
+
+
+def _start(body: Body) -> int:
+    return int(body["start"])
+
+
+def _end(body: Body) -> int:
+    return int(body["start"]) + int(body["duration_s"])
+
+
+def _seconds(bodies: Iterable[Body]) -> int:
+    return sum(int(body["duration_s"]) for body in bodies)
+
+
 def _row(name: str, bodies: list[Body]) -> LuminaireSummary:
     baseline_kwh, used_kwh = _kwh(bodies, "baseline_wh"), _kwh(bodies, "actual_wh")
-    newest = max(bodies, key=lambda body: int(body["start"]))
+    newest = bodies[-1]
     return LuminaireSummary(
         luminaire=name,
-        quarters=len(bodies),
+        quarters=_seconds(bodies) // QUARTER_S,
         burning_h=sum(_burning_h(body) for body in bodies),
         baseline_kwh=baseline_kwh,
         used_kwh=used_kwh,
@@ -166,7 +197,7 @@ def _kwh(bodies: Iterable[Body], key: str) -> float:
 
 
 def _mean(bodies: list[Body], key: str) -> float:
-    return math.fsum(float(body[key]) for body in bodies) / len(bodies)
+    return math.fsum(float(body[key]) * int(body["duration_s"]) for body in bodies) / _seconds(bodies)
 
 
 def _percent(part: float, whole: float) -> float | None:
@@ -174,8 +205,17 @@ def _percent(part: float, whole: float) -> float | None:
 
 
 def _quality_shares(bodies: list[Body]) -> dict[str, float]:
-    counts = Counter(str(body["quality"]) for body in bodies)
-    return {quality: counts[quality] / len(bodies) for quality in ("metered", "interpolated", "modelled")}
+    shares = _shares(bodies, "quality")
+    return {quality: shares[quality] for quality in ("metered", "interpolated", "modelled")}
+
+
+def _shares(bodies: list[Body], key: str) -> Counter[str]:
+    """Which share of the time has which value."""
+    seconds = Counter[str]()
+    for body in bodies:
+        seconds[str(body[key])] += int(body["duration_s"])
+    whole = _seconds(bodies)
+    return Counter({value: of_it / whole for value, of_it in seconds.items()})
 
 
 def _with_numbers(name: str) -> list[tuple[bool, int, str]]:

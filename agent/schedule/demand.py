@@ -39,7 +39,8 @@ UNKNOWN_LUMINAIRE = "luminaireNotPlanned"
 WHITE_NIGHT = "sunDoesNotSet"
 POLAR_NIGHT = "sunDoesNotRise"
 CONDITIONS = {
-    CLOCK_UNKNOWN: "the clock cannot be believed: the lamps burn at the safe level, or by the photocell",
+    CLOCK_UNKNOWN: "the clock cannot be believed: the lamps burn at the safe level, or by the photocell, until a"
+    " network tells the time",
     UNKNOWN_LUMINAIRE: "no plan knows this luminaire: it burns at the safe level",
     WHITE_NIGHT: "the sun does not set in this night: lamps that are switched by the sun stay off",
     POLAR_NIGHT: "the sun does not rise or set on this day: lamps that are switched by the sun burn through it",

@@ -20,6 +20,8 @@ BROADCAST = 0xFF
 """Address byte of a command to all gear."""
 GO_TO_SCENE, QUERY_DEVICE_TYPE, QUERY_NEXT_DEVICE_TYPE, FIRST_EXTENSION = 0x10, 0x99, 0xA7, 0xE0
 QUERY_CONTENT_DTR = (0x98, 0x9C, 0x9D)
+ENABLE_DAPC_SEQUENCE = 0x09
+"""No level itself: it neither ends POWER CYCLE SEEN nor takes the place of POWER ON LEVEL."""
 MORE_THAN_ONE, NO_MORE = 0xFF, 0xFE
 FIRST_OF_EDITION_2 = 0x08
 """Version number from which on gear knows the address of those without a short address."""
@@ -34,7 +36,7 @@ LEVELS: dict[int, Callable[[Gear, float], None]] = {
     0x06: lambda gear, now: gear.arc.go_to(gear.variables.min_level, now),  # RECALL MIN LEVEL
     0x07: lambda gear, now: gear.arc.step_down_and_off(now),
     0x08: lambda gear, now: gear.arc.on_and_step_up(now),
-    0x09: lambda gear, now: gear.arc.begin_sequence(now),  # ENABLE DAPC SEQUENCE
+    ENABLE_DAPC_SEQUENCE: lambda gear, now: gear.arc.begin_sequence(now),
     0x0A: lambda gear, now: gear.arc.go_to(gear.variables.last_active_level, now, fade=True),
     0x0B: lambda gear, now: gear.arc.slide(+1, now, endless=True),  # CONTINUOUS UP
     0x0C: lambda gear, now: gear.arc.slide(-1, now, endless=True),  # CONTINUOUS DOWN
@@ -92,7 +94,8 @@ def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) ->
         before = gear.variables.last_light_level
         gear.stop_identifying(now)
         change(gear, now)
-        _after_level(gear, before, now)
+        if opcode != ENABLE_DAPC_SEQUENCE:
+            _after_level(gear, before, now)
         return None
     _configure(gear, address, opcode, sequence, now)
     return None

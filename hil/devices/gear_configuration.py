@@ -19,6 +19,8 @@ def _store_actual_level(gear: Gear, now: float) -> None:
 
 def _set_max_level(gear: Gear, now: float) -> None:
     wanted = MAX_LEVEL if gear.dtr0 == MASK else gear.dtr0
+    if gear.profile.max_level_only_falls and gear.dtr0 > gear.variables.max_level:
+        wanted = gear.variables.min_level
     gear.variables.max_level = max(wanted, gear.variables.min_level)
     gear.arc.keep_within_limits(now)
     gear.redraw(now)

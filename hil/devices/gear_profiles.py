@@ -32,6 +32,8 @@ NEVER_SAYS_ITS_ADDRESS = GearProfile(unknown_specials=frozenset({0xBB}))
 SWAPS_FAIL_SAFE_LEVELS = GearProfile(swaps_fail_safe_levels=True)
 KEEPS_ITS_LIMITS = GearProfile(unknown_commands=frozenset({0x2A, 0x2B}))
 """SET MAX LEVEL and SET MIN LEVEL do nothing."""
+MAX_LEVEL_ONLY_FALLS = GearProfile(max_level_only_falls=True)
+"""As in published firmware for gear with an AVR controller (Atmel, 2016): a MAX LEVEL cannot be raised but by RESET."""
 
 PROFILES = {
     "ordinary": GearProfile(),
@@ -42,5 +44,6 @@ PROFILES = {
     "never-says-its-address": NEVER_SAYS_ITS_ADDRESS,
     "swaps-fail-safe-levels": SWAPS_FAIL_SAFE_LEVELS,
     "keeps-its-limits": KEEPS_ITS_LIMITS,
+    "max-level-only-falls": MAX_LEVEL_ONLY_FALLS,
 }
 """By the name under which stories speak of them."""

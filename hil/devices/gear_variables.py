@@ -109,3 +109,5 @@ class GearProfile:
     """Whether it says NO with a frame of 0x00, also to COMPARE and VERIFY SHORT ADDRESS while it takes part."""
     swaps_fail_safe_levels: bool = False
     """Whether SET POWER ON LEVEL sets the system failure level, and the other way round."""
+    max_level_only_falls: bool = False
+    """Whether a MAX LEVEL above the one it has is taken as its MIN LEVEL; then only RESET raises it."""

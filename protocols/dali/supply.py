@@ -1,8 +1,8 @@
 """The bus supply that is integrated in control gear, device type 49: IEC 62386-250 (DiiA part 250), its command and its
 memory bank.
 
-That type 49 is this part and what its command asks is known; where its bank keeps what is (unverified), one constant
-each below.
+That type 49 is this part is known. The command's opcode has one source that can be read (wb-mqtt-dali), and gear that
+did not know it would look like a supply that is off. Where the bank keeps what is (unverified): a constant each below.
 """
 
 from collections import namedtuple

@@ -192,9 +192,9 @@ def test_a_pipe_a_device_and_100_mb_are_refused_and_never_read(
         assert 'program = "d60"' in text
         file.write_text(text.replace('program = "d60"', f'{place} = "bad.toml"'))
     for make, said in (
-        (os.mkfifo, "this is a pipe and no file: give the path of a TOML file that can be read"),
-        (lambda path: path.symlink_to("/dev/zero"), "this is a device and no file: give the path of"),
-        (lambda path: path.mkdir(), "this is a folder and no file: give the path of a TOML file"),
+        (os.mkfifo, "this is a pipe, not a file: give the path of a TOML file that can be read"),
+        (lambda path: path.symlink_to("/dev/zero"), "this is a device, not a file: give the path of"),
+        (lambda path: path.mkdir(), "this is a folder, not a file: give the path of a TOML file"),
         (lambda path: path.write_bytes(bytes(1024 * 1024 + 1)), "larger than 1024 KiB, which is the most that is read"),
     ):
         make(bad)

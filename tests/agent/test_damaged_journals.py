@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -526,3 +527,8 @@ def test_the_tables_of_each_journal_begin_at_the_same_pages(whole: Whole) -> Non
 def test_checksums_tell_values_apart() -> None:
     assert checksum("a", "b") != checksum("ab", "")
     assert checksum("1") != checksum(1)
+
+
+def test_a_checksum_is_the_same_with_each_version_of_python() -> None:
+    """A lamp may be named in any script; which characters `repr` escapes goes with Python's version."""
+    assert checksum("ledger:Caf\u00e9") == zlib.crc32(rb"'ledger:Caf\xe9'")

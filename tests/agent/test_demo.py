@@ -140,7 +140,7 @@ def test_a_picture_that_cannot_be_written_after_all_costs_no_figure(
     assert main(["demo", "--luminaires", "2", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "net saved" in said.out
-    assert "cannot be written (Is a directory); what was found out stands above" in said.err
+    assert "cannot be written (Is a directory); the results are shown above" in said.err
 
 
 @pytest.mark.parametrize("count", ["0", "65", "-1", "ten", "1.5"])

@@ -18,10 +18,10 @@ def listening(path: Path) -> None:
 
 
 OTHERS: list[tuple[Callable[[Path], object], str]] = [
-    (os.mkfifo, "this is a pipe and no file"),
-    (os.mkdir, "this is a folder and no file"),
-    (listening, "this is a socket and no file"),
-    (lambda path: path.symlink_to("/dev/zero"), "this is a device and no file"),
+    (os.mkfifo, "this is a pipe, not a file"),
+    (os.mkdir, "this is a folder, not a file"),
+    (listening, "this is a socket, not a file"),
+    (lambda path: path.symlink_to("/dev/zero"), "this is a device, not a file"),
     (lambda path: path.write_bytes(bytes(MOST_BYTES + 1)), "larger than 1024 KiB, which is the most that is read here"),
     (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     (lambda path: None, "No such file or directory"),
@@ -68,7 +68,7 @@ def test_a_file_that_does_not_tell_its_size_has_a_bound_too() -> None:
 
 
 def test_a_name_with_a_nul(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="no path of a file") as refused:
+    with pytest.raises(OSError, match="this cannot be the path of a file") as refused:
         read_plain("a\0b")
     assert refused.value.filename == "a\0b"
 

@@ -242,6 +242,27 @@ def test_all_that_waits_is_bounded_however_many_gateways_it_comes_from() -> None
     asyncio.run(story())
 
 
+def test_what_was_taken_no_longer_counts_and_what_waits_does() -> None:
+    """Ten times the bound, never more than half of it at once."""
+
+    async def story() -> None:
+        intake = Intake()
+        half = WAITING_BYTES // 2
+        for number in range(20):
+            assert intake.put("gw-1", message("gw-1", half)) is None
+            assert intake.put("gw-2", message("gw-2", number)) is None
+            assert len((await intake.take()).payload) == half
+            assert len((await intake.take()).payload) == number
+        assert intake.put("gw-1", message("gw-1", half)) is None
+        assert intake.put("gw-1", message("gw-1", half)) is None
+        assert intake.put("gw-1", message("gw-1", 1)) is not None
+        await intake.take()
+        assert intake.put("gw-1", message("gw-1", half + 1)) is not None
+        assert intake.put("gw-1", message("gw-1", half)) is None
+
+    asyncio.run(story())
+
+
 def test_a_gateway_that_floods_the_collector_starves_no_other(tmp_path: Path) -> None:
     async def whole(clock: VirtualClock) -> list[Received]:
         received: list[Received] = []

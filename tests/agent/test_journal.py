@@ -71,6 +71,21 @@ def test_records_and_state_come_back(path: Path) -> None:
     lived(story)
 
 
+def test_what_is_written_has_no_blanks(path: Path) -> None:
+    """A card has so many writes, and a metered link so many bytes."""
+
+    async def story(clock: VirtualClock) -> None:
+        journal = await Journal.open(path, "gw-1", clock)
+        journal.append("reading", {"luminaire": "L01", "wh": [0.1, 2]})
+        await journal.commit({"ledger": {"L01": [7, 8]}})
+        await journal.close()
+
+    lived(story)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT body FROM record").fetchall() == [('{"luminaire":"L01","wh":[0.1,2]}',)]
+        assert file.execute("SELECT value FROM state").fetchall() == [('{"L01":[7,8]}',)]
+
+
 def test_what_json_cannot_hold_is_refused_at_once(path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)

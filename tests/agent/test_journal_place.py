@@ -112,7 +112,7 @@ def test_what_is_no_file_in_the_journals_place_keeps_no_lamp_dark(
 
     at_a_gateway(story, tmp_path)
     assert errors(caplog)[0].startswith(
-        f"{tmp_path}/state/mast.journal: this is no file: remove it; records are kept in"
+        f"{tmp_path}/state/mast.journal: this is not a file: remove it; records are kept in"
     )
     assert list(temporary.iterdir()) == []
 

@@ -263,7 +263,7 @@ def test_a_pipe_in_the_place_of_a_copy_holds_nothing_up(gateway: Gateway, name: 
     os.mkfifo(kept)
     gateway.break_board()
     if "board" in name:
-        with pytest.raises(ConfigError, match="this is a pipe and no file"):
+        with pytest.raises(ConfigError, match="this is a pipe, not a file"):
             gateway.load()
     else:
         assert gateway.load().board.name == "story"
@@ -288,4 +288,4 @@ def test_a_pipe_a_folder_or_a_device_in_a_files_place_means_the_last_good_one(
     config = gateway.load()
     assert config.program.name == "mine"
     assert "the last good one is used (" in config.refused
-    assert " and no file: give the path of a TOML file" in config.refused
+    assert ", not a file: give the path of a TOML file" in config.refused

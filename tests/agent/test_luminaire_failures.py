@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
+from agent.luminaire import LuminaireState
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_configuration import CONFIGURATION
 from hil.devices.gear_variables import MASK, GearProfile
+from protocols.dali.frames import Reply
 from tests.agent.lamp_bus import (
     BROADCAST_LEVEL,
     FULL,
@@ -144,6 +146,26 @@ def test_fail_safe_levels_are_set_and_read_back() -> None:
         bus.control.tell_again()
         await bus.cycles()
         assert bus.street.gear[0].variables.power_on_level == SEVENTY
+
+    on_the_bus(story, safe_level=SEVENTY)
+
+
+def test_gear_that_is_shaken_during_its_check_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bus: LampBus) -> None:
+        ask = bus.control.health.ask
+
+        async def reset_meanwhile(luminaire: LuminaireState, name: str) -> Reply:
+            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.shaken:
+                bus.street.gear[1].variables.power_on_level = 0
+                luminaire.forget_what_it_shows()
+            return await ask(luminaire, name)
+
+        monkeypatch.setattr(bus.control.health, "ask", reset_meanwhile)
+        await bus.cycles()
+        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
+        await bus.cycles()
+        assert bus.lamps[1].fail_safe_checked
+        assert bus.street.gear[1].variables.power_on_level == SEVENTY
 
     on_the_bus(story, safe_level=SEVENTY)
 

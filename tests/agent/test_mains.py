@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.mains import IN_VAIN_FOR_S, MARK, Mains
+from agent.lamps.mains import IN_VAIN_AFTER, IN_VAIN_FOR_S, MARK, Mains
 from agent.luminaire_control import CYCLE_S
 from hil.devices.gear_variables import GearProfile
 from protocols.dali.frames import ForwardFrame
@@ -62,6 +62,44 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
                 assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
             well_at = []
         assert all(lamp.marked for lamp in bus.lamps)
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize("another_masters", [True, False])
+def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -> None:
+    """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
+
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(35)  # each was marked, and asked for its status after that
+        well_at = bus.lamps[1].last_well_at
+        await cut(bus, 1)
+        if another_masters:
+            bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
+        else:
+            bus.want(70.0)
+        await bus.clock.sleep(1.0)
+        await bus.control.dimming.command_levels()
+        await bus.cycles(35)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
+        assert bus.observed.outages == [("L1", well_at)]
+
+    on_the_bus(story)
+
+
+def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.street.mains(False, 1)
+        await bus.control.health.poll_status(bus.lamps[1])
+        assert not bus.lamps[1].answers
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(1.0)
+        bus.want(70.0)
+        await bus.cycles(3)
+        assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
 
     on_the_bus(story)
 
@@ -215,6 +253,59 @@ def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
         levels = [(f"L{number}", FULL, 0.0) for number in range(3)]
         assert bus.observed.levels == ([] if gear_feeds_bus else levels)
         assert [available for _, _, available in bus.observed.availability] == ([False] * 3 if gear_feeds_bus else [])
+
+    on_the_bus(story)
+
+
+def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
+    """A new mark would hide that the old one was lost."""
+
+    async def story(bus: LampBus) -> None:
+        await bus.cycles(3)
+        bus.lamps[0].marked = False
+        bus.lamps[1].mains_unsure = True
+        bus.forget_frames()
+        await bus.control.mains.mark()
+        assert bus.sent() == []
+        bus.lamps[1].mains_unsure = False
+        await bus.control.mains.mark()
+        assert bus.sent() == [0xC500 | MARK]
+        assert bus.lamps[0].marked
+
+    on_the_bus(story)
+
+
+def test_silent_gear_is_not_taken_for_marked() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.street.mains(False, 1)
+        await bus.cycles(6)
+        assert bus.control.mains.state() == {"marked:street": ["L0", "L2"]}
+        assert bus.sent().count(0xC500 | MARK) <= 2  # it is not left anew for the silent one in each cycle
+        bus.street.mains(True, 1)
+        await bus.clock.sleep(60.0)
+        await bus.cycles(6)
+        assert bus.control.mains.state() == {"marked:street": ["L0", "L1", "L2"]}
+
+    on_the_bus(story)
+
+
+def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
+    async def story(bus: LampBus) -> None:
+        await bus.cycles(2)
+        mains = bus.control.mains
+        for _ in range(3):
+            await cut(bus, 1)
+            assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER)] == [True] * IN_VAIN_AFTER
+            bus.street.gear[1].level_changed(bus.clock.monotonic())
+            assert not await mains.lost_by_any()
+        await cut(bus, 1)
+        assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER + 2)] == [True] * IN_VAIN_AFTER + [False] * 2
+        bus.forget_frames()
+        await bus.clock.sleep(IN_VAIN_FOR_S - 1.0)
+        assert not await mains.lost_by_any()
+        assert bus.queries(QUERY_POWER_FAILURE) == []
+        await bus.clock.sleep(1.0)
+        assert await mains.lost_by_any()
 
     on_the_bus(story)
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.foreign_masters import ANSWERS, ANSWERS_WITHIN_S, GONE_AFTER_S, PATTERN_FRAMES
+from agent.lamps.foreign_masters import (
+    ANSWERS,
+    ANSWERS_WITHIN_S,
+    GONE_AFTER_S,
+    PATTERN_FRAMES,
+    PATTERN_WITHIN_S,
+    ForeignMasters,
+)
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from tests.agent.lamp_bus import FULL, HALF, OFF, LampBus, on_the_bus, running
 
@@ -88,9 +95,42 @@ def test_an_answer_comes_at_once_and_only_as_often_as_the_limit_says() -> None:
 
 def test_one_answer_does_for_all_that_comes_before_it() -> None:
     async def story(bus: LampBus) -> None:
-        at = [bus.control._foreign.hear(ForwardFrame(16, ALL_OFF)) for _ in range(ANSWERS + 3)]
+        masters = ForeignMasters("street", bus.lamps, bus.clock, bus.events)
+        at = [masters.hear(ForwardFrame(16, ALL_OFF)) for _ in range(ANSWERS + 3)]
         now = bus.clock.monotonic()
         assert at == [now] * ANSWERS + [now + ANSWERS_WITHIN_S] * 3
+
+    on_the_bus(story)
+
+
+def test_each_answer_past_the_limit_waits_for_the_one_ten_before_it() -> None:
+    async def story(bus: LampBus) -> None:
+        masters = ForeignMasters("street", bus.lamps, bus.clock, bus.events)
+        began = bus.clock.monotonic()
+        answered: list[float] = []
+        while bus.clock.monotonic() < began + 12.0:
+            at = masters.hear(ForwardFrame(16, ALL_OFF))
+            assert at is not None
+            if not answered or at > answered[-1]:
+                answered.append(at)
+            await bus.clock.sleep(0.5)
+        at_once = [began + 0.5 * number for number in range(ANSWERS)]
+        assert answered == pytest.approx([*at_once, *(at + ANSWERS_WITHIN_S for at in at_once[:5])])
+
+    on_the_bus(story)
+
+
+def test_like_frames_that_come_seldom_are_no_pattern() -> None:
+    async def story(bus: LampBus) -> None:
+        masters = ForeignMasters("street", bus.lamps, bus.clock, bus.events)
+        for _ in range(2 * PATTERN_FRAMES):
+            masters.hear(ForwardFrame(16, ALL_OFF))
+            await bus.clock.sleep(PATTERN_WITHIN_S / (PATTERN_FRAMES - 1) + 1.0)
+        assert bus.told() == [("foreignMaster", "street", True)]
+        for _ in range(PATTERN_FRAMES - 1):
+            masters.hear(ForwardFrame(16, ALL_OFF))
+            await bus.clock.sleep(PATTERN_WITHIN_S / PATTERN_FRAMES)
+        assert bus.told("levelsContested") == [("levelsContested", "street", True)]
 
     on_the_bus(story)
 

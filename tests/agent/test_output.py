@@ -40,7 +40,7 @@ def test_where_it_can_be_written_and_where_not(tmp_path: Path, capsys: pytest.Ca
         sure_of_folder(tmp_path / "made" / "x", "--out")
     assert not written(tmp_path / "made", "x")
     assert capsys.readouterr().err == (
-        f"{tmp_path}/made: cannot be written (Is a directory); what was found out stands above\n"
+        f"{tmp_path}/made: cannot be written (Is a directory); the results are shown above\n"
     )
 
 
@@ -93,9 +93,7 @@ def test_a_picture_that_could_not_be_written_after_all(
     said = capsys.readouterr()
     assert "d60" in said.out
     assert "As a picture" not in said.out
-    assert said.err == (
-        f"{tmp_path}/x.svg: cannot be written (No space left on device); what was found out stands above\n"
-    )
+    assert said.err == (f"{tmp_path}/x.svg: cannot be written (No space left on device); the results are shown above\n")
     assert main([*line, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)
 
@@ -115,7 +113,7 @@ def test_a_record_that_could_not_be_written_after_all(
         monkeypatch.setattr(Path, "write_text", full_disk)
         assert await commission(here, "--record", str(tmp_path / "records")) == 1
         said = capsys.readouterr()
-        assert "level 254 sent to all gear" in said.out
+        assert "all gear was told to show level 254" in said.out
         assert "record: " not in said.out
         assert said.err.count("cannot be written (No space left on device)") == 2
         assert await commission(here, "--record", str(tmp_path / "records"), "--json") == 1
@@ -136,13 +134,14 @@ def test_commissioning_that_is_stopped_says_what_is_done_and_records_it(
             with pytest.raises(asyncio.CancelledError):
                 await running
             said = capsys.readouterr()
-            assert said.err.endswith("stopped: finished: A; not finished: B, C; run it again\n")
+            assert said.err.endswith("stopped; finished: A; not finished: B, C; run it again\n")
             return said.out
 
         out = await stopped()
-        assert "A: level 254 sent to all gear for after a power cut" in out
-        assert "B: level 254 sent to all gear for after a power cut" in out
+        assert "A: all gear was told to show level 254 after a power cut" in out
+        assert "B: all gear was told to show level 254 after a power cut" in out
         assert "C:" not in out
+        assert "forward frames, 0.0 s" not in out  # B's took time too, up to the stop
         names = sorted(path.name.partition("Z")[2] for path in (tmp_path / "records").iterdir())
         assert names == ["-A.html", ".json"]
         (record,) = (tmp_path / "records").glob("*.json")
@@ -162,7 +161,7 @@ def test_commissioning_that_is_stopped_at_once_records_nothing(
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert capsys.readouterr().err.endswith("stopped: finished: -; not finished: L; run it again\n")
+        assert capsys.readouterr().err.endswith("stopped; finished: none; not finished: L; run it again\n")
         assert list((tmp_path / "records").iterdir()) == []
 
     at_a_gateway(story, tmp_path)

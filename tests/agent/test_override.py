@@ -290,7 +290,7 @@ def test_two_commands_at_once_do_not_forget_each_others_override(
 def test_pipes_in_the_place_of_its_files_hold_nothing_up(tmp_path: Path) -> None:
     for name in ("overrides.json", "overrides.new", "overrides.json.lock"):
         os.mkfifo(tmp_path / name)
-    with pytest.raises(OverridesUnreadable, match=r"this is a pipe and no file.*: give the override again"):
+    with pytest.raises(OverridesUnreadable, match=r"this is a pipe, not a file.*: give the override again"):
         read(tmp_path)
     give(tmp_path, Override(10.0, 0.0), at(0.0))
     assert percents(read(tmp_path)) == [10.0]

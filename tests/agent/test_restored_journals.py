@@ -193,10 +193,10 @@ def test_an_event_told_again_under_a_new_epoch_is_one_event(tmp_path: Path) -> N
     assert store.write(GATEWAY, "a" * 16, told, START).doubled == 0  # one journal may say two alike
     assert store.write(GATEWAY, "b" * 16, told, START)[:3] == (2, 0, 2)
     assert store.write("gw-2", "c" * 16, told, START).doubled == 0
-    for key, other in (("at", START), ("name", "x"), ("subject", "L02"), ("active", False), ("text", "x")):
-        assert store.write(GATEWAY, "d" * 16, [Record(hash(key) % 999 + 1, "event", {**event, key: other}, True)], 0)[
-            :3
-        ] == (1, 0, 0)
+    others = (("at", START), ("name", "x"), ("subject", "L02"), ("active", False), ("text", "x"))
+    for number, (key, other) in enumerate(others, 1):
+        differs = Record(number, "event", {**event, key: other}, True)
+        assert store.write(GATEWAY, "d" * 16, [differs], START)[:3] == (1, 0, 0)
     store.close()
     with sqlite3.connect(tmp_path / "store.sqlite") as file:
         assert file.execute("SELECT count(*) FROM records").fetchone() == (11,)

@@ -222,9 +222,9 @@ def endless(path: Path) -> None:
         (lambda path: path.write_text('[[bus]]\nport = "x"\ninterface = "y"'), "bus 1 has no interface that is known"),
         (lambda path: path.write_text(DEEP), "its brackets are nested too deeply: write plain tables"),
         (lambda path: path.write_text(HUGE), "not valid TOML: Exceeds the limit"),
-        (fifo, "this is a pipe and no file: give the path of a TOML file that can be read"),
-        (os.mkdir, "this is a folder and no file: give the path of a TOML file that can be read"),
-        (lambda path: path.symlink_to("/dev/zero"), "this is a device and no file: give the path"),
+        (fifo, "this is a pipe, not a file: give the path of a TOML file that can be read"),
+        (os.mkdir, "this is a folder, not a file: give the path of a TOML file that can be read"),
+        (lambda path: path.symlink_to("/dev/zero"), "this is a device, not a file: give the path"),
         (endless, "larger than 1024 KiB, which is the most that is read here: give the path"),
         (lambda path: None, "no such file or directory: give the path of a TOML file that can be read"),
     ],
@@ -244,7 +244,7 @@ def test_what_is_no_board_gives_way_to_the_last_good_one_or_is_a_sentence(
         assert b"hFEFE" in wire.lines()
     else:
         assert code == 2
-        assert sentences[1].startswith(f"there is no last good board in its place: {last_good}: no such file or ")
+        assert sentences[1] == f"nor is there a last good board to use: {last_good}: no such file or directory"
 
 
 def test_what_the_board_does_not_reach_the_last_good_one_may(tmp_path: Path) -> None:
@@ -283,7 +283,10 @@ def test_a_last_good_board_that_fails_too_is_said(tmp_path: Path) -> None:
     last_good = written(tmp_path, [BusOf("A", 1, "nothing")], name="last-good.toml")
     code, said = send_safe_levels(tmp_path / "board.toml", last_good)
     assert (code, len(said)) == (1, 2)
-    assert said[1].startswith(f"A: the safe level could not be sent on {tmp_path / 'nothing'}: ")
+    assert said[1] == (
+        f"A: the safe level could not be sent on {tmp_path / 'nothing'}: No such file or directory: check the cable,"
+        " and the port in the board"
+    )
     last_good.write_text("")
     assert send_safe_levels(tmp_path / "board.toml", last_good)[0] == 2
 

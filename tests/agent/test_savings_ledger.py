@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.savings.intervals import Interval
-from agent.savings.ledger import LuminaireLedger, StateUnreadable
+from agent.savings.ledger import LuminaireLedger
+from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 from tests.agent.true_lamp import Command, TrueLamp, real_curve
 
@@ -198,7 +201,9 @@ def test_quarters_modelled_too_high_are_said_and_never_turn_negative() -> None:
     assert ledger.reading(START + 2, 100.0, 0.1) == []
     assert len(ledger.close(START + 7 * 3600)) == 4
     anomalies = ledger.reading(START + 8 * 3600 + 2, 101.0, 0.1)  # the mains were off: it drew nearly nothing
-    assert [one.name for one in anomalies] == ["modelledTooHigh"]
+    assert [(one.name, one.at) for one in anomalies] == [("modelledTooHigh", START + 8 * 3600 + 2)]
+    # Of the hour on record 25 Wh, and 1 Wh was counted.
+    assert anomalies[0].text == "lamp: quarters without readings were closed with 24.0 Wh too much."
     assert all(one.actual_wh == 0 for one in ledger.close(START + 8 * 3600 + 3))
 
 
@@ -443,6 +448,85 @@ def test_a_damaged_state_is_said_so(key: str, value: object, removed: bool) -> N
         state[key] = value
     with suppress(StateUnreadable):  # nothing else may come out, whatever went in
         LuminaireLedger.from_state(state, "lamp", MODEL, always_burning)
+
+
+def state_of_two_quarters() -> dict[str, Any]:
+    lamp, _ = steady_lamp(1)
+    ledger = LuminaireLedger("lamp", MODEL, always_burning)
+    ledger.level(START, 254)
+    for index in range(3):
+        read(ledger, lamp, START + index * QUARTER + 3)
+    state: dict[str, Any] = json.loads(json.dumps(ledger.to_state()))
+    return state
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"open_start": None},
+        {"open_start": START},
+        {"open_start": START + 4 * QUARTER},
+        {"knots": []},
+        {"knots": [[START + 1800, 12.5, True], [START + 1790, 12.6, True]]},
+        {"knots": [[START + 1800, 12.5, True], [math.nan, 12.6, True]]},
+        {"knots": [[START + 1800, 12.5]]},
+        {"reading_times": [START + 1800, START + 900]},
+        {"reading_times": [math.inf]},
+        {"levels": [[START + 900, 0.0, 254, 0.0], [START, 0.0, 254, 0.0]]},
+        {"levels": [[math.nan, 0.0, 254, 0.0]]},
+        {"register": [START]},
+        {"bases": []},
+        {"bases": [[math.nan, 0.0]]},
+        {"full_power": [0.0]},
+    ],
+)
+def test_a_state_that_would_spoil_the_record_is_refused(damage: dict[str, Any]) -> None:
+    state = state_of_two_quarters()
+    LuminaireLedger.from_state(state, "lamp", MODEL, always_burning)
+    with pytest.raises(StateUnreadable, match="lamp: the stored energy ledger cannot be read"):
+        LuminaireLedger.from_state({**state, **damage}, "lamp", MODEL, always_burning)
+
+
+def test_a_state_without_a_course_of_levels_takes_one_back() -> None:
+    state = state_of_two_quarters()
+    ledger = LuminaireLedger.from_state({**state, "levels": []}, "lamp", MODEL, always_burning)
+    assert ledger.levels == []
+    ledger.restore_levels([[START, 0.0, 200, 1.5]])
+    assert [(step.at, step.start_level, step.level, step.fade_s) for step in ledger.levels] == [(START, 0.0, 200, 1.5)]
+    assert ledger.to_state(levels=False)["levels"] == []
+    for wrong in ([[START]], [[START, 0.0, 200, 1.5], [START - 1, 0.0, 200, 1.5]], 7):
+        with pytest.raises((ValueError, TypeError)):
+            ledger.restore_levels(wrong)
+
+
+def test_what_waits_for_a_clock_is_bounded_and_its_energy_stays() -> None:
+    """A month in which nothing may be closed, with a reading each quarter."""
+    ledger = LuminaireLedger("lamp", MODEL, always_burning)
+    ledger.level(START, 254)
+    for index in range(3000):
+        assert ledger.reading(START + index * QUARTER, 6.25 * index, 0.1) == []
+    knots = ledger.to_state()["knots"]
+    assert isinstance(knots, list)
+    assert len(knots) <= 1001
+    assert [knots[0][:2], knots[-1][:2]] == [[START, 0.0], [START + 2999 * QUARTER, 6.25 * 2999]]
+    intervals = ledger.close(START + 2999 * QUARTER)
+    assert sum(one.actual_wh for one in intervals) == pytest.approx(6.25 * 2999, abs=0.01)
+
+
+def test_so_long_a_time_without_a_reading_is_closed_by_the_day() -> None:
+    """Of a fortnight nothing is known by the quarter; of less than a week it is interpolated."""
+    day = 96 * QUARTER
+    midnight = START // day * day
+    for days, by_the_day in ((6, 0), (14, 7)):
+        ledger = LuminaireLedger("lamp", MODEL, always_burning)
+        ledger.level(midnight, 254)
+        ledger.reading(midnight + 3, 0.0, 0.1)
+        ledger.reading(midnight + days * day + 3, 600.0 * days, 0.1)
+        intervals = ledger.close(midnight + days * day + 3)
+        assert [one.duration_s for one in intervals].count(day) == by_the_day
+        assert [one.start for one in intervals[:1]] == [midnight]
+        assert sum(one.duration_s for one in intervals) == days * day
+        assert sum(one.actual_wh for one in intervals) == pytest.approx(600.0 * days, abs=0.1)
 
 
 def test_a_state_of_another_version_is_refused() -> None:

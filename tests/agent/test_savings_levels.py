@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from agent.savings.full_power import FullPower
@@ -114,4 +116,62 @@ def test_full_power_follows_a_lamp_that_ages() -> None:
             full_power.add(watt, 3600, 0.1)
     assert full_power.source == "measured"
     assert full_power.power_w == pytest.approx(24.0, abs=0.05)
-    assert FullPower(25.0, full_power.to_state()).power_w == full_power.power_w
+    assert FullPower(25.0, full_power.sums).power_w == full_power.power_w
+
+
+def test_what_a_clock_ahead_told_later_than_now_was_told_by_now() -> None:
+    history = LevelHistory(85)
+    for at in (100, 200, 300):
+        history.add_level(at, at // 2, 5)
+        history.add_availability(at + 10, at != 200, 1.5)
+    now = history.not_after(205)
+    assert [(step.at, step.level, step.fade_s) for step in now.levels] == [(100, 50, 0.0), (200, 100, 5), (205, 150, 5)]
+    assert [(step.at, step.available) for step in now.availability] == [(110, True), (205, False), (205, True)]
+    assert now.min_level == 85
+    assert [step.at for step in history.levels] == [100, 200, 300]
+
+
+@pytest.mark.parametrize(
+    ("delta_s", "not_before", "expected"),
+    [
+        (1000.0, 0.0, [100, 1200, 1300]),
+        (-50.0, 0.0, [100, 150, 250]),
+        (-150.0, 0.0, [50, 150]),  # what was told earlier would be later now
+        (-150.0, 120.0, [100, 120, 150]),
+    ],
+)
+def test_what_one_process_told_moves_and_what_was_told_before_it_stays(
+    delta_s: float, not_before: float, expected: list[int]
+) -> None:
+    history = LevelHistory(85)
+    for at in (100, 200, 300):
+        history.add_level(at, at // 2, 5)
+        history.add_availability(at, at != 200, None)
+    history.availability.insert(0, AvailabilityStep(100, True, 2.0))
+    moved = history.moved(200, delta_s, not_before)
+    assert [step.at for step in moved.levels] == expected
+    assert [step.at for step in moved.availability] == expected
+    assert [step.level for step in moved.levels][-2:] == [100, 150]
+    assert moved.min_level == 85
+
+
+def test_a_sensor_that_moves_a_lamp_without_end_keeps_the_newest_of_its_course() -> None:
+    history = LevelHistory(85)
+    for number in range(5001):
+        history.add_level(number, 100 + number % 2, 0)
+        history.add_availability(number, bool(number % 2), None)
+    for steps in (history.levels, history.availability):
+        assert 1000 <= len(steps) <= 2000
+        assert steps[-1].at == 5000
+    assert history.energy_wh(MODEL, 4990, 5000) == pytest.approx(5 * (MODEL.power_w(100) + MODEL.power_w(101)) / 3600)
+
+
+@pytest.mark.parametrize(
+    ("level", "fade_s", "fits"),
+    [(0, 0.0, True), (254, 0.0, True), (255, 0.0, False), (-1, 0.0, False), (9, -0.1, False)],
+)
+def test_levels_are_of_0_to_254_and_fades_do_not_run_backward(level: int, fade_s: float, fits: bool) -> None:
+    history = LevelHistory(85)
+    with contextlib.nullcontext() if fits else pytest.raises(ValueError, match="0-254"):
+        history.add_level(0, level, fade_s)
+    assert len(history.levels) == int(fits)

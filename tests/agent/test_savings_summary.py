@@ -128,6 +128,49 @@ def test_duplicates_count_once_and_holes_are_seen() -> None:
     assert summary.control_kwh == pytest.approx(0.003)
 
 
+DAY = 96
+
+
+def day(luminaire: str, quarter: int, actual_wh: float, baseline_wh: float) -> dict[str, object]:
+    """A whole day that closes a long outage."""
+    return {**body(luminaire, quarter, actual_wh, baseline_wh, "interpolated"), "duration_s": 86_400}
+
+
+def test_a_day_counts_as_its_quarters() -> None:
+    """A week of an outage and an hour of quarters: shares by time, no hole; control is kept by the quarter."""
+    days = [day("a", DAY * number, 10.0, 250.0) for number in range(7)]
+    intervals = [*days, *(body("a", 7 * DAY + number, 2.0, 6.25, "modelled") for number in range(4))]
+    summary = summarise(intervals, [control(quarter, 0.75) for quarter in range(7 * DAY + 4)])
+    assert (summary.holes, summary.duplicates) == (0, 0)
+    assert summary.luminaires[0].quarters == 7 * DAY + 4
+    assert summary.coverage == pytest.approx(672 / 676)
+    assert summary.quality_shares == {
+        "metered": 0.0, "interpolated": pytest.approx(672 / 676), "modelled": pytest.approx(4 / 676),
+    }  # fmt: skip
+    assert summary.used_kwh == pytest.approx(0.078)
+    assert summary.baseline_kwh == pytest.approx(1.775)
+    assert summary.burning_h == pytest.approx(71.0)  # at 25 W
+    assert summary.luminaires[0].coverage == summary.coverage
+
+
+def test_a_hole_between_days_is_seen_in_quarters() -> None:
+    assert (
+        summarise([day("a", 0, 1.0, 2.0), day("a", 2 * DAY, 1.0, 2.0), body("b", 0, 1.0, 2.0)], []).holes == 4 * DAY - 1
+    )
+
+
+def test_a_day_and_one_of_its_quarters_count_once() -> None:
+    """A card was exchanged for its image, and back: what was told first counts."""
+    quarter = body("a", 5, 2.0, 6.0)
+    for first, second, used_kwh in (
+        (day("a", 0, 50.0, 250.0), quarter, 0.05),
+        (quarter, day("a", 0, 50.0, 250.0), 0.002),
+    ):
+        summary = summarise([first, second, body("a", DAY, 0.0, 6.0)], [])
+        assert summary.used_kwh == pytest.approx(used_kwh)
+        assert summary.duplicates == 1
+
+
 def test_control_counts_over_the_luminaires_period_only() -> None:
     summary = summarise([body("a", 1, 2.0, 6.0)], [control(quarter, 1.0) for quarter in range(4)])
     assert summary.control_kwh == pytest.approx(0.001)

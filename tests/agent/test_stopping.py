@@ -107,7 +107,7 @@ BEGUN: dict[str, tuple[Sequence[str], Callable[[Place], bool]]] = {
 SAID = {
     "demo": "the night was not over, and nothing was written",
     "bench": "the figures above are those that were measured until then",
-    "commission": "stopped: finished: -; not finished: street; run it again",
+    "commission": "stopped; finished: none; not finished: street; run it again",
     "dali": "the command may have gone out already",
 }
 

@@ -65,6 +65,22 @@ def test_void_quarters_are_taken_out_and_the_right_ones_count(order: Sequence[in
         assert database.execute("SELECT count(*) FROM records").fetchone() == (5,)
 
 
+@pytest.mark.parametrize("day_first", [True, False])
+def test_a_day_and_one_of_its_quarters_count_once(day_first: bool, tmp_path: Path) -> None:
+    day_start = AT // 86_400 * 86_400
+    whole = Record(1, "interval", {**interval(1, day_start, 50.0).body, "duration_s": 86_400}, clock_valid=True)
+    part = interval(2, day_start + 86_400 - QUARTER, 2.0)
+    beside = [interval(3, day_start - QUARTER, 3.0), interval(4, day_start + 86_400, 4.0)]
+    first, second = (whole, part) if day_first else (part, whole)
+    with store_in(tmp_path) as store:
+        assert store.write("mast", EPOCH, [first], 0.0).doubled == 0
+        assert store.write("mast", EPOCH, [second], 0.0).doubled == 1
+        assert store.write("mast", EPOCH, beside, 0.0).doubled == 0
+        assert store.write("mast", EPOCH, [interval(5, day_start, 5.0, "L02")], 0.0).doubled == 0
+    counts = [wh for _, wh in rows(tmp_path, "intervals", "actual_wh")]
+    assert sorted(counts) == sorted([3.0, 4.0, 5.0, float(str(first.body["actual_wh"]))])
+
+
 def test_a_void_is_of_its_own_luminaire_gateway_and_kind(tmp_path: Path) -> None:
     with store_in(tmp_path) as store:
         others = [interval(1, AT, 1.0, "L02"), control(2, AT, 1.0), interval(3, AT, 7.0)]
@@ -75,6 +91,59 @@ def test_a_void_is_of_its_own_luminaire_gateway_and_kind(tmp_path: Path) -> None
         assert rows(tmp_path, "control", "control_wh") == [(AT, 1.0)]
         store.write("mast", EPOCH, [void(5, AT, AT + QUARTER, None, "control"), control(6, AT, 2.0)], 0.0)
         assert rows(tmp_path, "control", "control_wh") == [(AT, 2.0)]
+
+
+def test_what_a_clock_at_1970_wrote_is_revoked_from_its_first_second_on(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        wrong = [interval(1, 0, 1.0), interval(2, QUARTER, 2.0), interval(3, 2 * QUARTER, 3.0), control(4, 0, 1.0)]
+        store.write("mast", EPOCH, wrong, 0.0)
+        store.write("mast", EPOCH, [void(5, 0, 2 * QUARTER), void(6, 0, QUARTER, None, "control")], 0.0)
+    assert rows(tmp_path, "intervals", "actual_wh") == [(2 * QUARTER, 3.0)]
+    assert rows(tmp_path, "control", "control_wh") == []
+
+
+def test_quarters_of_a_clock_that_nobody_believed_count_nowhere_but_are_kept(tmp_path: Path) -> None:
+    with store_in(tmp_path) as store:
+        found = [interval(1, AT, 1.0), control(2, AT, 1.0)]
+        unsure = [record._replace(clock_valid=False) for record in found]
+        assert store.write("mast", EPOCH, unsure, 0.0) == (2, 0, 0, (), 0)
+        assert store.write("mast", EPOCH, unsure, 0.0) == (0, 2, 0, (), 0)
+        # Under the same number, but believed: that is another record.
+        assert store.write("mast", EPOCH, found, 0.0) == (0, 0, 0, (1, 2), 2)
+        assert store.write("mast", EPOCH, found, 0.0) == (0, 0, 0, (1, 2), 0)
+    assert rows(tmp_path, "intervals", "actual_wh") == rows(tmp_path, "control", "control_wh") == []
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM records").fetchone() == (2,)
+        assert database.execute("SELECT count(*) FROM conflicts").fetchone() == (2,)
+
+
+def test_a_quarter_that_counts_is_told_of_with_all_that_it_has(tmp_path: Path) -> None:
+    one = interval(7, AT, 1.5, "L03")
+    with store_in(tmp_path) as store:
+        store.write("mast", EPOCH, [one, control(8, AT, 0.75)], 12.5)
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as database:
+        database.row_factory = sqlite3.Row
+        (row,) = database.execute("SELECT * FROM intervals").fetchall()
+        assert dict(row) == {**one.body, "gateway": "mast", "epoch": EPOCH, "seq": 7}
+        (row,) = database.execute("SELECT * FROM control").fetchall()
+        assert dict(row) == {
+            "gateway": "mast", "epoch": EPOCH, "seq": 8, "start": AT, "duration_s": QUARTER, "control_wh": 0.75,
+        }  # fmt: skip
+        assert database.execute("SELECT seq, kind, clock_valid, received FROM records ORDER BY seq").fetchall()[0][
+            :4
+        ] == (7, "interval", 1, 12.5)
+
+
+@pytest.mark.parametrize("missing", ["start", "actual_wh", "luminaire", "full_power_source"])
+def test_an_interval_without_all_of_its_figures_is_kept_as_it_came_and_counts_nowhere(
+    missing: str, tmp_path: Path
+) -> None:
+    whole = interval(1, AT, 1.0)
+    half = whole._replace(body={key: value for key, value in whole.body.items() if key != missing})
+    with store_in(tmp_path) as store:
+        assert store.write("mast", EPOCH, [half], 0.0).new == 1
+        assert store.write("mast", EPOCH, [interval(2, AT, 2.0)], 0.0) == (1, 0, 0, (), 0)
+    assert rows(tmp_path, "intervals", "actual_wh") == [(AT, 2.0)]
 
 
 def test_a_journal_begun_anew_revokes_what_it_forgot(tmp_path: Path) -> None:

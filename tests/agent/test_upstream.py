@@ -220,6 +220,45 @@ def test_pauses_grow_until_a_connection_held(
     virtually(story)
 
 
+def test_the_broker_knows_what_to_say_where_the_gateway_is_cut_off(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with PlainBroker() as broker, Street(tmp_path, clock, broker.port) as street:
+            await clock.sleep(10.0)
+            ((topic, payload, retained),) = broker.wills
+            assert (topic, retained) == (payloads.topic(GATEWAY, "state"), True)
+            facts = payloads.decode_facts(payload)
+            assert (facts["state"], facts["gateway"], facts["epoch"]) == ("offline", GATEWAY, street.journal.epoch)
+
+    virtually(story)
+
+
+def test_the_state_says_once_that_all_has_arrived(tmp_path: Path) -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with PlainBroker() as broker, Street(tmp_path, clock, broker.port) as street:
+
+            def states() -> list[tuple[object, object]]:
+                state = payloads.topic(GATEWAY, "state")
+                found = [payloads.decode_facts(payload) for topic, payload in broker.published if topic == state]
+                return [(facts["state"], facts["depth"]) for facts in found]
+
+            await street.write(range(3))
+            await clock.sleep(10.0)
+            assert states() in ([("online", 0)], [("online", 3)])  # it may be there before the records are
+            first = len(states())
+            await street.reporter.stop()
+            street.reporting = asyncio.create_task(street.reporter.run())
+            await clock.sleep(10.0)
+            assert states()[first:] == [("offline", 3), ("online", 3)]
+            acknowledgement = payloads.encode_acknowledgement(street.journal.epoch, [(1, 3)])
+            await broker.deliver(payloads.topic(GATEWAY, "ack"), acknowledgement)
+            await clock.sleep(10.0)
+            await street.write(range(3, 5))
+            await clock.sleep(10.0)
+            assert states()[first + 2 :] == [("online", 0)]
+
+    virtually(story)
+
+
 def test_a_refused_subscription_is_said_and_tried_again(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         topic = payloads.topic(GATEWAY, "ack")

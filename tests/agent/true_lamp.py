@@ -9,6 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,25 @@ class TrueLamp:
         self.sums_wh = [offset_wh]
         level, moving_from, command = 0.0, 0.0, Command(start - 10_000, 0, 0)
         times = [one.at for one in commands]
-        for second in range(start, end):
+        # Between these instants nothing changes but by a fade.
+        turns = sorted({*times, *(dead or ()), end})
+        second = start
+        while second < end:
             newest = bisect_right(times, second)
             if newest and commands[newest - 1] is not command:
                 command = commands[newest - 1]
                 moving_from = level if level >= 1 else (85.0 if command.level and command.fade_s else level)
             # The middle of this second, which is exact to far below a register step.
             gone_s = second + 0.5 - command.at
+            until = second + 1
             if gone_s >= command.fade_s:
                 level = float(command.level)
+                until = min(end, turns[bisect_right(turns, second)])
             elif moving_from >= 1:
                 level = moving_from + ((command.level or 85) - moving_from) * gone_s / command.fade_s
             watt = power_w(level) if dead is None or not dead[0] <= second < dead[1] else 0.0
-            self.sums_wh.append(self.sums_wh[-1] + watt / 3600)
+            self.sums_wh += list(accumulate(repeat(watt / 3600, until - second), initial=self.sums_wh[-1]))[1:]
+            second = until
 
     def energy_wh(self, at: float) -> float:
         """The true integral up to an instant."""

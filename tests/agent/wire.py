@@ -138,6 +138,7 @@ class PlainBroker:
         self.port = 0
         self.connections = 0
         self.clean_sessions: list[bool] = []
+        self.wills: list[tuple[str, bytes, bool]] = []  # topic, payload, whether it is retained
         self.subscribed: list[str] = []
         self.published: list[tuple[str, bytes]] = []
         self.refuses: set[str] = set()  # topics
@@ -171,6 +172,10 @@ class PlainBroker:
     def _answer(self, kind: int, body: bytes) -> bytes:
         if kind == 0x10:  # CONNECT: 10 bytes of variable header, of which the eighth holds the flags
             self.clean_sessions.append(bool(body[7] & 2))
+            if body[7] & 4:
+                # Behind the header and the client's name.
+                will_topic, rest = _field(_field(body[10:])[1])
+                self.wills.append((will_topic.decode(), _field(rest)[0], bool(body[7] & 0x20)))
             return b"\x20\x02\x00\x00"
         if kind == 0x82:  # SUBSCRIBE
             topic = body[4 : 4 + int.from_bytes(body[2:4], "big")].decode()
@@ -193,6 +198,12 @@ class PlainBroker:
             rest >>= 7
         self._writer.write(b"\x30" + bytes(length) + body)
         await self._writer.drain()
+
+
+def _field(some: bytes) -> tuple[bytes, bytes]:
+    """What has two bytes of length before it, and what comes after it."""
+    end = 2 + int.from_bytes(some[:2], "big")
+    return some[2:end], some[end:]
 
 
 async def _remaining_length(reader: asyncio.StreamReader) -> int:

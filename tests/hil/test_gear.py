@@ -388,3 +388,28 @@ def test_no_frame_at_all_upsets_it() -> None:
     lone.wait(1)
     lone.gear.commissioning.assign(0x0B)
     assert lone.send(0x0B91) == 0xFF
+
+
+@pytest.mark.parametrize(
+    ("frames", "seen"),
+    [
+        ([0x0B09], True),  # ENABLE DAPC SEQUENCE is no level
+        ([0x0B25, 0x0B25], True),  # IDENTIFY DEVICE
+        ([0xA3F0, 0x0B2A, 0x0B2A], True),  # SET MAX LEVEL
+        ([0x0AFF], False),  # DAPC MASK
+        ([0x0B13], False),  # GO TO SCENE, though the gear is in none
+        ([0x0B0A], False),  # GO TO LAST ACTIVE LEVEL
+        ([0x0B20, 0x0B20], False),  # RESET
+    ],
+)
+def test_what_makes_gear_forget_that_it_lost_its_mains(frames: list[int], seen: bool) -> None:
+    """As two implementations by others have it: Atmel's gear for AVR, and dali2rust's."""
+    desk = LoneGear()
+    desk.gear.set_mains(False, desk.now)
+    desk.wait(1.0)
+    desk.gear.set_mains(True, desk.now)
+    desk.wait(0.2)
+    for frame in frames:
+        desk.send(frame)
+    desk.wait(0.35)
+    assert desk.send(0x0B9B) == (0xFF if seen else None)
