@@ -289,3 +289,15 @@ def test_after_a_caller_gave_up_nothing_is_asked_until_nothing_can_come_of_its_f
         assert bench.clock.monotonic() - began < GIVEN_UP_AFTER_S
 
     on_bench("luba", story)
+
+
+def test_a_frame_that_is_refused_for_another_reason_is_busy_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.devices.luba.BUFFER_FULL", 3)  # quiescent mode: another host has put it to rest
+
+    async def story(bench: Bench) -> None:
+        device(bench).refuse_next = 1
+        with pytest.raises(BusBusy, match=r"refuses frames for DALI bus 1 \(reason 3\): see that nobody else uses it"):
+            await ask(bench.bus, 1)
+        assert await ask(bench.bus, 1) == Reply(Reply.VALUE, SHOWN[1])
+
+    on_bench("luba", story)
