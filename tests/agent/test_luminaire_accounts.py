@@ -6,12 +6,13 @@ from __future__ import annotations
 import pytest
 
 from agent.luminaire import StatusBit
-from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
+from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S, TOGETHER_S
 from drivers.errors import BusBusy
 from protocols.dali import sequences
-from protocols.dali.frames import Reply, Transmission
+from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from tests.agent.lamp_bus import FULL, HALF, OFF, ONE_PERCENT, QUERY_STATUS, SEVENTY, LampBus, on_the_bus, running
 from tests.agent.test_disturbed_answers import disturb_next
+from tests.agent.test_one_fails import failing
 
 POLLED = int(STATUS_EVERY_S / CYCLE_S) + 1
 """Cycles in which each gear is asked for its status."""
@@ -363,5 +364,71 @@ def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one(
         await bus.clock.sleep(1.0)
         await bus.control.health.poll_status(bus.lamps[1])
         assert bus.told() == [("supplyLoss", "L1", True)] * 2
+
+    on_the_bus(story)
+
+
+def test_a_drift_that_a_reading_finds_is_corrected_within_seconds() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        async with running(bus.control.run(lambda: None)):
+            await bus.clock.sleep(12.0)
+            bus.drift(1, ONE_PERCENT)
+            await bus.control.read_level(bus.lamps[1])
+            await bus.clock.sleep(TOGETHER_S + 0.5)
+            assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+def test_limits_that_cannot_be_read_keep_no_lamp_from_being_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.want(50.0)
+        await bus.cycles(3)
+        bus.drift(1, ONE_PERCENT)
+        failing(bus, monkeypatch, 0x03A1, 0x03A2)
+        with pytest.raises(BusBusy):
+            await bus.control.read_level(bus.lamps[1])
+        await bus.cycles()
+        assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+def test_a_power_cut_of_a_lamp_is_told_to_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway hangs on the same mains: its own clock may have stood still."""
+
+    async def story(bus: LampBus) -> None:
+        told: list[str] = []
+        monkeypatch.setattr(bus.clock, "mains_was_lost", lambda: told.append("lost"))
+        bus.want(50.0)
+        await bus.cycles(3)
+        assert told == []
+        bus.street.mains(False, 1)
+        await bus.clock.sleep(1.0)
+        bus.street.mains(True, 1)
+        await bus.cycles(3)
+        assert told == ["lost"]
+
+    on_the_bus(story)
+
+
+def test_groups_of_both_halves_are_read() -> None:
+    async def story(bus: LampBus) -> None:
+        bus.street.gear[0].variables.groups = 1 << 1 | 1 << 7 | 1 << 8 | 1 << 15
+        await bus.cycles(2)
+        assert bus.lamps[0].groups == frozenset({1, 7, 8, 15})
+
+    on_the_bus(story)
+
+
+@pytest.mark.parametrize(("every_s", "contested"), [(160.0, False), (140.0, True)])
+def test_like_frames_are_a_pattern_where_five_come_within_ten_minutes(every_s: float, contested: bool) -> None:
+    async def story(bus: LampBus) -> None:
+        await bus.clock.sleep(5000.0)
+        for _ in range(8):
+            bus.control.note_foreign(ForwardFrame(16, 0xFF00))
+            await bus.clock.sleep(every_s)
+        assert bool(bus.told("levelsContested")) == contested
 
     on_the_bus(story)

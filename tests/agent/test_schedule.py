@@ -238,6 +238,15 @@ def test_steps_at_angles_that_are_not_reached_hold_from_the_lowest_point_or_from
     assert levels == [40, 40, 90, 90]
 
 
+def test_a_midpoint_in_the_polar_night_is_the_suns_lowest_point() -> None:
+    north = (70.0, 20.0)
+    noon = local("2026-12-20 12:00", OSLO)
+    lowest = night_around(*north, noon + 43200).midnight
+    asked = program(("12:00", 50), ("midpoint-02:00", 90), on="12:00", off="12:00")
+    found = [target(asked, OSLO, *north, lowest - 7200 + after).percent for after in (-60, 60)]
+    assert found == [50, 90]
+
+
 def test_a_year_has_the_hours_of_its_convention() -> None:
     # De Bilt 2025, hours between the events that fall in the local calendar year.
     start, end = local("2025-01-01 00:00"), local("2026-01-01 00:00")

@@ -124,3 +124,16 @@ def test_the_first_rule_that_holds_wins() -> None:
     assert [ruled.program_of(number(day)).name for day in asked] == ["other", "third", "plain"]
     assert ruled.rule_of(number("2026-12-19")) is None
     assert ruled.programs() == [PLAIN, OTHER, third]
+
+
+def test_a_calendars_own_days_go_before_ours() -> None:
+    fair = SpecialDay("kermis", ((0, 9, 12), (2026, 9, 13)))
+    moved = SpecialDay("kerst", ((0, 7, 1),))
+    calendar = Calendar("c", PLAIN, (Rule(OTHER, days=("kermis", "kerst")),), (fair, moved))
+    found = [
+        day
+        for day in ("2026-09-12", "2026-09-13", "2027-09-12", "2027-09-13", "2026-07-01", "2026-12-25")
+        if calendar.program_of(number(day)) is OTHER
+    ]
+    assert found == ["2026-09-12", "2026-09-13", "2027-09-12", "2026-07-01"]
+    assert (calendar.rule_of(number("2026-09-12")), calendar.rule_of(number("2026-12-25"))) == (calendar.rules[0], None)

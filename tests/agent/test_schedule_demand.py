@@ -212,7 +212,9 @@ def test_a_state_forgets_only_what_is_over_for_longer_than_it_may_matter() -> No
 
 def test_a_reading_that_is_no_number_or_of_no_known_kind_changes_nothing() -> None:
     plan = plain_plan(MOTION, ["A"])
-    for reading in (Reading("s", "presence", float("nan"), "A"), Reading("s", "noise", 1, "A")):
+    nan = float("nan")
+    wrong = [Reading("s", kind, nan, "A") for kind in ("presence", "operating_hours", "lux", "photocell")]
+    for reading in (*wrong, Reading("s", "noise", 1, "A")):
         assert observe(plan, KNOWN, reading, NIGHT) == KNOWN
 
 

@@ -369,6 +369,36 @@ def test_a_windowed_photocell_does_not_burn_by_day() -> None:
     assert cell.ask()[::3] == (0, ("photocellContradictsSun",))
 
 
+@pytest.mark.parametrize(
+    ("cell", "at", "found"),
+    [
+        # (dark, since); when; lit, since when. The window is half an hour before and after each switching.
+        ((True, SUNSET - 600), SUNSET, (True, SUNSET - 600)),
+        ((True, SUNSET - 9000), SUNSET, (True, SUNSET - 1800)),
+        ((True, SUNSET + 600), SUNSET + 700, (True, SUNSET + 600)),
+        ((True, SUNSET + 600), SUNSET + 3000, (True, SUNSET + 600)),
+        ((True, SUNRISE - 9000), SUNRISE - 1700, (True, SUNSET + 1800)),
+        ((True, SUNRISE - 9000), SUNRISE + 1799, (True, SUNSET + 1800)),
+        ((True, SUNRISE - 9000), SUNRISE + 1801, (False, SUNRISE + 1800)),
+        ((False, SUNRISE - 600), SUNRISE, (False, SUNRISE - 600)),
+        ((False, SUNRISE - 9000), SUNRISE, (False, SUNRISE - 1800)),
+        ((False, SUNRISE - 600), SUNRISE + 2000, (False, SUNRISE + 1800)),
+        ((False, SUNSET - 9000), SUNSET - 2000, (False, None)),
+        ((False, SUNSET - 9000), SUNSET + 1000, (False, None)),
+    ],
+)
+def test_since_when_a_windowed_photocell_has_switched(
+    cell: tuple[bool, float], at: float, found: tuple[bool, float | None]
+) -> None:
+    plan = plan_of(IN_WINDOW)
+    dark, since = cell
+    key = plan.photocells[0].key + "@E1"
+    state = no_inputs(SUNSET - 86400)._replace(cells={key: CellState(dark, since, None, at, dark, since, 0)})
+    night = night_of(PLACE, plan.luminaires["A"].calendar, plan.floor, at)
+    lit, switched, _ = active(night.marks, night.up_since, state, at)
+    assert (lit, round(switched)) == (found[0], round(night.start if found[1] is None else found[1]))
+
+
 def test_minimum_burning_time_and_trimming() -> None:
     plan = plan_of(BY_CELL, min_burning_s=1800, trim_on_s=300)
     cell = Cell(plan, local("2026-01-15 10:00")).until(local("2026-01-15 13:00")).turns(5)

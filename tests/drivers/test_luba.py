@@ -265,18 +265,39 @@ def test_two_lines_at_once_each_hear_their_own_gear() -> None:
     run_virtual(story, NIGHT)
 
 
-def test_after_a_caller_gave_up_the_next_frame_waits_until_nothing_can_come_of_it() -> None:
+def test_after_a_caller_gave_up_nothing_is_asked_until_nothing_can_come_of_its_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def story(bench: Bench) -> None:
         assert isinstance(bench.interface, Driver)
+        written: list[float] = []
+        write = bench.interface._write
+
+        def noted(content: bytes) -> None:
+            written.append(bench.clock.monotonic())
+            write(content)
+
+        monkeypatch.setattr(bench.interface, "_write", noted)
         given_up = asyncio.create_task(ask(bench.bus, 1))
-        await bench.clock.sleep(0.001)
+        await bench.clock.sleep(0.03)
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
-        began, frames = bench.clock.monotonic(), bench.interface._written_at
         assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
-        assert bench.clock.monotonic() - began >= GIVEN_UP_AFTER_S - (began - frames)
+        assert written[1] - written[0] >= GIVEN_UP_AFTER_S - 1e-6
         began = bench.clock.monotonic()
         assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
         assert bench.clock.monotonic() - began < GIVEN_UP_AFTER_S
+
+    on_bench("luba", story)
+
+
+def test_a_frame_that_is_refused_for_another_reason_is_busy_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.devices.luba.BUFFER_FULL", 3)  # quiescent mode: another host has put it to rest
+
+    async def story(bench: Bench) -> None:
+        device(bench).refuse_next = 1
+        with pytest.raises(BusBusy, match=r"refuses frames for DALI bus 1 \(reason 3\): see that nobody else uses it"):
+            await ask(bench.bus, 1)
+        assert await ask(bench.bus, 1) == Reply(Reply.VALUE, SHOWN[1])
 
     on_bench("luba", story)

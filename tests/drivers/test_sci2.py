@@ -179,3 +179,20 @@ def test_frames_that_nobody_asked_for_are_no_late_answers(model: str) -> None:
         assert bench.interface.late_answers == 0
 
     on_bench(model, story)
+
+
+@MODELS
+def test_what_comes_in_one_piece_with_an_answer_or_after_a_no_is_heard(model: str) -> None:
+    async def story(bench: Bench) -> None:
+        others = bytes.fromhex("630001fe9c") + bytes.fromhex("630003fe9e")  # another master's frames, of 16 bits
+        asking = asyncio.create_task(ask(bench.bus, 63))
+        await bench.clock.sleep(0.03)
+        bench.port.write(bytes.fromhex("6200001173") + others)
+        assert await asking == Reply(Reply.VALUE, 0x11)
+        await bench.clock.sleep(0.2)
+        assert await ask(bench.bus, 63) == NO_ANSWER
+        bench.port.write(others)
+        await bench.clock.sleep(0.2)
+        assert bench.foreign == [(1, ForwardFrame(16, 0x01FE)), (1, ForwardFrame(16, 0x03FE))] * 2
+
+    on_bench(model, story)
