@@ -16,6 +16,9 @@ from protocols.dali import sequences
 from protocols.dali.frames import Reply
 
 CHECKS_A_CYCLE = 8
+REFUSALS_IN_A_ROW = 6
+REFUSED_AGAIN_S = 3600.0
+"""Gear that refused so many times is set again this often: each time it may write to its flash memory, which wears."""
 NO_EXTENDED_FADE = 0
 FAIL_SAFE_LEVELS = {"POWER ON LEVEL", "SYSTEM FAILURE LEVEL"}
 
@@ -32,18 +35,29 @@ class FailSafe:
         self._safe_level = safe_level
         self._clock = clock
         self._events = events
+        self._refused: dict[str, tuple[int, int]] = {}
 
     async def check_some(self, luminaires: Sequence[LuminaireState]) -> None:
         """Looks at some that were not looked at yet, and sets what is not as it should be. Raises DriverError, once all
         of them have had their turn."""
-        due = [each for each in luminaires if not each.fail_safe_checked and each.answers]
+        due = [
+            each for each in luminaires if not each.fail_safe_checked and each.answers and not self._has_refused(each)
+        ]
         # The longest unseen first: gear that never takes its level must not keep the others from theirs.
         due.sort(key=lambda each: each.fail_safe_seen_at)
         await each_in_turn(due[:CHECKS_A_CYCLE], self._check)
 
+    def _has_refused(self, luminaire: LuminaireState) -> bool:
+        """Whether it did so again and again, lately, and nothing has happened to it since."""
+        shaken, times = self._refused.get(luminaire.name, (luminaire.shaken, 0))
+        if shaken != luminaire.shaken or times < REFUSALS_IN_A_ROW:
+            return False
+        return self._clock.monotonic() - luminaire.fail_safe_seen_at < REFUSED_AGAIN_S
+
     async def _check(self, luminaire: LuminaireState) -> None:
         luminaire.fail_safe_seen_at = self._clock.monotonic()
         seen = luminaire.shaken
+        shaken, times = self._refused.pop(luminaire.name, (seen, 0))
         checks = (
             self._has_power_on_level,
             self._has_system_failure_level,
@@ -60,6 +74,8 @@ class FailSafe:
         if all(right):
             luminaire.fail_safe_checked = luminaire.shaken == seen
             self._events.end("failSafeWrong", luminaire.name, f"{luminaire.name} has its safe levels again")
+        elif self._events.holds("failSafeWrong", luminaire.name):
+            self._refused[luminaire.name] = (seen, times + 1 if shaken == seen else 1)
 
     async def _has_power_on_level(self, luminaire: LuminaireState) -> bool:
         return await self._has_level(luminaire, "POWER ON LEVEL")

@@ -10,6 +10,7 @@ from agent import events
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
 from agent.luminaire import LuminaireState
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
+from hil.devices.dali_gear import Gear
 from hil.devices.gear_configuration import CONFIGURATION
 from hil.devices.gear_variables import MASK, GearProfile
 from protocols.dali.frames import Reply
@@ -221,6 +222,31 @@ def test_fail_safe_levels_that_are_right_are_not_written() -> None:
         await bus.cycles()
         opcodes = {value & 0xFF for value in bus.sent() if value & 0x100 and value >> 8 != 0xA3}
         assert not opcodes & {SET_SYSTEM_FAILURE_LEVEL, SET_POWER_ON_LEVEL}
+
+    on_the_bus(story)
+
+
+def test_gear_that_refuses_for_good_does_not_wear_out_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute of tries, then one an hour; after a power cut at once."""
+    asked: list[float] = []
+
+    async def story(bus: LampBus) -> None:
+        def refuses(gear: Gear, now: float) -> None:
+            if gear is bus.street.gear[2]:
+                asked.append(bus.clock.monotonic())
+
+        bus.street.gear[2].variables.power_on_level = 0
+        monkeypatch.setitem(CONFIGURATION, SET_POWER_ON_LEVEL, refuses)
+        await bus.cycles(30)
+        in_five_minutes = len(asked)
+        assert 6 <= in_five_minutes <= 18
+        await bus.cycles(2 * 360)
+        assert in_five_minutes < len(asked) <= in_five_minutes + 6
+        assert bus.told() == [("failSafeWrong", "L2", True)]
+        before = len(asked)
+        bus.control.tell_again()
+        await bus.cycles()
+        assert len(asked) > before
 
     on_the_bus(story)
 
