@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import AsyncIterator
 
 from hil.free_port import free_port
@@ -25,6 +27,13 @@ async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
         async def _session_monitor(self) -> None:
             return
 
+        async def stream_connected(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+        ) -> None:
+            writers.add(writer)
+            await super().stream_connected(reader, writer, listener_name)
+
+    writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
     port = port or free_port()
     broker = NightBroker(
         {
@@ -38,3 +47,7 @@ async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
         yield port
     finally:
         await broker.shutdown()
+        # A client that is cut off while it joins, or while the broker ends, would stay open for ever.
+        for writer in list(writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)  # in which the transports close their sockets
