@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 TEST_LIMIT_S := 60
 SYSTEM_LIMIT_S := 600
 SOAK_LIMIT_S := 3600
+JOBS ?= 2
 MODULES :=
 SAMPLE := 8
 SEED := 1
@@ -17,8 +18,9 @@ SEED := 1
 demo: .venv/.demo
 	$(BIN)/lichtmast demo
 
+# Two at a time: no test minds another one beside it, and each needs a core of its own for its virtual hours.
 test: .venv/.test
-	$(BIN)/python -m pytest -m "not system" --timeout $(TEST_LIMIT_S)
+	$(BIN)/python -m pytest -m "not system" -n $(JOBS) --dist worksteal --timeout $(TEST_LIMIT_S)
 
 # What needs real processes, a real broker or many kills: minutes, not seconds. mosquitto must be installed.
 system: .venv/.test

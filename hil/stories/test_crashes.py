@@ -13,7 +13,7 @@ from hil.stories.benches import FULL, HALF, Bench, live, local
 SEEDS = range(40 if os.environ.get("LICHTMAST_SOAK") else 5)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [*SEEDS[:2], *(pytest.param(seed, marks=pytest.mark.system) for seed in SEEDS[2:])])
 def test_crashes_at_random_moments(emulated: Path, seed: int) -> None:
     """Every other crash falls into the seconds around a quarter, where registers are read and records committed."""
     chance = random.Random(seed)

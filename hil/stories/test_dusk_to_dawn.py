@@ -75,6 +75,7 @@ def test_a_winter_night_of_d60(emulated: Path) -> None:
     live(story, emulated, begins="2025-12-15 12:00", site=Site(lamps=4))
 
 
+@pytest.mark.system  # the festival has a night of each clock change in the quick tests
 @pytest.mark.parametrize(
     ("evening", "morning", "hours"), [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)]
 )

@@ -186,7 +186,7 @@ def test_a_lamp_that_moves_while_it_waits_to_be_asked_is_no_mismatch() -> None:
         ready(bus, 50.0, 1.0)
         async with controlled(bus), running(read_for_ever(), ask_for_ever()):
             chance = random.Random(1)
-            for step in range(300):
+            for step in range(120):
                 bus.forget_frames()
                 ready(bus, 50.0 if step % 2 else 100.0, 1.0, "L1")
                 bus.control.wake()
