@@ -63,6 +63,8 @@ class Reading:
         self._left = READ_BYTES
         try:
             self._paho.loop_read()
+        except asyncio.CancelledError:
+            return  # aiomqtt looks at its future of a connection that was given up while it was made
         except Exception as error:  # noqa: BLE001 - a broken connection has many names; aiomqtt does the same
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)

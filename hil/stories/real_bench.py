@@ -19,6 +19,7 @@ from agent.config.board import Board, load_board
 from agent.hardware.serial_port import port_opener
 from agent.main import parser_for
 from agent.monitor import SOCKET
+from agent.savings.intervals import QUARTER_S
 from drivers import catalogue
 from drivers.dali.bus import TELEMETRY, DaliBus
 from hil.observed import Course, Frame, Observation, described, tell, watch_frames
@@ -124,9 +125,10 @@ class RealBench:
             self.clock.set_wall(self.clock.wall())
 
     async def levels(self) -> list[int]:
-        """What a sweep that begins now writes into the journal, in the board's order. Raises AssertionError where a
-        gear says that its lamp is dark and it should not be, or the other way round."""
-        asked_at = self.clock.wall()
+        """What the next quarter's sweep writes into the journal, in the board's order; it is that quarter then. Raises
+        AssertionError where a gear says that its lamp is dark and it should not be, or the other way round."""
+        asked_at = (self.clock.wall() // QUARTER_S + 1) * QUARTER_S
+        self.clock.set_wall(asked_at)
         found: dict[str, dict[str, Any]] = {}
         async with asyncio.timeout(PATIENCE_S + 2.0 * len(self.board.luminaires)):
             while len(found) < len(self.board.luminaires):

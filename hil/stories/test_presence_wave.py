@@ -23,6 +23,8 @@ WITHIN_S = 0.150
 AHEAD, BEHIND, HOLD_S, UP_S, DOWN_S = 2, 1, 20.0, 1.0, 4.0
 MID_FADE = 5
 """Levels that a lamp moves while the frames before its own take the bus."""
+LATER = 13
+"""Levels of a second's fade: an agent that starts asks its sensors, and light may stay so much longer, but not less."""
 RIDE_S = 5.0
 """From one mast to the next: 25 m at 18 km/h."""
 
@@ -247,4 +249,5 @@ def test_a_restart_at_any_moment(emulated: Path, tmp_path: Path, seed: int, stat
         assert restarted == [[FULL] * LAMPS] * len(steady)
     else:
         for one, other in zip(steady, restarted, strict=True):
-            assert [abs(a - b) <= MID_FADE for a, b in zip(one, other, strict=True)] == [True] * LAMPS, (one, other)
+            for a, b in zip(one, other, strict=True):
+                assert -MID_FADE <= b - a <= MID_FADE + LATER, f"{one} {other}"

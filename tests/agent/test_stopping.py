@@ -140,7 +140,7 @@ def test_at_any_moment_it_ends_and_leaves_nothing(verb: str, street: Place) -> N
     words = {
         "demo": [],
         "commission": [str(street.board)],
-        "hil": ["A night from dusk to dawn"],
+        "hil": ["A winter night of d60"],
         "run": [str(street.board), "--state", "state"],
         "emulate": [str(street.board), "--links", "elsewhere"],
         "collect": ["--broker", f"mqtt://127.0.0.1:{free_port()}", "--store", "store.sqlite"],
@@ -178,7 +178,7 @@ def test_what_goes_on_until_it_is_stopped_is_then_done(
     if verb == "emulate":
         assert '"street"' in (street.folder / "report.json").read_text()
     if verb == "collect":
-        assert "Records: 0 new, 0 repeated, 0 doubled, 0 refused." in street.said()
+        assert "Records: 0 new, 0 repeated, 0 doubled, 0 conflicting, 0 refused." in street.said()
 
 
 ENDLESS = """
