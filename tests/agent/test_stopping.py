@@ -56,12 +56,14 @@ class Place:
     def until(self, what: str, condition: Callable[[], bool]) -> None:
         ends = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S:g} s\n{self.said()}"
+            left = self.leftovers()
+            assert time.monotonic() < ends, f"{what}: not within {PATIENCE_S:g} s, left: {left}\n{self.said()}"
             time.sleep(0.02)
 
     def leftovers(self) -> list[str]:
         """Temporary files, and processes of this place."""
-        found = [path.name for path in self.temporary.iterdir()]
+        # pytest keeps the folders of its last three runs.
+        found = [path.name for path in self.temporary.iterdir() if not path.name.startswith("pytest-of-")]
         for pid in [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
             try:
                 environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
