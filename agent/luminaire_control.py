@@ -1,7 +1,7 @@
 """Brings the luminaires of one bus to their levels and keeps them there: levels first, questions beside them.
 
 Each cycle compares what is wanted with what was told, so nothing needs to be remembered over trouble: a bus or a gear
-that comes back is told its level again. No question stands between a level that is due and the bus: whatever is asked
+that comes back is told its level again. No question stands between a level that is due and the bus: each question
 is asked beside the levels, and a level passes between the frames of any conversation.
 """
 

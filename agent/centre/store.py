@@ -6,7 +6,7 @@ one counts, both stay in `records`, and the second is reported as doubled; so is
 already, and the other way round; an event that comes again under another epoch likewise. What comes under a key that
 holds another record (a gateway's card was restored from an image, or two run with one journal) is a conflict: it is
 kept in `conflicts`, and not acknowledged, so that its gateway sends it again under an epoch of its own. A record of
-kind "void" takes quarters that a wrong clock wrote out of `intervals` and `control`, in whatever order they come; they
+kind "void" takes quarters that a wrong clock wrote out of `intervals` and `control`, no matter which comes first; they
 stay in `records`. Blocking; all calls from one thread.
 """
 

@@ -62,7 +62,9 @@ async def _away(board: Board, folder: Path, clock: VirtualClock, days: float) ->
         def at_a_commit() -> dict[str, object]:
             # The readings of the first sweep take time on the bus; with the first piece that is closed it begins.
             if not closing and _closed_until(agent) > began + days * DAY_S / 100:
-                closing.append(asyncio.create_task(_measure(agent, until, measured)))
+                task = asyncio.create_task(_measure(agent, until, measured))
+                task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # Ctrl-C may end it
+                closing.append(task)
             return {}
 
         agent.recorder.add_state(at_a_commit)

@@ -24,7 +24,8 @@ AHEAD, BEHIND, HOLD_S, UP_S, DOWN_S = 2, 1, 20.0, 1.0, 4.0
 MID_FADE = 5
 """Levels that a lamp moves while the frames before its own take the bus."""
 LATER = 13
-"""Levels of a second's fade: an agent that starts asks its sensors, and light may stay so much longer, but not less."""
+"""Levels of a second's fade: an agent that has just started sets the fades anew before it lowers the light, beside its
+first questions (0.7 s late was seen). Light may stay so much longer, but no less."""
 RIDE_S = 5.0
 """From one mast to the next: 25 m at 18 km/h."""
 

@@ -202,7 +202,7 @@ def test_a_clean_stop_commits_what_the_parts_know(tmp_path: Path) -> None:
 
 
 def test_overrides_are_known_before_the_first_lamp_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever becomes of the part that takes up later ones."""
+    """Also where the part that takes up later ones fails."""
 
     async def never(_self: Overrides) -> None:
         await asyncio.Event().wait()

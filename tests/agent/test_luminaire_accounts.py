@@ -1,4 +1,4 @@
-"""What is concluded of a lamp, by whoever hears of it: since when it cannot burn, whether it had mains, what is told of
+"""What is concluded of a lamp, as others hear of it: since when it cannot burn, whether it had mains, what is told of
 it once, and how few frames gear that is gone still costs."""
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def test_which_lamps_a_foreign_frame_may_have_moved(frame: int, shaken: list[int
         await bus.cycles(3)
         hear(bus, frame)
         assert [number for number, lamp in enumerate(bus.lamps) if lamp.commanded is None] == shaken
-        somebody = frame in (0x7F00,) or bool(shaken)  # what is no business of ours is another master's all the same
-        assert bus.told() == ([("foreignMaster", "street", True)] if somebody else [])
+        another = frame in (0x7F00,) or bool(shaken)  # what is no business of ours is another master's all the same
+        assert bus.told() == ([("foreignMaster", "street", True)] if another else [])
 
     on_the_bus(story)
 

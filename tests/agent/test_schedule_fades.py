@@ -38,7 +38,7 @@ def at(plan: Plan, after_ten_s: float, state: InputState = KNOWN, name: str = "A
 
 
 def seen(plan: Plan, *passings: tuple[float, str]) -> InputState:
-    """Somebody passed, so many seconds after ten, at each of these places."""
+    """Someone passed, so many seconds after ten, at each of these places."""
     state = KNOWN
     for after_s, where in passings:
         for value in (1, 0):

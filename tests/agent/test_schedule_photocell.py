@@ -445,7 +445,7 @@ class Clockless:
 def test_without_a_clock_the_photocell_decides_once_it_has_seen_a_night() -> None:
     cell = Clockless(BY_CELL)
     assert cell.passes(1.0) == [70] * 60
-    # By day at first nobody knows whether it can say anything else.
+    # By day at first no one knows whether it can say anything else.
     assert cell.passes(5, E1=False) == [70] * 300
     assert cell.passes(8, E1=True) == [70] * 480
     # Its light counts after 5 minutes, for 8 hours; then it may be jammed.

@@ -270,7 +270,7 @@ def test_a_refused_subscription_is_said_and_tried_again(tmp_path: Path) -> None:
                 ((there, text),) = street.said
                 assert not there
                 assert f"refuses the subscription to {topic}" in text
-                assert [name for name, _ in broker.published if name.endswith("records")] == []  # nobody could answer
+                assert [name for name, _ in broker.published if name.endswith("records")] == []  # no one could answer
                 broker.refuses.clear()
                 await clock.sleep(600.0)
                 assert [there for there, _ in street.said] == [False, True]
