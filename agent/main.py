@@ -8,36 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import importlib
 import logging
 import signal
 import sys
-import threading
-from collections.abc import Coroutine, Iterator, Sequence
-from types import FrameType, ModuleType
+from collections.abc import Sequence
+from types import ModuleType
 
 from agent.clock import MachineClock
 from agent.commands import VERBS
 from agent.config.problems import ConfigError
+from agent.stopping import Stopped, run_until_stopped, stoppable
 from agent.version import __version__
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a process to end. One that is ignored from the start (`nohup`) stays so."""
-
 
 class WrongUse(Exception):
     """What the user asked for cannot be; the text says what to write instead."""
-
-
-class Stopped(KeyboardInterrupt):
-    """This signal asked for the end before the work was done."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def verb_module(verb: str) -> ModuleType:
@@ -72,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         with stoppable() as stopped_by:
             result = module.run(arguments, MachineClock())
             # A verb that lives on virtual time makes its own loop, and is an ordinary function.
-            code: int = asyncio.run(_until_stopped(result)) if asyncio.iscoroutine(result) else result
+            code: int = run_until_stopped(result) if asyncio.iscoroutine(result) else result
     except (ConfigError, WrongUse) as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_USE
@@ -90,65 +78,6 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"lichtmast {arguments.verb} failed: {error} (--debug shows where)\n")
         return FAILED
     return code
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[list[int]]:
-    """Inside, a signal that asks for the end unwinds the work as Ctrl-C does. Gives the signals that did, as they come.
-
-    Where a loop of asyncio's runs, its own handler of SIGINT is asked: it cancels the main task, and the others clean
-    up. Elsewhere, KeyboardInterrupt is raised wherever the work is.
-    """
-    by: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        by.append(number)
-        on_interrupt = signal.getsignal(signal.SIGINT)
-        if not callable(on_interrupt):  # SIGINT is ignored here
-            raise KeyboardInterrupt
-        on_interrupt(signal.SIGINT, frame)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        others = [number for number in _heeded() if number != signal.SIGINT]
-        before = {number: signal.signal(number, stop) for number in others}
-    try:
-        yield by
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-async def _until_stopped(work: Coroutine[None, None, int]) -> int:
-    """The verb's result. A signal that asks for the end cancels it; what it makes of that is its own."""
-    task = asyncio.current_task()
-    assert task is not None
-    by: list[int] = []
-
-    def stop(number: int) -> None:
-        by.append(number)
-        task.cancel()
-
-    loop = asyncio.get_running_loop()
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in _heeded()}
-        for number in before:
-            loop.add_signal_handler(number, stop, number)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if by:
-            raise Stopped(by[0]) from None
-        raise
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-
-
-def _heeded() -> list[signal.Signals]:
-    return [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def command() -> None:

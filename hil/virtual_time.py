@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
 from agent.clock_belief import Belief, Moment
+from agent.stopping import run_until_stopped
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -122,6 +124,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Without a time-out (Python 3.12 gives one): virtual time would jump over it while the threads end."""
         await super().shutdown_default_executor()
+
+    @contextmanager
+    def turns_timed(self, tell: Callable[[float], None]) -> Iterator[None]:
+        """Inside, `tell` hears for how many seconds of its own thread each turn of the loop kept all else waiting."""
+        select, left = self.jumping.select, time.thread_time()
+
+        def timed(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            nonlocal left
+            tell(time.thread_time() - left)
+            ready = select(timeout)
+            left = time.thread_time()
+            return ready
+
+        self.jumping.select = timed  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            self.jumping.select = select  # type: ignore[method-assign]
 
 
 class VirtualClock:
@@ -237,5 +257,4 @@ def run_virtual(story: Callable[[VirtualClock], Awaitable[T]], start_wall: float
 
     loop = VirtualLoop()
     clock = VirtualClock(loop, start_wall, valid=valid)
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(whole())
+    return run_until_stopped(whole(), lambda: loop)

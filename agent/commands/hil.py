@@ -19,8 +19,8 @@ from types import FrameType
 
 from agent.config.board import load_board
 from agent.interfaces import Clock
-from agent.main import STOPS, Stopped
 from agent.output import sure_of_folder
+from agent.stopping import STOPS, Stopped
 
 EMULATED = "emulated"
 PYTEST = (

@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +20,10 @@ from agent.schedule.plan import plain_plan
 from hil.bench.table import Row
 from hil.emulated_board import EmulatedBoard
 from hil.night import with_luminaires
-from hil.virtual_time import VirtualClock, run_virtual
+from hil.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
 DAY_S = 86_400.0
 LUMINAIRES = 64
-LOOKS_EVERY_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,45 +55,41 @@ async def _away(board: Board, folder: Path, clock: VirtualClock, days: float) ->
     await clock.sleep(days * DAY_S)
     until = clock.wall() // QUARTER_S * QUARTER_S
     async with running(board, plan, folder, clock, "bench") as agent:
-        measured = asyncio.get_running_loop().create_future()
-        closing: list[asyncio.Task[None]] = []
-
-        def at_a_commit() -> dict[str, object]:
-            # The readings of the first sweep take time on the bus; with the first piece that is closed it begins.
-            if not closing and _closed_until(agent) > began + days * DAY_S / 100:
-                task = asyncio.create_task(_measure(agent, until, measured))
-                task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # Ctrl-C may end it
-                closing.append(task)
-            return {}
-
-        agent.recorder.add_state(at_a_commit)
-        took_s, pause_s = await measured
+        closing = _Closing(agent, from_=began + days * DAY_S / 100, until=until)
+        agent.recorder.add_state(closing.at_a_commit)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        with loop.turns_timed(closing.turn_took):
+            took_s, pause_s = await closing.ended
         missing = await _missing(agent, began, until)
     emulated.close()
     return took_s, pause_s, missing
 
 
-def _closed_until(agent: Agent, of: Callable[[Iterable[float]], float] = max) -> float:
-    state = agent.metering.state()
-    return of(float(str(one["open_start"])) for one in state.values() if isinstance(one, dict))
+class _Closing:
+    """From the first piece that is closed until all is, in real time. What runs beside it would disturb it: it looks at
+    commits only, and is told by the loop how long each of its turns took."""
 
+    def __init__(self, agent: Agent, from_: float, until: float) -> None:
+        self._agent, self._from, self._until = agent, from_, until
+        self._began: float | None = None
+        self._pause_s = 0.0
+        self.ended: asyncio.Future[tuple[float, float]] = asyncio.get_running_loop().create_future()
 
-async def _measure(agent: Agent, until: float, measured: asyncio.Future[tuple[float, float]]) -> None:
-    """How long it takes until all is closed, and the longest time in which nothing else could run: of the loop's own
-    thread, for what other processes take is not the agent's."""
-    began = looked = time.perf_counter()
-    before = time.thread_time()
-    pause_s = 0.0
-    while True:
-        await asyncio.sleep(0)
-        pause_s = max(pause_s, time.thread_time() - before)
-        now = time.perf_counter()
-        if now - looked >= LOOKS_EVERY_S:
-            looked = now
-            if min(_closed_until(agent, min), float(str(agent.metering.state()["control_from"]))) >= until:
-                measured.set_result((now - began, pause_s))
-                return
-        before = time.thread_time()
+    def at_a_commit(self) -> dict[str, object]:
+        # The readings of the first sweep take time on the bus; with the first piece that is closed it begins.
+        state = self._agent.metering.state()
+        closed_until = [float(str(one["open_start"])) for one in state.values() if isinstance(one, dict)]
+        if self._began is None and max(closed_until) > self._from:
+            self._began = time.perf_counter()
+        closed = min(*closed_until, float(str(state["control_from"]))) >= self._until
+        if self._began is not None and closed and not self.ended.done():
+            self.ended.set_result((time.perf_counter() - self._began, self._pause_s))
+        return {}
+
+    def turn_took(self, seconds: float) -> None:
+        if self._began is not None:
+            self._pause_s = max(self._pause_s, seconds)
 
 
 async def _missing(agent: Agent, began: float, until: float) -> int:

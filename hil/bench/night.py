@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from agent.commands.demo import DEMO_BOARD, DEMO_NIGHT
 from agent.config.board import load_board
 from agent.config.program import load_program
 from agent.savings.intervals import QUARTER_S
+from agent.stopping import run_until_stopped
 from hil.bench.processes import cpu_s, end, lichtmast, memory_mib
 from hil.bench.table import Row, percentile
 from hil.embedded_broker import embedded_broker
@@ -38,7 +40,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     """The figures, one by one as they are known."""
     yield from _virtual(10, 5.0)
     yield from _virtual(64, 15.0)
-    yield from asyncio.run(_real(min(13.0, arguments.minutes)))
+    yield from run_until_stopped(_real(min(13.0, arguments.minutes)))
 
 
 def _virtual(luminaires: int, bound_s: float) -> Iterator[Row]:
@@ -61,15 +63,25 @@ def _night(luminaires: int, night: date) -> NightResult:
         return live_a_night(with_luminaires(board, luminaires), load_program(board.program), night, Path(folder))
 
 
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Inside, `work` runs; it has ended afterwards, however that comes."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def _real(minutes: float) -> list[Row]:
     """`run` beside `emulate`, with a broker and a collector, over a stretch without a program step or a sweep."""
     clock = MachineClock()
     with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
         folder = Path(name)
-        async with embedded_broker() as port:
+        async with embedded_broker() as port, _beside(collect("127.0.0.1", port, folder / "store.sqlite", clock)):
             board = folder / "board.toml"
             board.write_text(_board_on(port, folder / "ports"), encoding="utf-8")
-            collector = asyncio.create_task(collect("127.0.0.1", port, folder / "store.sqlite", clock))
             report = folder / "report.json"
             emulate = ["emulate", str(board), "--links", str(folder / "ports"), "--report", str(report)]
             run = ["run", str(board), "--state", str(folder / "state"), "--program", "always-full"]
@@ -89,8 +101,6 @@ async def _real(minutes: float) -> list[Row]:
                     rss_mib, peak_mib = memory_mib(agent.pid)
                     end(agent)
                 end(emulator)
-            collector.cancel()
-            await asyncio.gather(collector, return_exceptions=True)
         seen = json.loads(report.read_text(encoding="utf-8"))["street"]
     return [
         Row("RSS of run", rss_mib, "MiB", "real", 40.0),

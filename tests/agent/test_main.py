@@ -19,7 +19,8 @@ import serial
 
 from agent import main as command_line
 from agent.commands import VERBS
-from agent.main import DONE, FAILED, WRONG_USE, Stopped, WrongUse, main, parser_for
+from agent.main import DONE, FAILED, WRONG_USE, WrongUse, main, parser_for
+from agent.stopping import Stopped, run_until_stopped
 from agent.version import __version__
 from tests.agent.gateway import BusOf, board_text
 
@@ -110,7 +111,7 @@ def test_a_signal_unwinds_the_work_and_is_the_exit_code(
 
     def work() -> int:
         if kind == "with a loop of its own":
-            return asyncio.run(wait())
+            return run_until_stopped(wait())
         try:
             os.kill(os.getpid(), number)
             time.sleep(30)

@@ -248,8 +248,7 @@ def test_stories_do_not_outlive_a_hil_that_is_killed(place: Place) -> None:
 
 def test_a_bench_in_real_time_ends_what_it_has_started(place: Place) -> None:
     program = (
-        "import asyncio\nfrom agent.main import stoppable\nfrom hil.bench import night\n"
-        "with stoppable(): asyncio.run(night._real(0.0))"
+        "from agent.stopping import run_until_stopped\nfrom hil.bench import night\nrun_until_stopped(night._real(0.0))"
     )
     process = place.start(program=program, nohup=True)
     place.until("both processes", lambda: len(place.leftovers()) >= 3)
