@@ -107,7 +107,7 @@ class LuminaireControl:
 
     async def _tell_for_ever(self) -> None:
         """Levels, and nothing before them: once a cycle, and whenever one is due."""
-        again_s = AGAIN_S
+        again_s, due_at = AGAIN_S, -math.inf
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             try:
@@ -117,7 +117,8 @@ class LuminaireControl:
                 self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
                 self._cycled.set()
                 continue
-            now = self._clock.monotonic()
+            # A timer may fire a moment early: what it was set for is due all the same.
+            now = max(self._clock.monotonic(), due_at)
             cycle = now >= self._next_cycle_at
             if cycle:
                 pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
@@ -136,21 +137,22 @@ class LuminaireControl:
                 for turn in self._turns:
                     turn.set()
                 self._cycled.set()
-            await self._until_due()
+            due_at = await self._until_due()
 
-    async def _until_due(self) -> None:
+    async def _until_due(self) -> float:
+        """When the next level was due (monotonic seconds), which has come."""
         while True:
             now = self._clock.monotonic()
             left_s = self._next_change_s()
             changes_at = [] if left_s is None else [now + max(left_s, SHORTEST_PAUSE_S)]
             due_at = min(self._next_cycle_at, self._levels_due_at, *self._told_anew_at, *changes_at)
             if due_at <= now:
-                return
+                return due_at
             self._woken.clear()
             try:
                 await self._clock.wait_for(self._woken.wait(), due_at - now)
             except TimeoutError:
-                return
+                return due_at
 
     async def _ask_for_ever(self, turn: asyncio.Event, ask: Callable[[], Awaitable[None]]) -> None:
         """After the levels of each cycle, but never before them: questions may take their time."""

@@ -134,7 +134,7 @@ class Gear:
         if not address & 1:
             gear_commands.direct_level(self, address, opcode, now)
             return None
-        if self._is_lost(address << 8 | opcode, now):
+        if self.profile.loses_command_after_lone_first and self._is_lost(address << 8 | opcode, now):
             return None
         if address in (0xA3, 0xC3, 0xC5):
             self.load_dtr(address, opcode, now)
@@ -152,7 +152,7 @@ class Gear:
             self.run(now)
         if now < self._hears_from or not self.powered:
             return
-        if self._is_lost(address << 8 | content, now):
+        if self.profile.loses_command_after_lone_first and self._is_lost(address << 8 | content, now):
             return
         if self.profile.dtr_closes_writing:
             self.write_enabled = False
@@ -188,7 +188,7 @@ class Gear:
     def _is_lost(self, frame: int, now: float) -> bool:
         """Whether this frame comes in place of the second of a pair, to gear that then drops both."""
         first, _, at = self._first_of_two
-        if not self.profile.loses_command_after_lone_first or first in (-1, frame):
+        if first in (-1, frame):
             return False
         self._first_of_two = (-1, -1, 0.0)
         return now - FRAME_S - at <= SEND_TWICE_S
