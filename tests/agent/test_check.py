@@ -136,6 +136,30 @@ def test_what_a_power_cut_without_a_network_means(tmp_path: Path, capsys: pytest
         assert json.loads(capsys.readouterr().out)["files"][0]["board"]["without_network"] == sentence
 
 
+@pytest.mark.parametrize(
+    ("sensor", "fed"),
+    [
+        ("", False),
+        ('name = "sky"\nkind = "lux"\nfull_scale_lux = 1000\n', True),
+        ('name = "sky"\nkind = "photocell"\n', True),
+        ('name = "street-1"\nkind = "presence"\nat = "L01"\n', False),
+    ],
+)
+def test_a_photocell_of_a_program_needs_a_sensor_that_feeds_it(
+    sensor: str, fed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cell.toml").write_text(
+        '[program]\nname = "cell"\n[[step]]\nat = "sunset"\npercent = 100\n[photocell]\non_lux = 10\noff_lux = 15\n'
+    )
+    path = tmp_path / "board.toml"
+    head = '[[sensor]]\nbus = "street"\ndevice = 0\n' if sensor else ""
+    path.write_text(DEMO.read_text().replace('"d60"', '"cell.toml"') + head + sensor)
+    checked(path)
+    told = capsys.readouterr()
+    said = f'{tmp_path}/cell.toml:6: no [[sensor]] of the board is "photocell" or of that kind: the program waits for'
+    assert (said in told.out + told.err) is not fed
+
+
 def test_every_problem_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = tmp_path / "dark.toml"
     program.write_text('[program]\nname = "dark"\n[[step]]\nat = "25:00"\npercent = 0\n')

@@ -127,6 +127,23 @@ def test_json_and_lines_say_what_is_wrong() -> None:
     assert any("verschil: L01" in line for line in as_text(wrong, "nl"))
 
 
+def test_a_record_in_lines_tells_each_gear_and_what_it_says_of_itself() -> None:
+    record = a_record()
+    record.gear.append(FoundGear(9, None, is_new=False))
+    assert as_text(record, "en") == [
+        "Bus street",
+        "   7  L<07>, new, 25 W, serial number 1234",
+        "   9  not on the board",
+        "  65 frames, 12.3 s",
+    ]
+    board = load_board(DEMO_BOARD)
+    assert as_json(board, [record])["board_file"] == str(DEMO_BOARD)
+
+
+def test_new_gear_is_marked_on_the_page() -> None:
+    assert "<td>L&lt;07&gt; (new)</td>" in page(load_board(DEMO_BOARD), a_record(), "en")
+
+
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_a_page_of_one_gear_alone_says_nothing_of_the_others(language: str) -> None:
     record = BusRecord("street", "atx_hat", "p", 1, False, 0.0, compared=False)

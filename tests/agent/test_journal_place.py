@@ -50,8 +50,8 @@ def kept(state: Path, *, sends: bool, acknowledged: int = 0, meanwhile: Callable
 
 
 def test_in_the_state_folder_nothing_is_spare(tmp_path: Path, temporary: Path) -> None:
-    kept(tmp_path / "state", sends=True)
-    assert len(JournalOnDisk(tmp_path / "state" / "mast.journal").sequence()) == 3
+    kept(tmp_path / "var" / "state", sends=True)
+    assert len(JournalOnDisk(tmp_path / "var" / "state" / "mast.journal").sequence()) == 3
     assert list(temporary.iterdir()) == []
 
 

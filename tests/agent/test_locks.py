@@ -92,6 +92,16 @@ def test_a_refusal_and_an_end_leave_nothing_open(tmp_path: Path) -> None:
     inside_a_loop(work)
 
 
+def test_what_a_longer_number_left_behind_is_not_read_as_the_pid(tmp_path: Path) -> None:
+    async def work() -> None:
+        (tmp_path / locks.FILE).write_text("1234567890123\n")
+        with Claims() as claims:
+            claims.state_folder(tmp_path)
+            assert (tmp_path / locks.FILE).read_text() == f"{os.getpid()}\n"
+
+    inside_a_loop(work)
+
+
 def test_a_port_has_several_names(tmp_path: Path) -> None:
     async def work() -> None:
         (tmp_path / "device").touch()

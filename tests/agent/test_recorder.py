@@ -91,12 +91,13 @@ def test_a_disk_that_refuses_is_said_once_and_nothing_is_lost(
             for _ in range(3):
                 count += 1
                 recorder.append("event", {"number": count})
-                await recorder.commit()
-            await recorder.commit()  # tried again without anything new
+                assert not await recorder.commit()
+            assert not await recorder.commit()  # tried again without anything new
             said = [record for record in caplog.records if record.levelno >= logging.ERROR]
             assert [record.getMessage() for record in said] == ["the journal cannot be written: the disk is full"]
             disk.full = False
-            await recorder.commit()
+            assert await recorder.commit()
+            assert await recorder.commit()  # nothing is left to write
             assert await numbers(journal) == list(range(1, count + 1))
             assert journal.state("count") == count
 

@@ -366,6 +366,17 @@ def test_a_failed_lamp_is_not_a_saving() -> None:
     assert intervals[2].actual_wh == pytest.approx(25 * 300 / 3600, abs=0.2)
 
 
+@pytest.mark.parametrize(("power_w", "used_wh"), [(1.2, 0.3), (0.0, 0.0), (None, 6.25)])
+def test_a_lamp_that_cannot_burn_uses_what_is_known_of_it(power_w: float | None, used_wh: float) -> None:
+    """Without a register: else it would say so itself."""
+    ledger = LuminaireLedger("lamp", MODEL, always_burning, longest_wait_s=0.0)
+    ledger.level(START, 254)
+    ledger.available(START, False, power_w)
+    (interval,) = ledger.close(START + QUARTER)
+    assert interval.actual_wh == pytest.approx(used_wh)
+    assert interval.quality == "modelled"
+
+
 def test_a_lamp_that_comes_back_counts_from_then_on() -> None:
     lamp, _ = steady_lamp()
     ledger = LuminaireLedger("lamp", MODEL, always_burning)

@@ -295,6 +295,19 @@ def test_sensors_reach_their_luminaire_their_group_or_all() -> None:
         assert [ask(plan, NIGHT, seen, name).percent for name in "AB"] == wanted
 
 
+def test_a_condition_has_both_its_sides() -> None:
+    """Controls that share a condition share its state: so its key names the source and each bound."""
+    for above, below, key, held in (
+        (None, None, "traffic", [1, 3, 4, 9]),
+        (None, 9, "traffic<9", [0, 1, 3, 4]),
+        (3, None, "traffic>3", [4, 9]),
+        (3, 9, "traffic>3<9", [4]),
+    ):
+        control = Dynamic("traffic", "max", 90, 60, above=above, below=below)
+        assert control.key == key
+        assert [value for value in (0, 1, 3, 4, 9) if control.holds(value)] == held
+
+
 def test_no_sensor_lights_a_lamp_by_day_but_a_dark_step_wakes() -> None:
     plan = plan_of(program(("sunset", 0), dark=True, dynamics=MOTION.dynamics), floor=Floor(0, True))
     noon = local("2026-01-16 12:00")

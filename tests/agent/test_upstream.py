@@ -20,7 +20,7 @@ from agent.interfaces import Clock
 from agent.journal import Journal, Record
 from agent.journal_file import DamagedJournal
 from agent.upstream import mqtt, payloads, reporter
-from agent.upstream.mqtt import Broker, LinkLost, Session
+from agent.upstream.mqtt import Broker, Link, LinkLost, Session
 from agent.upstream.reporter import MqttReporter
 from hil.embedded_broker import embedded_broker
 from hil.free_port import free_port
@@ -278,6 +278,31 @@ def test_a_refused_subscription_is_said_and_tried_again(tmp_path: Path) -> None:
                 assert set(broker.clean_sessions) == {True}
 
     virtually(story)
+
+
+@pytest.mark.parametrize("leaf", ["state", "records"])
+def test_what_the_broker_does_not_acknowledge_was_not_published(leaf: str) -> None:
+    ended: list[str] = []
+
+    async def session(session: Session) -> None:
+        try:
+            await session.publish(payloads.topic(GATEWAY, leaf), b"x")
+        except LinkLost as error:
+            ended.append(str(error))
+            raise
+
+    async def story(clock: VirtualClock) -> None:
+        async with PlainBroker() as broker:
+            broker.hangs_up_on = b"\x30"  # PUBLISH
+            link = Link(Broker("127.0.0.1", broker.port, GATEWAY), clock, lambda _there, _text: None)
+            running = asyncio.ensure_future(link.run(session))
+            await clock.sleep(0.5)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert len(broker.published) == 1
+
+    virtually(story)
+    assert len(ended) == 1
 
 
 def test_the_broker_keeps_messages_for_a_collector_that_is_away(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class PlainBroker:
         self.subscribed: list[str] = []
         self.published: list[tuple[str, bytes]] = []
         self.refuses: set[str] = set()  # topics
-        self.hangs_up_on: bytes = b""  # types of packet (first byte) after which the connection ends
+        self.hangs_up_on: bytes = b""  # types of packet (first byte) that it does not answer: it ends the connection
         self._writer: asyncio.StreamWriter | None = None
 
     async def __aenter__(self) -> PlainBroker:
@@ -163,10 +163,11 @@ class PlainBroker:
             while True:
                 kind = (await reader.readexactly(1))[0]
                 body = await reader.readexactly(await _remaining_length(reader))
-                writer.write(self._answer(kind, body))
-                await writer.drain()
+                answer = self._answer(kind, body)
                 if kind & 0xF0 in self.hangs_up_on:
                     break
+                writer.write(answer)
+                await writer.drain()
         writer.transport.abort()
 
     def _answer(self, kind: int, body: bytes) -> bytes:
