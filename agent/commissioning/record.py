@@ -36,7 +36,7 @@ def as_text(record: BusRecord, language: str) -> list[str]:
         parts = [f"  {gear.short_address:2}  {name}"]
         parts += [word("new", language)] if gear.is_new else []
         parts += [nominal] if nominal else []
-        parts += [f"{word('serial number', language)} {serial}"] if serial else []
+        parts += [f"{word('serial number', language).lower()} {serial}"] if serial else []
         lines.append(", ".join(parts))
     lines += [f"  {word(finding.kind, language)}: {sentence(finding, language)}" for finding in record.findings]
     frames = sum(record.frames.values())
