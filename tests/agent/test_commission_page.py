@@ -134,7 +134,7 @@ def test_a_record_in_lines_tells_each_gear_and_what_it_says_of_itself() -> None:
         "Bus street",
         "   7  L<07>, new, 25 W, serial number 1234",
         "   9  not on the board",
-        "  65 frames, 12.3 s",
+        "  65 forward frames, 12.3 s",
     ]
     board = load_board(DEMO_BOARD)
     assert as_json(board, [record])["board_file"] == str(DEMO_BOARD)

@@ -295,6 +295,14 @@ def test_sensors_reach_their_luminaire_their_group_or_all() -> None:
         assert [ask(plan, NIGHT, seen, name).percent for name in "AB"] == wanted
 
 
+def test_an_override_moves_with_the_clock_and_stays_what_it_is() -> None:
+    before = Override(40, NIGHT, NIGHT + 600, ("L1",), ("park",), 8)
+    assert before.moved(-3600.0) == Override(40, NIGHT - 3600, NIGHT - 3000, ("L1",), ("park",), 8)
+    assert repr(Override(40, 0, 600, ("L1",))) == (
+        "Override(percent=40, start=0, expires=600, luminaires=('L1',), groups=(), fade_s=0)"
+    )
+
+
 def test_a_condition_has_both_its_sides() -> None:
     """Controls that share a condition share its state: so its key names the source and each bound."""
     for above, below, key, held in (

@@ -282,13 +282,14 @@ def test_a_refused_subscription_is_said_and_tried_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leaf", ["state", "records"])
 def test_what_the_broker_does_not_acknowledge_was_not_published(leaf: str) -> None:
-    ended: list[str] = []
+    said: list[str] = []
 
     async def session(session: Session) -> None:
         try:
             await session.publish(payloads.topic(GATEWAY, leaf), b"x")
-        except LinkLost as error:
-            ended.append(str(error))
+            said.append("published")
+        except LinkLost:
+            said.append("lost")
             raise
 
     async def story(clock: VirtualClock) -> None:
@@ -296,13 +297,13 @@ def test_what_the_broker_does_not_acknowledge_was_not_published(leaf: str) -> No
             broker.hangs_up_on = b"\x30"  # PUBLISH
             link = Link(Broker("127.0.0.1", broker.port, GATEWAY), clock, lambda _there, _text: None)
             running = asyncio.ensure_future(link.run(session))
-            await clock.sleep(0.5)
+            await clock.sleep(60.0)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            assert len(broker.published) == 1
+            assert broker.published
 
     virtually(story)
-    assert len(ended) == 1
+    assert set(said) == {"lost"}
 
 
 def test_the_broker_keeps_messages_for_a_collector_that_is_away(tmp_path: Path) -> None:
