@@ -313,6 +313,7 @@ def test_the_broker_keeps_messages_for_a_collector_that_is_away(tmp_path: Path) 
             async with street.collecting():
                 await clock.sleep(1.0)
             assert (broker.clean_sessions, broker.subscribed) == ([False], ["lichtmast/0/+/records"])
+            assert broker.subscribed_qos == [1]  # at 0 it would keep none
 
     virtually(story)
 

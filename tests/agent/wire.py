@@ -140,6 +140,7 @@ class PlainBroker:
         self.clean_sessions: list[bool] = []
         self.wills: list[tuple[str, bytes, bool]] = []  # topic, payload, whether it is retained
         self.subscribed: list[str] = []
+        self.subscribed_qos: list[int] = []
         self.published: list[tuple[str, bytes]] = []
         self.refuses: set[str] = set()  # topics
         self.hangs_up_on: bytes = b""  # types of packet (first byte) that it does not answer: it ends the connection
@@ -181,6 +182,7 @@ class PlainBroker:
         if kind == 0x82:  # SUBSCRIBE
             topic = body[4 : 4 + int.from_bytes(body[2:4], "big")].decode()
             self.subscribed.append(topic)
+            self.subscribed_qos.append(body[-1])
             return b"\x90\x03" + body[:2] + (b"\x80" if topic in self.refuses else b"\x01")
         if kind & 0xF6 == 0x32:  # PUBLISH at QoS 1
             end = 2 + int.from_bytes(body[:2], "big")
