@@ -107,7 +107,7 @@ class LuminaireControl:
 
     async def _tell_for_ever(self) -> None:
         """Levels, and nothing before them: once a cycle, and whenever one is due."""
-        again_s, due_at = AGAIN_S, -math.inf
+        again_s = AGAIN_S
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             try:
@@ -117,8 +117,7 @@ class LuminaireControl:
                 self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
                 self._cycled.set()
                 continue
-            # A timer may fire a moment early: what it was set for is due all the same.
-            now = max(self._clock.monotonic(), due_at)
+            now = self._clock.monotonic()
             cycle = now >= self._next_cycle_at
             if cycle:
                 pause_s = CYCLE_S - self._clock.wall() % CYCLE_S
@@ -137,22 +136,25 @@ class LuminaireControl:
                 for turn in self._turns:
                     turn.set()
                 self._cycled.set()
-            due_at = await self._until_due()
+            await self._until_due()
 
-    async def _until_due(self) -> float:
-        """When the next level was due (monotonic seconds), which has come."""
+    async def _until_due(self) -> None:
         while True:
             now = self._clock.monotonic()
             left_s = self._next_change_s()
             changes_at = [] if left_s is None else [now + max(left_s, SHORTEST_PAUSE_S)]
             due_at = min(self._next_cycle_at, self._levels_due_at, *self._told_anew_at, *changes_at)
             if due_at <= now:
-                return due_at
+                return
             self._woken.clear()
             try:
                 await self._clock.wait_for(self._woken.wait(), due_at - now)
             except TimeoutError:
-                return due_at
+                # A timer may fire a moment early, but a step begins at its very second. A clock that was set ends the
+                # wait much earlier: then all is looked at anew.
+                while 0 < (early_s := due_at - self._clock.monotonic()) < SHORTEST_PAUSE_S:
+                    await self._clock.sleep(early_s)
+                return
 
     async def _ask_for_ever(self, turn: asyncio.Event, ask: Callable[[], Awaitable[None]]) -> None:
         """After the levels of each cycle, but never before them: questions may take their time."""

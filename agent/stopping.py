@@ -27,8 +27,8 @@ class Stopped(KeyboardInterrupt):
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
     """Inside, a signal that asks for the end raises KeyboardInterrupt wherever the work is, as Ctrl-C does. Gives the
-    signals that did, as they come. A loop inside is run by `run_until_stopped`: the exception could meet it while it
-    starts a thread, which nothing unwinds."""
+    list of the signals that did. Run a loop inside by `run_until_stopped`: the exception could strike while the loop
+    starts a thread, and nothing unwinds that."""
     by: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -49,8 +49,8 @@ def stoppable() -> Iterator[list[int]]:
 def run_until_stopped(
     work: Coroutine[None, None, T], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> T:
-    """Its result, on a loop of its own. A signal that asks for the end cancels it; what it makes of that is its own.
-    Raises Stopped where it lets itself be cancelled, once all that the loop ran has ended."""
+    """Runs `work` on a loop of its own and returns its result. A signal that asks for the end cancels it: `work` may
+    clean up and return a result all the same. Otherwise raises Stopped, once all tasks of the loop have ended."""
     by: list[int] = []
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:

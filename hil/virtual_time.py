@@ -127,7 +127,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @contextmanager
     def turns_timed(self, tell: Callable[[float], None]) -> Iterator[None]:
-        """Inside, `tell` hears for how many seconds of its own thread each turn of the loop kept all else waiting."""
+        """Inside, each turn of the loop calls `tell` with the processor seconds for which it kept all else waiting."""
         select, left = self.jumping.select, time.thread_time()
 
         def timed(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

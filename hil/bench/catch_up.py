@@ -60,21 +60,25 @@ async def _away(board: Board, folder: Path, clock: VirtualClock, days: float) ->
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         with loop.turns_timed(closing.turn_took):
-            took_s, pause_s = await closing.ended
+            await closing.ended
+            await agent.journal.commit()  # waits for the one that is being written
+        took_s, pause_s = closing.took_s(), closing.pause_s
         missing = await _missing(agent, began, until)
     emulated.close()
     return took_s, pause_s, missing
 
 
 class _Closing:
-    """From the first piece that is closed until all is, in real time. What runs beside it would disturb it: it looks at
-    commits only, and is told by the loop how long each of its turns took."""
+    """Times the closing of all quarters, from the first commit that holds one. It looks at commits only: a task that
+    polled beside them would take the interpreter from the journal's thread."""
 
     def __init__(self, agent: Agent, from_: float, until: float) -> None:
         self._agent, self._from, self._until = agent, from_, until
         self._began: float | None = None
-        self._pause_s = 0.0
-        self.ended: asyncio.Future[tuple[float, float]] = asyncio.get_running_loop().create_future()
+        self.pause_s = 0.0
+        """The longest turn of the loop since then."""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Is set when the last piece goes to the disk."""
 
     def at_a_commit(self) -> dict[str, object]:
         # The readings of the first sweep take time on the bus; with the first piece that is closed it begins.
@@ -84,12 +88,17 @@ class _Closing:
             self._began = time.perf_counter()
         closed = min(*closed_until, float(str(state["control_from"]))) >= self._until
         if self._began is not None and closed and not self.ended.done():
-            self.ended.set_result((time.perf_counter() - self._began, self._pause_s))
+            self.ended.set_result(None)
         return {}
 
     def turn_took(self, seconds: float) -> None:
         if self._began is not None:
-            self._pause_s = max(self._pause_s, seconds)
+            self.pause_s = max(self.pause_s, seconds)
+
+    def took_s(self) -> float:
+        """Real seconds since it began."""
+        assert self._began is not None
+        return time.perf_counter() - self._began
 
 
 async def _missing(agent: Agent, began: float, until: float) -> int:

@@ -65,7 +65,7 @@ def _night(luminaires: int, night: date) -> NightResult:
 
 @contextlib.asynccontextmanager
 async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Inside, `work` runs; it has ended afterwards, however that comes."""
+    """Runs `work` beside what is inside, and cancels it at the end, also where the inside fails or is cancelled."""
     task = asyncio.create_task(work)
     try:
         yield

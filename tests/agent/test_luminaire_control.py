@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
 from agent.luminaire_control import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_variables import GearProfile
+from hil.virtual_time import VirtualClock
 from protocols.dali import sequences
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from protocols.errors import ConversationFailed
@@ -226,6 +228,31 @@ def test_run_goes_on_where_nothing_comes_after_a_cycle_and_wakes_to_tell_again()
             assert bus.levels() == [HALF] * 3
 
     on_the_bus(story)
+
+
+def test_levels_are_looked_at_once_a_cycle_though_a_timer_fires_a_moment_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop calls a timer up to the resolution of its clock early: here always by a ten-millionth of the wait."""
+    looked_at: list[float] = []
+    wait_for = VirtualClock.wait_for
+
+    async def early(clock: VirtualClock, awaitable: Awaitable[object], seconds: float) -> object:
+        return await wait_for(clock, awaitable, seconds * (1 - 1e-7))
+
+    async def story(bus: LampBus) -> None:
+        monkeypatch.setattr(VirtualClock, "wait_for", early)
+        command_levels = bus.control.dimming.command_levels
+
+        async def counted() -> None:
+            looked_at.append(bus.clock.wall())
+            await command_levels()
+
+        monkeypatch.setattr(bus.control.dimming, "command_levels", counted)
+        async with running(bus.control.run(lambda: None)):
+            await bus.clock.sleep(100 * CYCLE_S + 1.0)
+        monkeypatch.undo()
+
+    on_the_bus(story, start=NIGHT)
+    assert len(looked_at) == 101
 
 
 def test_run_waits_for_a_bus_that_is_not_there() -> None:
