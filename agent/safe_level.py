@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import serial
 
-from agent.files import read_plain
+from agent.hardware.files import read_plain
 from protocols.dali import addresses, gear_commands, levels
 from protocols.dali.frames import Transmission
 from protocols.dali_interfaces import atx_hat, luba, sci2, sevenlab

@@ -9,8 +9,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from agent.events import EventLog
 from agent.interfaces import Clock
+from agent.records.alarms import EventLog
 
 log = logging.getLogger("lichtmast")
 

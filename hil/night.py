@@ -20,7 +20,7 @@ from agent.almanac import ZoneAlmanac
 from agent.app import running
 from agent.centre.collect import collect
 from agent.config.board import Board, Luminaire
-from agent.journal import Journal
+from agent.records.journal import Journal
 from agent.savings.summary import Summary, summarise
 from agent.schedule.plan import plain_plan
 from agent.schedule.program import Program

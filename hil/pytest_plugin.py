@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from hil.report_collected import Collected
+    from hil.report.collected import Collected
     from hil.stories.either_bench import EitherBench
 
 EMULATED = "emulated"
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if output != "pytest" and terminal is not None:
         config.pluginmanager.unregister(terminal)
     if folder or output != "pytest":
-        from hil.report_collected import Collected
+        from hil.report.collected import Collected
 
         collected = Collected(config.getoption("--bench"), board, time.time())
         reporter = _Reporter(config, collected, output, Path(folder) if folder else None)
@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     names: list[str] = config.getoption("--story")
     if not names:
         return
-    from hil.report_collected import chosen
+    from hil.report.collected import chosen
 
     kept = chosen(items, names)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -129,7 +129,7 @@ def _bench_in_junit(request: pytest.FixtureRequest) -> None:
     """Where a report is asked for, junit.xml says which bench it was, and of which versions it consisted."""
     if not request.config.getoption("--story-report"):
         return
-    from hil.report_story import versions
+    from hil.report.story import versions
 
     record = request.getfixturevalue("record_testsuite_property")
     record("bench", request.config.getoption("--bench"))
@@ -177,8 +177,8 @@ class _Reporter:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
             return  # pytest says why; there was no run
-        from hil.report_page import page
-        from hil.report_words import language_of
+        from hil.report.page import page
+        from hil.report.words import language_of
 
         self._collected.run.real_s = time.perf_counter() - self._began
         if self._output == "lines":

@@ -16,8 +16,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
-from agent.clock_belief import Belief, Moment
-from agent.stopping import run_until_stopped
+from agent.hardware.clock_belief import Belief, Moment
+from agent.hardware.stopping import run_until_stopped
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

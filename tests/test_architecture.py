@@ -37,8 +37,8 @@ ONE_IMPORTER = {
     # The safe level is sent by a program of its own, apart from the agent, which has just died.
     "serial": ("agent/hardware/", "agent/safe_level.py"),
     "serial_asyncio_fast": ("agent/hardware/",),
-    "aiomqtt": ("agent/upstream/mqtt.py",),
-    "cbor2": ("agent/upstream/payloads.py",),
+    "aiomqtt": ("agent/wire/mqtt.py",),
+    "cbor2": ("agent/wire/payloads.py",),
 }
 MAY_IMPORT = {
     "protocols": {"protocols"},
@@ -78,7 +78,7 @@ def test_run_carries_nothing_that_only_others_need() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = ended.stdout.split()
-    assert "agent.upstream.mqtt" in loaded
+    assert "agent.wire.mqtt" in loaded
     assert "agent.hardware.serial_port" in loaded
     assert [name for name in loaded if any(within(name, other) for other in NOT_FOR_RUN)] == []
 

@@ -54,8 +54,8 @@ def test_a_mutant_that_is_excused_has_a_reason_and_stands_in_the_code() -> None:
 
 
 def test_only_the_modules_that_were_asked_for() -> None:
-    (room,) = mutants.rooms(["agent/dimming.py"])
-    assert room.modules == ("agent/dimming.py",)
+    (room,) = mutants.rooms(["agent/lamps/dimming.py"])
+    assert room.modules == ("agent/lamps/dimming.py",)
     with pytest.raises(mutants.Trouble, match=r"has no agent/dimmer\.py: add it"):
         mutants.rooms(["agent/dimmer.py"])
 
@@ -85,13 +85,13 @@ def test_the_table_of_shares_and_the_survivors() -> None:
 def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     before = subprocess.run(["git", "status", "--short"], cwd=mutants.ROOT, capture_output=True, check=False).stdout
     process = subprocess.Popen(
-        [sys.executable, "-P", mutants.ROOT / "tests" / "mutants.py", "--modules", "agent/journal.py"],
+        [sys.executable, "-P", mutants.ROOT / "tests" / "mutants.py", "--modules", "agent/records/journal.py"],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("mutants-*/*/mutants/agent/journal.py")):
+        while not list(tmp_path.glob("mutants-*/*/mutants/agent/records/journal.py")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(number)

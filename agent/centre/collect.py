@@ -13,8 +13,8 @@ from agent.centre.intake import Intake
 from agent.centre.store import Store, Stored, StoreError
 from agent.centre.twins import Twins
 from agent.interfaces import Clock
-from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Link, Message, Session, until_one_ends
+from agent.wire import payloads
+from agent.wire.mqtt import Broker, Link, Message, Session, until_one_ends
 
 
 class Received(NamedTuple):

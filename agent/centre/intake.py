@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 
-from agent.upstream.mqtt import Message
+from agent.wire.mqtt import Message
 
 GATEWAY_MESSAGES = 16
 WAITING_BYTES = 64_000_000

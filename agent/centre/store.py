@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.journal import Record
+from agent.records.journal import Record
 from protocols import senml
 
 _SCHEMA = (
@@ -75,7 +75,7 @@ _TYPED = {
 LONGEST_INTERVAL_S = 86_400
 """A whole day (agent/savings/intervals.py)."""
 
-# Of events: what not each of them has (agent/events.py). A store of before there were such has them added.
+# Of events: what not each of them has (agent/records/alarms.py). A store of before there were such has them added.
 _MORE_OF_EVENTS = {"since": "REAL", "count": "INTEGER", "notice": "INTEGER"}
 
 

@@ -15,18 +15,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.buses.open_buses import OpenBus, open_buses
 from agent.commissioning.bus_work import BusWork, Tell, Wishes
 from agent.commissioning.findings import BusRecord
 from agent.commissioning.lamp_exchange import exchange_lamp
-from agent.commissioning.open_buses import OpenBus, open_buses
 from agent.commissioning.page import page
 from agent.commissioning.record import as_json, as_text
 from agent.commissioning.texts import LANGUAGES, default_language, word
 from agent.config.board import Board, Bus, Luminaire, load_board
 from agent.config.problems import ConfigError, Problem
+from agent.errors import WrongUse
+from agent.hardware.files import sure_of_folder, written
 from agent.interfaces import Clock
-from agent.main import WrongUse
-from agent.output import sure_of_folder, written
 from drivers.dali.bus import CONFIGURATION
 from drivers.dali.inquiry import run_inquiry
 from protocols.dali import addresses, levels

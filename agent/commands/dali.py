@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
+from agent.buses.dali_words import conversation_of
+from agent.buses.open_bus import chosen, opened
 from agent.config.board import load_board
-from agent.dali_words import conversation_of
+from agent.errors import WrongUse
 from agent.interfaces import Clock
-from agent.main import WrongUse
-from agent.open_bus import chosen, opened
 from drivers.dali.bus import CONFIGURATION, DaliBus
 from drivers.errors import DriverError
 from protocols.dali import naming

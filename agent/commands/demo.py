@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from agent.almanac import ZoneAlmanac
 from agent.config.board import load_board
 from agent.config.program import load_program
+from agent.hardware.files import sure_of_folder, written
 from agent.interfaces import Clock
-from agent.output import sure_of_folder, written
 from agent.savings.plot import NightPlot, night_svg
 from agent.schedule.evaluate import burning_spans
 from agent.schedule.program import mark_text

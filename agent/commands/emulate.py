@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import load_board
+from agent.hardware.files import sure_of, written
 from agent.interfaces import Clock
-from agent.output import sure_of, written
 
 MOST = 64
 """Control gear, and control devices, on one bus (IEC 62386-101)."""
@@ -59,7 +59,7 @@ def _count(least: int) -> Callable[[str], int]:
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     from hil.emulated_board import EmulatedBoard, lamps_of
-    from hil.fault_script import FaultRun, load_fault_script
+    from hil.faults.script import FaultRun, load_fault_script
 
     board = load_board(arguments.board)
     lamps = lamps_of(board, gear=arguments.gear, unaddressed=arguments.unaddressed)

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType
 
 from agent.config.board import load_board
+from agent.hardware.files import sure_of_folder
+from agent.hardware.stopping import STOPS, Stopped
 from agent.interfaces import Clock
-from agent.output import sure_of_folder
-from agent.stopping import STOPS, Stopped
 
 EMULATED = "emulated"
 PYTEST = (

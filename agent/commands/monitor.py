@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from agent.almanac import ZoneAlmanac
+from agent.buses.monitor import BACKLOG_BYTES, SOCKET, Row, row
+from agent.buses.open_bus import chosen, opened
 from agent.config.board import Board, Bus, load_board
 from agent.interfaces import Clock
-from agent.monitor import BACKLOG_BYTES, SOCKET, Row, row
-from agent.open_bus import chosen, opened
 from drivers.errors import DriverError
 from protocols.dali import naming
 from protocols.dali.frames import ForwardFrame, Transmission

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from agent.config.board import Board, load_board
 from agent.config.last_good import BOARD_COPY
 from agent.config.problems import did_you_mean
+from agent.errors import WrongUse
+from agent.inputs.overrides import give
 from agent.interfaces import Clock
-from agent.main import WrongUse
-from agent.overrides import give
 from agent.schedule.override import DEFAULT_S, Override
 
 SPAN = re.compile("([0-9]{1,3}):([0-5][0-9])")

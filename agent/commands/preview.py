@@ -18,9 +18,9 @@ from agent.config.board import Board, load_board
 from agent.config.plan import ProgramFiles
 from agent.config.problems import shown
 from agent.config.program import ready_programs
+from agent.errors import WrongUse
+from agent.hardware.files import sure_of, written
 from agent.interfaces import Clock
-from agent.main import WrongUse
-from agent.output import sure_of, written
 from agent.preview.chart import signs_for
 from agent.preview.forecast import (
     FIRST_YEAR,

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from agent.app import running
 from agent.config.last_good import LastGood
-from agent.inputs import FOLDER, runtime_folder
+from agent.hardware.locks import AlreadyRuns, Claims
+from agent.inputs.input_state import FOLDER, runtime_folder
 from agent.interfaces import Clock
-from agent.locks import AlreadyRuns, Claims
 
 log = logging.getLogger("lichtmast")
 

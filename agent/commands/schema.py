@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     if arguments.kind == FAULTS:
-        from hil.fault_table import fault_schema
+        from hil.faults.table import fault_schema
 
         schema = fault_schema()
     else:

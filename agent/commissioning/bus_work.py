@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agent.buses.open_buses import OpenBus
 from agent.commissioning.findings import BusRecord, Finding, FoundGear
 from agent.commissioning.gear_reading import GearWork
-from agent.commissioning.open_buses import OpenBus
 from agent.config.board import Luminaire
 from agent.interfaces import Clock
 from drivers.dali.bus import CONFIGURATION

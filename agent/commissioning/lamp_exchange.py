@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agent.buses.open_buses import OpenBus
 from agent.commissioning.findings import BusRecord, Finding
-from agent.commissioning.open_buses import OpenBus
 from agent.interfaces import Clock
 from drivers.dali.bus import CONFIGURATION
 from drivers.dali.inquiry import run_inquiry

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.config import toml_lines
 from agent.config.problems import ConfigError, Problem
-from agent.files import read_plain
+from agent.hardware.files import read_plain
 
 # tomllib tells the place of a syntax error only in its sentence.
 _AT_LINE = re.compile(r"^(.*?) \(at line (\d+), column (\d+)\)$", re.DOTALL)

@@ -18,7 +18,7 @@ from agent.config.document import Document, content_hash, document_of, parse_doc
 from agent.config.plan import ProgramFiles, load_plan
 from agent.config.problems import ConfigError
 from agent.config.program import program_path
-from agent.files import MOST_BYTES, read_plain
+from agent.hardware.files import MOST_BYTES, read_plain
 from agent.schedule.plan import Plan
 from agent.schedule.program import Program
 

@@ -1,1 +1,1 @@
-"""What keeps the lamps of one DALI bus at their levels, part by part; agent/luminaire_control.py puts them together."""
+"""What keeps the lamps of one DALI bus at their levels, part by part; agent/lamps/control.py puts them together."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from agent.events import EventLog
 from agent.interfaces import Clock
-from agent.luminaire import LuminaireState
+from agent.lamps.luminaire import LuminaireState
+from agent.records.alarms import EventLog
 from protocols.dali import gear_commands, naming
 from protocols.dali.addresses import Address
 from protocols.dali.frames import ForwardFrame

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.events import EventLog
-from agent.gear_health import GearHealth
-from agent.luminaire import LuminaireState
+from agent.lamps.gear_health import GearHealth
+from agent.lamps.luminaire import LuminaireState
+from agent.records.alarms import EventLog
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
 from protocols.dali import levels, sequences

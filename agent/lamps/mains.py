@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.interfaces import Clock
-from agent.luminaire import LuminaireState
+from agent.lamps.luminaire import LuminaireState
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
 from protocols.dali import addresses, sequences

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.events import EventLog
-from agent.gear_health import GearHealth
 from agent.interfaces import Clock
+from agent.lamps.gear_health import GearHealth
 from agent.lamps.level_limits import LevelLimits
+from agent.lamps.luminaire import LuminaireState
 from agent.lamps.turns import each_in_turn
-from agent.luminaire import LuminaireState
+from agent.records.alarms import EventLog
 from drivers.errors import DriverError
 from protocols.dali.frames import Reply
 from protocols.errors import ConversationFailed

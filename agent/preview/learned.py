@@ -13,7 +13,7 @@ from agent.savings.ledger import LuminaireLedger
 from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 
-# Under which names the journal keeps the ledgers (agent/metering.py).
+# Under which names the journal keeps the ledgers (agent/energy/metering.py).
 _PREFIX = "ledger:"
 
 

@@ -13,9 +13,9 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from agent.interfaces import Clock
-from agent.journal import Journal, JournalError, Record
-from agent.upstream import payloads
-from agent.upstream.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
+from agent.records.journal import Journal, JournalError, Record
+from agent.wire import payloads
+from agent.wire.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
 from protocols import senml
 
 BATCH_RECORDS = 50

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from agent.dimming import Dimming
-from agent.events import EventLog
-from agent.gear_health import GearHealth
-from agent.luminaire import LuminaireState
-from agent.luminaire_control import CYCLE_S, LuminaireControl
-from agent.targets import Wanted
+from agent.lamps.control import CYCLE_S, LuminaireControl
+from agent.lamps.dimming import Dimming
+from agent.lamps.gear_health import GearHealth
+from agent.lamps.luminaire import LuminaireState
+from agent.lamps.targets import Wanted
+from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusBusy, InterfaceSilent
 from hil.bench.table import Row

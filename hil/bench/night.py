@@ -18,8 +18,8 @@ from agent.clock import MachineClock
 from agent.commands.demo import DEMO_BOARD, DEMO_NIGHT
 from agent.config.board import load_board
 from agent.config.program import load_program
+from agent.hardware.stopping import run_until_stopped
 from agent.savings.intervals import QUARTER_S
-from agent.stopping import run_until_stopped
 from hil.bench.processes import cpu_s, end, lichtmast, memory_mib
 from hil.bench.table import Row, percentile
 from hil.embedded_broker import embedded_broker

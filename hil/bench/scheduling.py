@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from agent.frame_plan import StoredInGear, Wish, plan
 from agent.hardware.serial_port import port_opener
+from agent.lamps.frame_plan import StoredInGear, Wish, plan
 from drivers import catalogue
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError

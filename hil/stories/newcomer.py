@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from agent.interfaces import Clock
-from agent.upstream import payloads
-from agent.upstream.mqtt import Broker, Link, Session
+from agent.wire import payloads
+from agent.wire.mqtt import Broker, Link, Session
 from hil.stories.boards import GATEWAY
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from agent.buses.monitor import SOCKET
 from agent.clock import MachineClock
 from agent.commands.run import run_until
 from agent.config.board import Board, load_board
 from agent.hardware.serial_port import port_opener
 from agent.main import parser_for
-from agent.monitor import SOCKET
 from agent.savings.intervals import QUARTER_S
 from drivers import catalogue
 from drivers.dali.bus import TELEMETRY, DaliBus

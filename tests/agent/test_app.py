@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal import JournalError
-from agent.journal_file import JournalFile
-from agent.overrides import Overrides, give
+from agent.inputs.overrides import Overrides, give
+from agent.records.journal import JournalError
+from agent.records.journal_file import JournalFile
 from agent.schedule.override import Override
 from drivers.dali.link import REOPEN_AFTER_S
-from tests.agent.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
-from tests.agent.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
+from tests.rigs.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
+from tests.rigs.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -19,10 +19,11 @@ import serial
 
 from agent import main as command_line
 from agent.commands import VERBS
-from agent.main import DONE, FAILED, WRONG_USE, WrongUse, main, parser_for
-from agent.stopping import Stopped, run_until_stopped
+from agent.errors import WrongUse
+from agent.hardware.stopping import Stopped, run_until_stopped
+from agent.main import DONE, FAILED, WRONG_USE, main, parser_for
 from agent.version import __version__
-from tests.agent.gateway import BusOf, board_text
+from tests.rigs.gateway import BusOf, board_text
 
 ROOT = Path(__file__).resolve().parents[2]
 

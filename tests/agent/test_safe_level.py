@@ -18,8 +18,8 @@ from agent import safe_level
 from agent.config.last_good import BOARD_COPY
 from agent.safe_level import Bus, buses_of, command, send_safe_levels
 from drivers.catalogue import CATALOGUE
-from tests.agent.emulated import emulate
-from tests.agent.gateway import BusOf, board_text
+from tests.rigs.emulated import emulate
+from tests.rigs.gateway import BusOf, board_text
 
 FULL, SEVENTY = 254, 241
 

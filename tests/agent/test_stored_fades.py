@@ -11,9 +11,9 @@ from hil.devices.gear_configuration import CONFIGURATION
 from hil.devices.gear_queries import QUERIES
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.gateway import BusOf, board_text
-from tests.agent.lamp_bus import FULL, HALF, NIGHT, OFF, LampBus, on_the_bus
 from tests.agent.test_safe_level import Wire, told
+from tests.rigs.gateway import BusOf, board_text
+from tests.rigs.lamp_bus import FULL, HALF, NIGHT, OFF, LampBus, on_the_bus
 
 SIXTEEN_MINUTES = 0x4F
 QUERY_EXTENDED_FADE_TIME, SET_EXTENDED_FADE_TIME = 0xA8, 0x30

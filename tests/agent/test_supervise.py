@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agent.events import EventLog
+from agent.records.alarms import EventLog
 from agent.supervise import keep_running
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.agent.lamp_bus import NIGHT, running
+from tests.rigs.lamp_bus import NIGHT, running
 
 RESTART_AFTER_S = 5.0
 STEADY_AFTER_S = 300.0

@@ -15,7 +15,7 @@ from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply, Transmission, answered, bonded, forward16
 from protocols.errors import ConversationFailed, Interrupted, NotAnswered
-from tests.drivers.fake_interface import FRAME_S, FakeInterface
+from tests.rigs.fake_interface import FRAME_S, FakeInterface
 
 Conversation = Generator[Transmission, Reply, None]
 Story = Callable[[VirtualClock, FakeInterface, DaliBus], Awaitable[None]]

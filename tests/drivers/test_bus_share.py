@@ -12,8 +12,8 @@ from drivers.dali.bus import CONFIGURATION, DISCOVERY, LEVELS, TELEMETRY, DaliBu
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
-from tests.drivers.fake_interface import FRAME_S, FakeInterface
 from tests.drivers.test_bus import Conversation, frames
+from tests.rigs.fake_interface import FRAME_S, FakeInterface
 
 Story = Callable[[VirtualClock, FakeInterface, DaliBus], Awaitable[None]]
 LEVEL = gear_commands.level(addresses.short(1), 100)

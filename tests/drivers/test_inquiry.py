@@ -15,8 +15,8 @@ from hil.virtual_time import VirtualClock
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import NO_ANSWER, Pause, Reply, answered
 from protocols.errors import ConversationFailed, NotAnswered
-from tests.drivers.fake_interface import FRAME_S, FakeInterface
 from tests.drivers.test_bus import frames, on_a_bus
+from tests.rigs.fake_interface import FRAME_S, FakeInterface
 
 LEVEL = gear_commands.level(addresses.short(1), 100)
 Inquiry = Generator[Any, Any, str]

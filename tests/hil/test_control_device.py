@@ -22,7 +22,7 @@ from hil.devices.dali_bus import SEEN_AFTER_S, DaliBus, Outcome, Result
 from hil.devices.device_instances import Instance, LightSensor, OccupancySensor
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.hil.street_host import NIGHT, Host, on_a_street
+from tests.rigs.street_host import NIGHT, Host, on_a_street
 
 T = TypeVar("T")
 SHORT, OCCUPANCY, LIGHT = DeviceShort(7), InstanceNumber(0), InstanceNumber(1)

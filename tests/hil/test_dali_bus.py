@@ -16,8 +16,8 @@ from hil.devices.dali_bus import DaliBus, Outcome, Result, frame_s
 from hil.devices.dali_gear import Gear
 from hil.devices.power_curve import PowerCurve
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.hil.lone_gear import LoneGear
-from tests.hil.street_host import NIGHT
+from tests.rigs.lone_gear import LoneGear
+from tests.rigs.street_host import NIGHT
 
 
 def a_bus(*addresses: int, level: int = 254) -> DaliBus:

@@ -13,7 +13,7 @@ from hil.devices.dali_bus import DaliBus
 from hil.devices.dali_hat import DaliHat, WithoutVoltage
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.hil.street_host import NIGHT, Host, on_a_street
+from tests.rigs.street_host import NIGHT, Host, on_a_street
 
 CHARACTER_S = 10 / 19200
 COMMAND_S = 6 * CHARACTER_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.devices.gear_variables import GearProfile
-from tests.hil.lone_gear import FRAME_GAP_S, LoneGear
+from tests.rigs.lone_gear import FRAME_GAP_S, LoneGear
 
 LAMP_FAILURE, LAMP_ON, LIMIT_ERROR, FADING, RESET_STATE, POWER_CYCLE = 0x02, 0x04, 0x08, 0x10, 0x20, 0x80
 

@@ -10,7 +10,7 @@ import pytest
 
 from hil.devices.street import BusSupply, Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.hil.street_host import NIGHT, Host, on_a_street
+from tests.rigs.street_host import NIGHT, Host, on_a_street
 
 
 def three(clock: VirtualClock, bus_supply: BusSupply = "separate", link: Path | None = None) -> Street:

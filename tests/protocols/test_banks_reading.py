@@ -24,9 +24,9 @@ from protocols.dali.gear_errors import BankMissing, BankVersionUnknown, ReadDist
 from protocols.dali.inquiries import in_one
 from protocols.dali.memory_banks import BANK_0, BANK_1, BANK_202, BANK_203, BANK_205, BANK_206, BANK_207, BANKS
 from protocols.errors import ConversationFailed, Interrupted, NotAnswered, ProtocolError, ValueOutOfRange
-from tests.protocols.gear_on_a_table import Table as Bus
-from tests.protocols.gear_on_a_table import specimen
-from tests.protocols.table_driver import GEAR, Table
+from tests.rigs.gear_on_a_table import Table as Bus
+from tests.rigs.gear_on_a_table import specimen
+from tests.rigs.table_driver import GEAR, Table
 
 D4I = GearProfile(device_types=(6, 49, 50, 51, 52))
 READ = 0xC5

@@ -22,7 +22,7 @@ from protocols.dali.commissioning_errors import (
 )
 from protocols.dali.frames import COLLISION, NO_ANSWER, Reply, answered
 from protocols.dali.short_addresses import AddressPlan
-from tests.protocols.gear_on_a_table import Cut, Table, specimen
+from tests.rigs.gear_on_a_table import Cut, Table, specimen
 
 COMPARE, WITHDRAW, TERMINATE, QUERY_SHORT_ADDRESS = 0xA900, 0xAB00, 0xA100, 0xBB00
 PROGRAM, VERIFY = 0xB7, 0xB9

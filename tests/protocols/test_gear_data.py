@@ -16,7 +16,7 @@ from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_data import Settings
 from protocols.dali.gear_errors import NonsenseAnswered, WriteNotTaken
 from protocols.errors import ConversationFailed, NotAnswered, ProtocolError, SeveralAnswered, ValueOutOfRange
-from tests.protocols.table_driver import GEAR, Table
+from tests.rigs.table_driver import GEAR, Table
 
 T = TypeVar("T")
 COLLISION = Reply(Reply.COLLISION, None)

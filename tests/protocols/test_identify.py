@@ -8,7 +8,7 @@ from protocols.dali import addresses
 from protocols.dali.frames import answered
 from protocols.dali.identify import identify
 from protocols.errors import NotAnswered
-from tests.protocols.gear_on_a_table import Table, specimen
+from tests.rigs.gear_on_a_table import Table, specimen
 
 
 def test_gear_of_edition_2_flashes_by_itself() -> None:

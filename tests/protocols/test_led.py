@@ -16,7 +16,7 @@ from protocols.dali import addresses, led
 from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.errors import SeveralAnswered, ValueOutOfRange
-from tests.protocols.table_driver import GEAR, Table
+from tests.rigs.table_driver import GEAR, Table
 
 SPELLED_OTHERWISE = {"SET FAST FADE TIME": "storedtrasfastfadetime"}
 THEIRS = {

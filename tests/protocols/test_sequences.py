@@ -11,7 +11,7 @@ from protocols.dali.frames import COLLISION, NO_ANSWER, Transmission, answered
 from protocols.dali.memory_banks import MASKED, TEMPORARILY_MASKED
 from protocols.dali.sequences import EnergyRegister
 from protocols.errors import Interrupted, NotAnswered, SeveralAnswered
-from tests.protocols.gear_on_paper import GearOnPaper
+from tests.rigs.gear_on_paper import GearOnPaper
 
 LAMP = addresses.short(1)
 

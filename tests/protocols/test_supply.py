@@ -16,7 +16,7 @@ from protocols.dali.frames import COLLISION
 from protocols.dali.gear_errors import LastSupply
 from protocols.dali.supply import Finding, Supply, check_supplies
 from protocols.errors import SeveralAnswered
-from tests.protocols.table_driver import GEAR, Table
+from tests.rigs.table_driver import GEAR, Table
 
 D4I = (6, 49, 50, 51, 52)
 

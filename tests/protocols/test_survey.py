@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.dali.frames import answered
 from protocols.dali.survey import shared, survey
-from tests.protocols.gear_on_a_table import Table, specimen
+from tests.rigs.gear_on_a_table import Table, specimen
 
 
 def table(*short_addresses: int | None, clean: bool = False) -> Table:

@@ -1,0 +1,146 @@
+"""The gateway's input state: what sensors said, as far as rules need it, in memory and in a folder that no restart of
+the machine outlives (/run). It is never in the journal and never sent: who passed a lamp is nobody's business.
+
+What is lost of it is not guessed: the schedule takes the lit case for whatever it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from pathlib import Path
+
+from agent.hardware.files import read_plain
+from agent.interfaces import Clock
+from agent.schedule.cells import CellState, settles_at
+from agent.schedule.inputs import REPEATS_S, InputState, Reading, from_json, no_inputs, observe, to_json
+from agent.schedule.plan import Plan
+from agent.schedule.program import PRESENCE
+
+log = logging.getLogger("lichtmast")
+
+FOLDER = Path("/run/lichtmast")
+"""Where it is kept when the service says no other folder, if somebody has made this one."""
+JUMP_S = 1.0
+"""A wall clock that moves so far against the monotonic one was set."""
+
+
+def runtime_folder(asked: Path | None = None) -> Path | None:
+    """The folder that was asked for, else the service's ($RUNTIME_DIRECTORY), else FOLDER where it is there; None:
+    memory only."""
+    if asked is not None:
+        return asked
+    named = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if named:
+        return Path(named)
+    return FOLDER if FOLDER.is_dir() else None
+
+
+class Inputs:
+    """The state of one gateway. `folder` None keeps it in memory only."""
+
+    def __init__(self, plan: Plan, folder: Path | None, gateway: str, clock: Clock) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._holds = {(dynamic.hold_s, f"{dynamic.key}@") for program in plan.programs for dynamic in program.dynamics}
+        self._holds |= {(path.hold_s, f"{PRESENCE}@") for path in plan.paths}
+        self._path = None if folder is None else folder / f"{gateway}.inputs.json"
+        self._refused = False
+        self._ahead_s = self._wall_ahead_s()
+        self._state = self._load()
+
+    @property
+    def state(self) -> InputState:
+        """What is known at this moment."""
+        self._follow_clock()
+        return self._state
+
+    def observe(self, reading: Reading) -> None:
+        """Takes a reading."""
+        self._state = observe(self._plan, self.state, reading, self._clock.wall())
+        self._save()
+
+    def next_end(self) -> float | None:
+        """When (Unix seconds) the next input that counts now counts no longer, with its hold, or one that does not yet
+        will; None: none does."""
+        now, state = self._clock.wall(), self.state
+        # For so long after the state began, nobody knows what was before.
+        ends = {state.begun + max(hold_s, REPEATS_S) for hold_s, _ in self._holds}
+        for key, (_, until) in state.active.items():
+            ends |= {until + hold_s for hold_s, source in self._holds if key.startswith(source)}
+        ends |= {settles for settles in map(settles_at, state.cells.values()) if settles is not None}
+        return min((end for end in ends if end > now), default=None)
+
+    def _wall_ahead_s(self) -> float:
+        return self._clock.wall() - self._clock.monotonic()
+
+    def _follow_clock(self) -> None:
+        """A clock that is set takes the past with it: what was 20 s ago stays 20 s ago."""
+        ahead_s = self._wall_ahead_s()
+        jump_s = ahead_s - self._ahead_s
+        if abs(jump_s) >= JUMP_S:
+            self._ahead_s = ahead_s
+            self._state = _moved(self._state, jump_s)
+
+    def _load(self) -> InputState:
+        now = self._clock.wall()
+        if self._path is None:
+            return no_inputs(now)
+        try:
+            found = json.loads(read_plain(self._path))
+        except FileNotFoundError:
+            return no_inputs(now)
+        except (OSError, ValueError, RecursionError) as error:
+            log.warning("the sensors' state in %s cannot be read (%s): the lamps are lit in doubt", self._path, error)
+            return no_inputs(now)
+        if not isinstance(found, dict):
+            return no_inputs(now)
+        state = from_json(found, now)
+        if self._clock.valid() and found.get("believed") is True:
+            return state
+        # Times of a clock that cannot be believed mean nothing; but the folder is of this start of the machine, and
+        # what was 20 s ago by monotonic time still is.
+        ahead_s = found.get("ahead_s")
+        if isinstance(ahead_s, bool) or not isinstance(ahead_s, (int, float)) or not math.isfinite(ahead_s):
+            return no_inputs(now)
+        return _moved(state, self._ahead_s - ahead_s)
+
+    def _save(self) -> None:
+        """Written whole, so that a crash leaves the old one or the new one. No sync: the folder is memory itself."""
+        if self._path is None:
+            return
+        content = {"believed": self._clock.valid(), "ahead_s": self._ahead_s, **to_json(self._state)}
+        fresh = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)  # anything may stand there, even a pipe
+            fresh.touch(0o600)
+            fresh.write_text(json.dumps(content), encoding="utf-8")
+            fresh.replace(self._path)
+        except OSError as error:
+            if not self._refused:
+                log.error("the sensors' state cannot be kept in %s: %s", self._path.parent, error)
+            self._refused = True
+        else:
+            self._refused = False
+
+
+def _moved(state: InputState, seconds: float) -> InputState:
+    active = {key: (since + seconds, until + seconds) for key, (since, until) in state.active.items()}
+    cells = {key: _moved_cell(cell, seconds) for key, cell in state.cells.items()}
+    return InputState(state.begun + seconds, active, cells, state.operating_hours)
+
+
+def _moved_cell(cell: CellState, seconds: float) -> CellState:
+    other = None if cell.other_since is None else cell.other_since + seconds
+    return CellState(
+        cell.dark,
+        cell.since + seconds,
+        other,
+        cell.seen + seconds,
+        cell.says_dark,
+        cell.turned + seconds,
+        cell.turns,
+    )

@@ -1,0 +1,165 @@
+"""Whether each gear answers and its lamp can burn: the questions to gear, and what is concluded from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Protocol, TypeVar
+
+from agent.interfaces import Clock
+from agent.lamps.luminaire import SILENT_AFTER, LuminaireState, StatusBit
+from agent.records.alarms import EventLog
+from drivers.dali import bus as priorities
+from drivers.dali.bus import DaliBus
+from protocols.dali import sequences
+from protocols.dali.frames import Reply, Transmission
+from protocols.errors import ConversationFailed
+
+T = TypeVar("T")
+
+AFTER_POWER_ON = 0
+"""What gear has in its DTRs when its mains are back: see agent/lamps/mains.py."""
+COLLISIONS_TO_REPORT = 2
+"""In a row: a single one may be a disturbed answer."""
+
+
+class LuminaireObserver(Protocol):
+    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger). `since` is in
+    monotonic seconds: the wall clock may be set meanwhile."""
+
+    def level(self, name: str, level: int, fade_s: float) -> None: ...
+
+    def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None: ...
+
+    def outage(self, name: str, since: float | None) -> None: ...
+
+
+class GearHealth:
+    """The account of one bus. `observer` hears when a luminaire's availability changes; `needs_level` is called when
+    one must be told its level again."""
+
+    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.observer: LuminaireObserver | None = None
+        self.needs_level: Callable[[], object] = lambda: None
+        self._bus_name = bus_name
+        self._bus = bus
+        self._clock = clock
+        self._events = events
+
+    async def poll_status(self, luminaire: LuminaireState) -> None:
+        """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
+        luminaire.status_asked_at = self._clock.monotonic()
+        could_burn, was_well_at = luminaire.can_burn, luminaire.last_well_at
+        reply = await self.ask(luminaire, "QUERY STATUS")
+        certain = reply.kind == Reply.VALUE
+        if certain and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
+            # A bit that flipped on the serial line must not raise an alarm, nor end one; and a level may have come in
+            # between, which makes gear forget POWER CYCLE SEEN: the mark below tells then.
+            certain = await self.ask(luminaire, "QUERY STATUS") == reply
+        if certain:
+            self._note_status(luminaire, reply.value)
+        # A level makes gear forget POWER CYCLE SEEN before it was asked for it: the mark tells of a cut before that.
+        asked = luminaire.mains_unsure or luminaire.told_since_mark
+        if asked and luminaire.marked and luminaire.answers:
+            luminaire.told_since_mark = False
+            mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
+            if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
+                self._lost_its_mains(luminaire, could_burn, was_well_at)
+        luminaire.mains_unsure = False
+
+    async def converse(
+        self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
+    ) -> T | ConversationFailed:
+        """Runs a telemetry conversation with one gear; a failed one is returned. Raises DriverError."""
+        try:
+            result = await self._bus.run(conversation, priorities.TELEMETRY)
+        except ConversationFailed as failure:
+            return failure
+        self._answered(luminaire)
+        return result
+
+    async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
+        """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers
+        kept."""
+        reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
+        tries = 1
+        known_gone = self._events.holds("controlGearCommFailure", luminaire.name)
+        while reply.kind == Reply.NO_ANSWER and not known_gone and tries < SILENT_AFTER:
+            tries += 1
+            reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
+        if reply.kind == Reply.NO_ANSWER and not known_gone:
+            # Gear that does not know this one question is there all the same.
+            present = sequences.query(luminaire.address, "QUERY CONTROL GEAR PRESENT")
+            if (await self._bus.run(present, priorities.TELEMETRY)).is_yes:
+                return reply
+        if reply.kind == Reply.VALUE:
+            self._answered(luminaire)
+            luminaire.collisions = 0
+            self._events.end("addressConflict", luminaire.name, f"one gear answers as {luminaire.name} again")
+        elif reply.kind == Reply.COLLISION:
+            luminaire.collisions += 1
+            if luminaire.collisions >= COLLISIONS_TO_REPORT:
+                where = f"short address {luminaire.short_address} on {self._bus_name}"
+                self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
+        else:
+            self._is_gone(luminaire)
+        return reply
+
+    def _answered(self, luminaire: LuminaireState) -> None:
+        luminaire.last_answer_at = self._clock.monotonic()
+        if not luminaire.answers:
+            luminaire.answers = luminaire.mains_unsure = True
+            self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
+            luminaire.forget_what_it_shows()
+            self._tell_availability(luminaire, luminaire.last_answer_at)
+            self.needs_level()
+
+    def _is_gone(self, luminaire: LuminaireState) -> None:
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+        # Also where its mains was gone: whoever is asked has a bus with voltage again.
+        self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
+        self._events.cannot_tell((luminaire.name,))
+        if luminaire.answers:
+            luminaire.answers = False
+            self._tell_availability(luminaire, luminaire.last_answer_at)
+
+    def _note_status(self, luminaire: LuminaireState, status: int) -> None:
+        could_burn, previous, was_well_at = luminaire.can_burn, luminaire.status, luminaire.last_well_at
+        luminaire.status = status
+        luminaire.lamp_failed = bool(status & StatusBit.LAMP_FAILURE)
+        for bit, event, what in (
+            (StatusBit.LAMP_FAILURE, "lampFailure", "a lamp failure: replace its light source"),
+            (StatusBit.GEAR_FAILURE, "controlGearFailure", "a control gear failure: replace its driver"),
+        ):
+            if status & bit:
+                self._events.begin(event, luminaire.name, f"{luminaire.name} reports {what}")
+            else:
+                self._events.end(event, luminaire.name, f"{luminaire.name} no longer reports {what}")
+        if luminaire.can_burn:
+            luminaire.last_well_at = self._clock.monotonic()
+        if previous is None or could_burn != luminaire.can_burn:
+            self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
+        # Gear says so until it is told a level: it is still the same loss.
+        known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
+        if status & StatusBit.POWER_CYCLE_SEEN and not known:
+            self._lost_its_mains(luminaire, could_burn, was_well_at)
+
+    def _lost_its_mains(self, luminaire: LuminaireState, could_burn: bool, was_well_at: float | None) -> None:
+        self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
+        self._clock.mains_was_lost()
+        luminaire.marked = False
+        luminaire.forget_what_it_shows()
+        if could_burn and self.observer:
+            self.observer.outage(luminaire.name, was_well_at)
+        self.needs_level()
+
+    def without_mains(self, luminaire: LuminaireState) -> None:
+        """The luminaire is known to have no mains: it cannot burn until it answers again."""
+        if luminaire.answers:
+            luminaire.answers = False
+            self._tell_availability(luminaire, luminaire.last_answer_at, without_mains=True)
+
+    def _tell_availability(
+        self, luminaire: LuminaireState, since: float | None, *, without_mains: bool = False
+    ) -> None:
+        if self.observer:
+            self.observer.available(luminaire.name, since, available=luminaire.can_burn, without_mains=without_mains)

@@ -1,0 +1,132 @@
+"""What each luminaire should show now: the plan, as sensors and overrides have it; where that fails, the safe level."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agent.inputs.input_state import Inputs
+from agent.inputs.overrides import Overrides
+from agent.interfaces import Almanac, Clock
+from agent.records.alarms import EventLog
+from agent.schedule.demand import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE, demand, night_of
+from agent.schedule.photocells import FLICKERS, flickering
+from agent.schedule.place import Place
+from agent.schedule.plan import Plan
+
+log = logging.getLogger("lichtmast")
+
+
+class Wanted(NamedTuple):
+    """Light in percent (0-100), and the fade in seconds that leads to it.
+
+    `ready_fade_s` is the fade that the gear is best left with afterwards, so that a sensor's next rise needs no frame
+    but the level; None: no sensor raises this luminaire tonight.
+    """
+
+    percent: float
+    fade_s: float
+    ready_fade_s: float | None = None
+
+
+class Targets:
+    """Asks the schedule for every luminaire of the gateway; whatever fails on the way, the answer is lit."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        plan: Plan,
+        almanac: Almanac,
+        place: tuple[float, float],
+        clock: Clock,
+        events: EventLog,
+        inputs: Inputs,
+        overrides: Overrides,
+    ) -> None:
+        self._names = names
+        self._plan = plan
+        self._place = Place(almanac, *place)
+        self._safe = Wanted(plan.safe_percent, 0.0)
+        self._clock = clock
+        self._events = events
+        self._inputs = inputs
+        self._overrides = overrides
+        self._conditions: set[tuple[str, str]] = set()
+        self._twins = _twins(plan, names)
+
+    def now(self) -> Mapping[str, Wanted]:
+        """The wanted light of each luminaire at this moment."""
+        unix, valid = self._clock.wall(), self._clock.valid()
+        overrides = self._overrides.current
+        if overrides != self._plan.overrides:
+            self._plan = self._plan.with_overrides(overrides)
+            self._twins = _twins(self._plan, self._names)
+        # Constant light output follows each lamp's own hours: then no two need be alike.
+        twins = {} if self._inputs.state.operating_hours else self._twins
+        conditions: set[tuple[str, str]] = set()
+        wanted: dict[str, Wanted] = {}
+        failure = ""
+        for name in self._names:
+            if name in twins:
+                wanted[name] = wanted[twins[name]]
+                continue
+            try:
+                wanted[name] = self._wanted(name, unix, valid, conditions)
+            except Exception as error:
+                # No fault in a plan may darken a street.
+                log.debug("the plan of %s failed", name, exc_info=True)
+                wanted[name] = self._safe
+                failure = failure or f"the program of {name} failed ({error}): the lamp burns at the safe level"
+        conditions |= {(FLICKERS, sensor) for sensor in flickering(self._inputs.state, unix)}
+        self._tell(conditions)
+        if failure:
+            self._events.begin("invalidProgram", "gateway", failure)
+        else:
+            self._events.end("invalidProgram", "gateway", "every program works again")
+        return wanted
+
+    def _wanted(self, name: str, unix: float, valid: bool, conditions: set[tuple[str, str]]) -> Wanted:
+        plan = self._plan
+        asked = demand(plan, name, self._place, self._inputs.state, unix, valid)
+        for condition in asked.conditions:
+            conditions.add((condition, name if condition == UNKNOWN_LUMINAIRE else "gateway"))
+        if CLOCK_UNKNOWN in asked.conditions or UNKNOWN_LUMINAIRE in asked.conditions:
+            return Wanted(asked.percent, asked.fade_s)
+        return Wanted(asked.percent, asked.fade_s, self._ready_fade_s(plan, name, unix))
+
+    def _ready_fade_s(self, plan: Plan, name: str, unix: float) -> float | None:
+        """How tonight's sensors would raise this luminaire: along a path, else by its program."""
+        planned = plan.luminaires[name]
+        for _, path in planned.listens:
+            return path.ramp_up_s
+        for dynamic in night_of(self._place, planned.calendar, plan.floor, unix).program.dynamics:
+            return dynamic.ramp_up_s
+        return None
+
+    def _tell(self, conditions: set[tuple[str, str]]) -> None:
+        """An event for each condition that has begun, and for each that is over."""
+        for name, subject in sorted(conditions - self._conditions):
+            self._events.begin(name, subject, CONDITIONS[name])
+        for name, subject in sorted(self._conditions - conditions):
+            self._events.end(name, subject, f"no longer: {CONDITIONS[name]}")
+        self._conditions = conditions
+
+
+def _twins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
+    """Each luminaire for which the plan must say the same as for an earlier one: a street is mostly alike, and is asked
+    every few seconds. Where sensors or overrides single luminaires out, there are none."""
+    twins: dict[str, str] = {}
+    originals: list[str] = []
+    for name in names:
+        planned = plan.luminaires.get(name)
+        if planned is None or plan.dynamics or plan.overrides or planned.listens:
+            continue
+        for original in originals:
+            other = plan.luminaires[original]
+            if (other.calendar, other.groups, other.output) == (planned.calendar, planned.groups, planned.output):
+                twins[name] = original
+                break
+        else:
+            originals.append(name)
+    return twins

@@ -1,0 +1,95 @@
+"""Where a gateway's journal lies: in its state folder; where that cannot be had, in a spare place, for the lamps must
+burn.
+
+A spare journal ends with the agent. What the centre has not acknowledged by then is brought into the state folder, if
+that can be had again, or stays and is said; all else is cleared away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from agent.interfaces import Clock
+from agent.records.journal import Journal, JournalError
+
+log = logging.getLogger("lichtmast")
+
+OPENS_WITHIN_S = 30.0
+"""The lamps wait for it, for they are metered from the first moment on; but not for a disk that hangs."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
+"""The last resort: it is still there when no disk takes a file any more."""
+
+
+@contextlib.asynccontextmanager
+async def journal_in(state: Path, gateway: str, clock: Clock, *, sends: bool) -> AsyncIterator[Journal]:
+    """The journal, open while inside. `sends` says whether there is a centre that acknowledges its records. Raises
+    JournalError where there is no place at all."""
+    spare = None
+    try:
+        journal = await _journal(state, gateway, clock)
+    except (JournalError, OSError) as error:
+        journal, spare = await _spare_journal(gateway, clock, error)
+    try:
+        yield journal
+    finally:
+        left = journal.depth if sends else 0
+        await journal.close()
+        if spare is not None:
+            _clear(spare, journal_path(state, gateway), left)
+
+
+def journal_path(folder: Path, gateway: str) -> Path:
+    """The journal's file in this folder."""
+    return folder / f"{gateway}.journal"
+
+
+async def _journal(state: Path, gateway: str, clock: Clock) -> Journal:
+    state.mkdir(parents=True, exist_ok=True)
+    path = journal_path(state, gateway)
+    if path.exists() and not path.is_file():
+        # A pipe would hold up the opening for ever.
+        raise JournalError(f"{path}: this is not a file: remove it")
+    try:
+        return await clock.wait_for(Journal.open(path, gateway, clock), OPENS_WITHIN_S)
+    except TimeoutError:
+        raise JournalError(f"{path}: it does not open within {OPENS_WITHIN_S:g} s: look at its disk") from None
+
+
+async def _spare_journal(gateway: str, clock: Clock, why: Exception) -> tuple[Journal, Path]:
+    for folder in (None, MEMORY):
+        try:
+            spare = Path(tempfile.mkdtemp(prefix="lichtmast-", dir=folder))
+        except OSError as error:
+            log.error("%s", error)
+            continue
+        try:
+            journal = await Journal.open(journal_path(spare, gateway), gateway, clock)
+        except (JournalError, OSError) as error:
+            log.error("%s", error)
+            shutil.rmtree(spare, ignore_errors=True)
+            continue
+        journal.report("journalUnusable", f"{why}; records are kept in {spare} until the agent is started again.")
+        return journal, spare
+    raise JournalError(f"{why}; and there is no other place for records: free some space") from why
+
+
+def _clear(spare: Path, path: Path, left: int) -> None:
+    """Removes the spare folder; but what is left of its records goes to the state folder, or stays."""
+    if left:
+        aside = path.with_name(f"{path.name}.spare-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        try:
+            if aside.exists():
+                raise FileExistsError(errno.EEXIST, "File exists", str(aside))
+            shutil.move(spare / path.name, aside)
+        except OSError:
+            log.error("%d records that the centre has not acknowledged are left in %s", left, spare)
+            return
+        log.error("%d records that the centre has not acknowledged are left in %s", left, aside)
+    shutil.rmtree(spare, ignore_errors=True)

@@ -1,0 +1,59 @@
+"""Writes what the parts have to record, one transaction a cycle, each part's state in the same one as its records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from agent.records.journal import Journal, JournalError
+
+log = logging.getLogger("lichtmast")
+
+
+class Recorder:
+    """Collects records until `commit`. A disk that refuses is said once, and tried again at the next commit."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._states: list[Callable[[], Mapping[str, object]]] = []
+        self._looks: list[Callable[[], None]] = []
+        self._pending = False
+        self._refused = False
+
+    def add_state(self, state: Callable[[], Mapping[str, object]]) -> None:
+        """`state()` gives named JSON-able values that are committed together with the records."""
+        self._states.append(state)
+
+    def before_commit(self, look: Callable[[], None]) -> None:
+        """`look()` may append what only time tells, each time that there could be a commit."""
+        self._looks.append(look)
+
+    def append(self, kind: str, body: Mapping[str, object]) -> None:
+        """One record, for the next commit."""
+        self._journal.append(kind, body)
+        self._pending = True
+
+    def changed(self) -> None:
+        """A part's state is worth a commit, even without a record."""
+        self._pending = True
+
+    async def commit(self) -> bool:
+        """Writes what there is, if anything; False where the disk refuses."""
+        for look in self._looks:
+            look()
+        if not self._pending:
+            return True
+        self._pending = False
+        state: dict[str, object] = {}
+        for part_state in self._states:
+            state.update(part_state())
+        try:
+            await self._journal.commit(state)
+        except JournalError as error:
+            self._pending = True
+            if not self._refused:
+                log.error("%s", error)
+            self._refused = True
+        else:
+            self._refused = False
+        return not self._refused
