@@ -248,7 +248,8 @@ def test_stories_do_not_outlive_a_hil_that_is_killed(place: Place) -> None:
 
 def test_a_bench_in_real_time_ends_what_it_has_started(place: Place) -> None:
     program = (
-        "from agent.hardware.stopping import run_until_stopped\nfrom hil.bench import night\nrun_until_stopped(night._real(0.0))"
+        "from agent.hardware.stopping import run_until_stopped\n"
+        "from hil.bench import night\nrun_until_stopped(night._real(0.0))"
     )
     process = place.start(program=program, nohup=True)
     place.until("both processes", lambda: len(place.leftovers()) >= 3)
