@@ -69,7 +69,7 @@ def battery_clock_shows() -> float | None:
 
 
 class MachineClock:
-    """The Clock of agent/interfaces.py on this machine. Belief (clock_belief.py) says whether its wall time is valid."""
+    """The Clock of agent/interfaces.py on this machine. Belief (clock_belief.py) says when its wall time is valid."""
 
     def __init__(self) -> None:
         self._belief = Belief(boot_id(), battery_clock_shows)
