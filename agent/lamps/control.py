@@ -25,7 +25,7 @@ from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import gear_commands
-from protocols.dali.frames import ForwardFrame, Reply
+from protocols.dali.frames import ForwardFrame
 from protocols.errors import ConversationFailed
 
 CYCLE_S = 10.0
@@ -111,7 +111,7 @@ class LuminaireControl:
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             try:
-                await self._clock.wait_for(self.wait_usable(), CYCLE_S)
+                await self._clock.wait_for(self._bus.wait_usable(), CYCLE_S)
             except TimeoutError:
                 # By day, where the lamps' mains are switched, for hours.
                 self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
@@ -185,10 +185,6 @@ class LuminaireControl:
     def _level_needed(self) -> None:
         """A question has found a lamp that must be told again: soon, and together with others that are found."""
         self._due(self._clock.monotonic() + TOGETHER_S)
-
-    async def wait_usable(self) -> None:
-        """Returns once the bus can be talked to."""
-        await self._bus.wait_usable()
 
     def tell_again(self) -> None:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
@@ -291,16 +287,6 @@ class LuminaireControl:
         if not self._failures:
             self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
         return True
-
-    async def read_level(self, luminaire: LuminaireState) -> int | None:
-        """The level that the gear shows; where it was told another one, it is told again. Raises DriverError."""
-        reply = await self.health.ask(luminaire, "QUERY ACTUAL LEVEL")
-        if reply.kind != Reply.VALUE:
-            return None
-        shows: int = reply.value
-        if luminaire.commanded is not None and luminaire.verify_at is None:
-            await self._verification.compare(luminaire, shows)
-        return shows
 
     async def _poll_some(self) -> None:
         """Those that may have lost their mains; and of those that are due never so many that a cycle is full of them:

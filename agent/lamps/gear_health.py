@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Protocol, TypeVar
 
 from agent.interfaces import Clock
@@ -34,16 +34,24 @@ class LuminaireObserver(Protocol):
 
 
 class GearHealth:
-    """The account of one bus. `observer` hears when a luminaire's availability changes; `needs_level` is called when
-    one must be told its level again."""
+    """The gear of one bus, as it answers: all that a reader of gear needs of a bus, and what keeps the account of it.
 
-    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+    `observer` hears when a luminaire's availability changes. `needs_level` is called when a luminaire must be told its
+    level again, `check_level` awaited with the actual level of one that has had the time to reach its target.
+    """
+
+    def __init__(self, name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.name = name
         self.observer: LuminaireObserver | None = None
         self.needs_level: Callable[[], object] = lambda: None
-        self._bus_name = bus_name
+        self.check_level: Callable[[LuminaireState, int], Awaitable[None]] = _not_checked
         self._bus = bus
         self._clock = clock
         self._events = events
+
+    async def wait_usable(self) -> None:
+        """Returns once the bus can be talked to."""
+        await self._bus.wait_usable()
 
     async def poll_status(self, luminaire: LuminaireState) -> None:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
@@ -65,6 +73,17 @@ class GearHealth:
             if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
                 self._lost_its_mains(luminaire, could_burn, was_well_at)
         luminaire.mains_unsure = False
+
+    async def read_level(self, luminaire: LuminaireState) -> int | None:
+        """Returns the actual level (0-254) of the gear; None where it is not known. A lamp that is not where it was
+        told to be is told again. Raises DriverError or ConversationFailed."""
+        reply = await self.ask(luminaire, "QUERY ACTUAL LEVEL")
+        if reply.kind != Reply.VALUE:
+            return None
+        actual_level: int = reply.value
+        if luminaire.commanded is not None and luminaire.verify_at is None:
+            await self.check_level(luminaire, actual_level)
+        return actual_level
 
     async def converse(
         self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
@@ -98,7 +117,7 @@ class GearHealth:
         elif reply.kind == Reply.COLLISION:
             luminaire.collisions += 1
             if luminaire.collisions >= COLLISIONS_TO_REPORT:
-                where = f"short address {luminaire.short_address} on {self._bus_name}"
+                where = f"short address {luminaire.short_address} on {self.name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
             self._is_gone(luminaire)
@@ -114,7 +133,7 @@ class GearHealth:
             self.needs_level()
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
-        where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.name})"
         # Also where its mains was gone: whoever is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))
@@ -163,3 +182,7 @@ class GearHealth:
     ) -> None:
         if self.observer:
             self.observer.available(luminaire.name, since, available=luminaire.can_burn, without_mains=without_mains)
+
+
+async def _not_checked(_luminaire: LuminaireState, _actual_level: int) -> None:
+    """What `check_level` is until a verification takes its place."""

@@ -25,6 +25,7 @@ class Verification:
         self._limits = limits
         self._clock = clock
         self._events = events
+        health.check_level = self.compare
 
     async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
         """Each one that was told a level and has had the time to be there. Raises DriverError, once all of them have

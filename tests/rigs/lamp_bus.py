@@ -170,7 +170,7 @@ def on_the_bus(
         )
         bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level, stagger_s, floor_level)
         async with running(bus.interface.run()):
-            await bus.control.wait_usable()
+            await bus.dali.wait_usable()
             bus.forget_frames()
             await story(bus)
         street.close()

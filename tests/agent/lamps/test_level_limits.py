@@ -127,7 +127,7 @@ def test_limits_that_were_read_wrong_do_not_stick(monkeypatch: pytest.MonkeyPatc
         await bus.cycles(3)
         bus.lamps[1].level_limits = (1, 126)
         bus.drift(1, HALF)
-        await bus.control.read_level(bus.lamps[1])
+        await bus.control.health.read_level(bus.lamps[1])
         assert bus.lamps[1].level_limits is None
         await bus.cycles(3)
         assert bus.levels() == [FULL] * 3

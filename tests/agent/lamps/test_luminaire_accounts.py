@@ -286,15 +286,15 @@ def test_a_reading_finds_a_lamp_that_has_drifted_and_says_what_it_shows() -> Non
         bus.want(50.0)
         await bus.cycles(3)
         bus.drift(1, ONE_PERCENT)
-        assert await bus.control.read_level(bus.lamps[1]) == ONE_PERCENT
+        assert await bus.control.health.read_level(bus.lamps[1]) == ONE_PERCENT
         assert [lamp.commanded for lamp in bus.lamps] == [HALF, None, HALF]
         # One that has only just been told its level may still be fading to it.
         bus.want(100.0, 8.0)
         await bus.control._tell(counts=True)
-        assert await bus.control.read_level(bus.lamps[0]) != FULL
+        assert await bus.control.health.read_level(bus.lamps[0]) != FULL
         assert bus.lamps[0].commanded == FULL
         bus.street.gear_dead(0)
-        assert await bus.control.read_level(bus.lamps[0]) is None
+        assert await bus.control.health.read_level(bus.lamps[0]) is None
 
     on_the_bus(story)
 
@@ -333,12 +333,12 @@ def test_mismatches_count_in_a_row_only() -> None:
         await bus.cycles(2)
         for _ in range(3):
             bus.drift(1, ONE_PERCENT)
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
             await bus.cycles()  # told anew
             bus.drift(1, ONE_PERCENT)
             await bus.cycles()  # looked at, and found wrong for the second time
             await bus.cycles(2)  # told anew, and found right
-            assert await bus.control.read_level(bus.lamps[1]) == HALF
+            assert await bus.control.health.read_level(bus.lamps[1]) == HALF
         assert bus.told() == []
 
     on_the_bus(story)
@@ -374,7 +374,7 @@ def test_a_drift_that_a_reading_finds_is_corrected_within_seconds() -> None:
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             bus.drift(1, ONE_PERCENT)
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
             await bus.clock.sleep(TOGETHER_S + 0.5)
             assert bus.levels() == [HALF] * 3
 
@@ -388,7 +388,7 @@ def test_limits_that_cannot_be_read_keep_no_lamp_from_being_told_again(monkeypat
         bus.drift(1, ONE_PERCENT)
         failing(bus, monkeypatch, 0x03A1, 0x03A2)
         with pytest.raises(BusBusy):
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
         await bus.cycles()
         assert bus.levels() == [HALF] * 3
 

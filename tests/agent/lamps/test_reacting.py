@@ -180,7 +180,7 @@ def test_a_lamp_that_moves_while_it_waits_to_be_asked_is_no_mismatch() -> None:
 
         async def ask_for_ever() -> None:
             while True:
-                await bus.control.read_level(bus.lamps[1])
+                await bus.control.health.read_level(bus.lamps[1])
                 await bus.clock.sleep(0.3)
 
         ready(bus, 50.0, 1.0)

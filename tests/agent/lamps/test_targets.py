@@ -211,15 +211,15 @@ def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> 
     street = Street(MOTION, 23)
     # Nothing is known of the past: lit, until whoever is there must have been told again.
     assert street.targets.now()["L01"] == Wanted(100.0, 1.0, 1.0)
-    assert street.inputs.next_end() == street.clock.now + 60
+    assert street.inputs.until_next_end_s() == pytest.approx(60)
     street.clock.now += 60
     assert street.targets.now()["L01"].percent == 20.0
-    assert street.inputs.next_end() is None
+    assert street.inputs.until_next_end_s() is None
     street.inputs.observe(Reading("P01", "presence", 1.0, "L01"))
     assert street.targets.now() == {"L01": Wanted(100.0, 1.0, 1.0), "L02": Wanted(20.0, 0.0, 1.0)}
     street.clock.now += 10
     street.inputs.observe(Reading("P01", "presence", 0.0, "L01"))
-    assert street.inputs.next_end() == street.clock.now + 30
+    assert street.inputs.until_next_end_s() == pytest.approx(30)
     street.clock.now += 29.5
     assert street.targets.now()["L01"].percent == 100.0
     street.clock.now += 0.5
@@ -246,10 +246,10 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
     assert level == 60.0
     assert street.told == [("photocellContradictsSun", True)]
     street.inputs.observe(Reading("C1", "lux", 1.0, ""))
-    assert street.inputs.next_end() == street.clock.now + 5
+    assert street.inputs.until_next_end_s() == pytest.approx(5)
     street.clock.now += 5
     assert street.targets.now()["L01"].percent == 60.0
-    assert street.inputs.next_end() is None
+    assert street.inputs.until_next_end_s() is None
     assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
 
 
