@@ -1,8 +1,8 @@
 """Brings the luminaires of one bus to their levels and keeps them there: levels first, questions beside them.
 
-Each cycle compares what is wanted with what was told, so nothing needs to be remembered over trouble: a bus or a gear
-that comes back is told its level again. No question stands between a level that is due and the bus: each question
-is asked beside the levels, and a level passes between the frames of any conversation.
+Each cycle compares the target levels with those that were told, so nothing needs to be remembered over trouble: a bus
+or a gear that comes back is told its level again. No question stands between a level that is due and the bus: questions
+are asked beside the levels, and a level passes between the frames of any conversation.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class LuminaireControl:
             if any(at <= now for at in self._told_anew_at):
                 self._told_anew_at = [at for at in self._told_anew_at if at > now]
                 self._nothing_is_told()
-            if await self._tell(counts=cycle):
+            if await self.tell_levels(counts=cycle):
                 again_s = AGAIN_S
             else:
                 self._due(self._clock.monotonic() + again_s)
@@ -173,7 +173,7 @@ class LuminaireControl:
                 await done
 
     def wake(self) -> None:
-        """What is wanted has changed: levels are told at once."""
+        """Targets may have changed: levels are told at once."""
         self.dimming.look_again()
         self._due(self._clock.monotonic())
 
@@ -199,7 +199,7 @@ class LuminaireControl:
     def _nothing_is_told(self) -> None:
         """Every level is told again, at once and without a fade."""
         for luminaire in self.luminaires:
-            luminaire.commanded = None
+            luminaire.target_level = None
             luminaire.fade_code = None
             luminaire.extended_fade_cleared = False
 
@@ -228,13 +228,14 @@ class LuminaireControl:
 
     async def cycle(self) -> None:
         """Once through everything, one after the other. A bus in trouble is left; its interface says what it is."""
-        await self._tell(counts=True)
+        await self.tell_levels(counts=True)
         await self._ask_for_mains()
         await self._ask()
 
-    async def _tell(self, *, counts: bool) -> bool:
-        """The levels that are due; whether all of them went out."""
-        return await self._tried("levels", self.dimming.command_levels, counts=counts)
+    async def tell_levels(self, *, counts: bool = True) -> bool:
+        """Tells the levels that are due. Returns whether all of them went out; where `counts`, a failure counts towards
+        those that are reported."""
+        return await self._tried("levels", self.dimming.tell_levels, counts=counts)
 
     async def _ask_for_mains_late(self) -> None:
         await self._clock.sleep((MAINS_ASKED_AT_S - self._clock.wall()) % CYCLE_S)
@@ -255,9 +256,9 @@ class LuminaireControl:
         if lost:
             self.mains.ask_for_marks()
             for luminaire in self.luminaires:
-                luminaire.commanded = None
+                luminaire.target_level = None
             self.dimming.look_again()
-            await self._tell(counts=False)
+            await self.tell_levels(counts=False)
 
     async def _ask(self) -> None:
         """All questions of a cycle. One that fails keeps none of the others from being asked."""

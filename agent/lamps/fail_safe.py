@@ -109,7 +109,7 @@ class FailSafe:
                 return True
             if attempt == "read":
                 await self._set(luminaire, "EXTENDED FADE TIME", NO_EXTENDED_FADE)
-                luminaire.commanded = None  # what it was told last it may still be fading to
+                luminaire.target_level = None  # what it was told last it may still be fading to
                 self._health.needs_level()
         text = f"{luminaire.name} keeps its EXTENDED FADE TIME: it takes up to 16 minutes to be lit; replace its gear"
         self._events.begin("failSafeWrong", luminaire.name, text)

@@ -81,7 +81,7 @@ class GearHealth:
         if reply.kind != Reply.VALUE:
             return None
         actual_level: int = reply.value
-        if luminaire.commanded is not None and luminaire.verify_at is None:
+        if luminaire.target_level is not None and luminaire.verify_at is None:
             await self.check_level(luminaire, actual_level)
         return actual_level
 
@@ -158,7 +158,7 @@ class GearHealth:
         if previous is None or could_burn != luminaire.can_burn:
             self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
         # Gear says so until it is told a level: it is still the same loss.
-        known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
+        known = luminaire.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
             self._lost_its_mains(luminaire, could_burn, was_well_at)
 

@@ -30,7 +30,7 @@ class StatusBit:
 class LuminaireState:
     """One luminaire's state in memory.
 
-    `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
+    `target_level` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
     the monotonic time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and
     `scenes` are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
     `energy_exponent` is the scale of its energy register, None until it was read: gear that was away may be other gear.
@@ -41,7 +41,7 @@ class LuminaireState:
     name: str
     short_address: int
     address: Address = field(init=False)
-    commanded: int | None = None
+    target_level: int | None = None
     verify_at: float | None = None
     mismatches: int = 0
     collisions: int = 0
@@ -75,7 +75,7 @@ class LuminaireState:
 
     def moved_by_another(self) -> None:
         """Something that the agent did not send may have moved it: its level must be told again."""
-        self.commanded = None
+        self.target_level = None
         self.verify_at = None
         self.shaken += 1
 

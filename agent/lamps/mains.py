@@ -16,9 +16,10 @@ from drivers.dali.bus import DaliBus
 from protocols.dali import addresses, sequences
 
 MARK = 0xA5
-IN_VAIN_AFTER = 2
-IN_VAIN_FOR_S = 300.0
-"""Gear that the board does not know says for ever that it lost its mains: the lamps are then told again this often."""
+CUTS_IN_A_ROW = 2
+"""More of them, one in each cycle, are the word of gear that the board does not know: no level ends it."""
+UNKNOWN_GEAR_IGNORED_S = 300.0
+"""Gear that the board does not know says for ever that it lost its mains: the lamps are told again this often."""
 
 
 class Mains:
@@ -32,7 +33,7 @@ class Mains:
         self._luminaires = luminaires
         self._clock = clock
         self._yes_in_a_row = 0
-        self._vain_until = float("-inf")
+        self._unknown_gear_ignored_until = float("-inf")
         self._no_at = self._mark_due_at = float("-inf")
         for luminaire in luminaires:
             luminaire.marked = luminaire.mains_unsure = (
@@ -46,7 +47,7 @@ class Mains:
     async def lost_by_any(self) -> bool:
         """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
         now = self._clock.monotonic()
-        if now < self._vain_until:
+        if now < self._unknown_gear_ignored_until:
             self._no_at = now
             return False
         # It bears on light, so it does not wait for the telemetry share.
@@ -56,9 +57,9 @@ class Mains:
             self._yes_in_a_row, self._no_at = 0, now
             return False
         self._yes_in_a_row += 1
-        if self._yes_in_a_row > IN_VAIN_AFTER:
+        if self._yes_in_a_row > CUTS_IN_A_ROW:
             self._yes_in_a_row = 0
-            self._vain_until, self._no_at = now + IN_VAIN_FOR_S, now
+            self._unknown_gear_ignored_until, self._no_at = now + UNKNOWN_GEAR_IGNORED_S, now
             return False
         return True
 

@@ -34,7 +34,7 @@ class Verification:
 
     async def _verify(self, luminaire: LuminaireState) -> None:
         verify_at = luminaire.verify_at
-        if verify_at is None or verify_at > self._clock.monotonic() or luminaire.commanded is None:
+        if verify_at is None or verify_at > self._clock.monotonic() or luminaire.target_level is None:
             return
         reply = await self._health.ask(luminaire, "QUERY ACTUAL LEVEL")
         # A lamp that was told another level meanwhile is looked at once it can be there.
@@ -42,10 +42,10 @@ class Verification:
             luminaire.verify_at = None
             await self.compare(luminaire, reply.value)
 
-    async def compare(self, luminaire: LuminaireState, shows: int) -> None:
-        """Level shown with level told. Raises DriverError."""
+    async def compare(self, luminaire: LuminaireState, actual_level: int) -> None:
+        """Compares the actual level with the target level. Raises DriverError."""
         try:
-            obeys = luminaire.lamp_failed or shows == await self._limits.reachable(luminaire, shows)
+            obeys = luminaire.lamp_failed or actual_level == await self._limits.reachable(luminaire, actual_level)
         except (DriverError, ConversationFailed):
             self._tell_again(luminaire)  # its limits can wait: no question stands before a level
             raise
@@ -53,15 +53,15 @@ class Verification:
             luminaire.mismatches = 0
             self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
             return
-        if luminaire.commanded is None:
+        if luminaire.target_level is None:
             return  # it has moved while its limits were asked for
         luminaire.mismatches += 1
         if luminaire.mismatches >= MISMATCHES_TO_REPORT:
-            text = f"{luminaire.name} shows level {shows} instead of {luminaire.commanded}: check its limits"
+            text = f"{luminaire.name} shows level {actual_level} instead of {luminaire.target_level}: check its limits"
             self._events.begin("dimmingFailure", luminaire.name, text)
         self._tell_again(luminaire)
 
     def _tell_again(self, luminaire: LuminaireState) -> None:
-        luminaire.commanded = None
+        luminaire.target_level = None
         luminaire.level_limits = None  # what was read of them may have been disturbed
         self._health.needs_level()

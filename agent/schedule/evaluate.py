@@ -7,7 +7,7 @@ A night is a day from noon to noon of the local clock, so that it belongs to one
   both ends are missing so is empty.
 - A period whose end comes before its beginning is empty that night: a morning switch-on after sunrise never burns all
   day.
-Photocells, dynamic controls and overrides come on top of it in agent/schedule/demand.py.
+Photocells, dynamic controls and overrides come on top of it in agent/schedule/target.py.
 """
 
 from collections import namedtuple

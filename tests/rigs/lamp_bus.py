@@ -15,7 +15,7 @@ from agent.lamps.control import CYCLE_S, LuminaireControl
 from agent.lamps.dimming import Dimming
 from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
-from agent.lamps.targets import Wanted
+from agent.lamps.targets import LampTarget
 from agent.records.alarms import EventLog
 from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import DaliBus
@@ -72,7 +72,7 @@ class LampBus:
         self.clock = clock
         self.street = street
         self.records: list[tuple[str, Mapping[str, object]]] = []
-        self.wanted = dict.fromkeys(names, Wanted(0.0, 0.0))
+        self.targets = dict.fromkeys(names, LampTarget(0.0, 0.0))
         self.lamps = [LuminaireState(name, number) for number, name in enumerate(names)]
         self.events = EventLog(lambda kind, body: self.records.append((kind, body)), clock.wall)
         self.observed = Observed()
@@ -81,7 +81,7 @@ class LampBus:
         opener = port_opener(str(street.port.link or street.port.path), clock)
         self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
         self.dali = DaliBus(self.interface, 1, clock)
-        dimming = Dimming(self.dali, self.lamps, lambda: self.wanted, clock, stagger_s)
+        dimming = Dimming(self.dali, self.lamps, lambda: self.targets, clock, stagger_s)
         health = GearHealth("street", self.dali, clock, self.events)
         dimming.observer = health.observer = self.observed
         self.control = LuminaireControl(
@@ -92,10 +92,10 @@ class LampBus:
         self.dali.note_foreign(frame)
         self.control.note_foreign(frame)
 
-    def want(self, percent: float, fade_s: float = 0.0, *names: str) -> None:
+    def ask_for(self, percent: float, fade_s: float = 0.0, *names: str) -> None:
         """The schedule asks for this, of all luminaires or of these."""
-        for name in names or self.wanted:
-            self.wanted[name] = Wanted(percent, fade_s)
+        for name in names or self.targets:
+            self.targets[name] = LampTarget(percent, fade_s)
 
     async def cycles(self, count: int = 1) -> None:
         """So many cycles of the control, and the pause after each."""

@@ -30,7 +30,7 @@ def disturb_next(
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flipped_status_bit_raises_no_alarm(bit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         available = list(bus.observed.availability)
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status ^ 1 << bit)
@@ -46,7 +46,7 @@ def test_a_flipped_status_bit_raises_no_alarm(bit: int, monkeypatch: pytest.Monk
 def test_a_flipped_status_bit_ends_no_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         bus.street.lamp_failed(1)
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         assert bus.told() == [("lampFailure", "L1", True)]
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status & ~StatusBit.LAMP_FAILURE)
@@ -59,7 +59,7 @@ def test_a_flipped_status_bit_ends_no_alarm(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_bit_that_is_set_is_believed_at_the_second_time() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.lamp_failed(1)
         bus.forget_frames()
@@ -82,7 +82,7 @@ def test_gear_that_never_answers_one_query_is_not_gone(opcode: int, monkeypatch:
 
         monkeypatch.setattr(gear, "receive", silent)
         for percent in (50.0, 70.0, 50.0):
-            bus.want(percent)
+            bus.ask_for(percent)
             await bus.cycles(12)
         assert bus.told() == []
         assert bus.lamps[1].answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.lamps.control import CYCLE_S
-from agent.lamps.mains import IN_VAIN_AFTER, IN_VAIN_FOR_S, MARK, Mains
+from agent.lamps.mains import CUTS_IN_A_ROW, MARK, UNKNOWN_GEAR_IGNORED_S, Mains
 from hil.devices.gear_variables import GearProfile
 from protocols.dali.frames import ForwardFrame
 from tests.rigs.lamp_bus import (
@@ -45,7 +45,7 @@ def test_the_mark_is_left_once_and_not_again() -> None:
 @pytest.mark.parametrize("lost", [(1,), (0, 2), (0, 1, 2)])
 def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         well_at = [lamp.last_well_at for lamp in bus.lamps]
         for _ in range(2):
@@ -71,16 +71,16 @@ def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -
     """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(35)  # each was marked, and asked for its status after that
         well_at = bus.lamps[1].last_well_at
         await cut(bus, 1)
         if another_masters:
             bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
         else:
-            bus.want(70.0)
+            bus.ask_for(70.0)
         await bus.clock.sleep(1.0)
-        await bus.control.dimming.command_levels()
+        await bus.control.dimming.tell_levels()
         await bus.cycles(35)
         assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
         assert bus.observed.outages == [("L1", well_at)]
@@ -94,7 +94,7 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
     """One is found by its own status before the question to all; the mark is a broadcast, and so may a level be."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(35)
         for number in range(3):
             bus.street.mains(False, number)
@@ -106,8 +106,8 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
         await bus.control.health.poll_status(bus.lamps[2])
         assert bus.told("supplyLoss") == [("supplyLoss", "L2", True)]
         await bus.control.mains.mark()
-        bus.want(level)
-        await bus.control.dimming.command_levels()
+        bus.ask_for(level)
+        await bus.control.dimming.tell_levels()
         await bus.cycles(3)
         assert sorted(bus.told("supplyLoss")) == [("supplyLoss", f"L{number}", True) for number in range(3)]
         assert [gear.dtr2 for gear in bus.street.gear] == [MARK] * 3
@@ -117,14 +117,14 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
 
 def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.mains(False, 1)
         await bus.control.health.poll_status(bus.lamps[1])
         assert not bus.lamps[1].answers
         bus.street.mains(True, 1)
         await bus.clock.sleep(1.0)
-        bus.want(70.0)
+        bus.ask_for(70.0)
         await bus.cycles(3)
         assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
 
@@ -133,7 +133,7 @@ def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_be
 
 def test_the_levels_come_before_the_question_who_it_was() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         await cut(bus, 1)
         bus.forget_frames()
@@ -148,7 +148,7 @@ def test_the_levels_come_before_the_question_who_it_was() -> None:
 @pytest.mark.parametrize("known", [["L0", "L1", "L2"], None])
 def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | None) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         kept = bus.control.mains.state()
         assert kept == {"marked:street": ["L0", "L1", "L2"]}
@@ -166,7 +166,7 @@ def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | N
 
 def test_another_masters_dtr2_is_no_power_cut() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.bus.other_controller(0xC500)
         await bus.clock.sleep(0.1)
@@ -180,7 +180,7 @@ def test_another_masters_dtr2_is_no_power_cut() -> None:
 
 def test_a_mark_of_anything_but_0_is_no_power_cut() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.gear[1].dtr2 = 7
         bus.control.tell_again()
@@ -195,7 +195,7 @@ def test_gear_that_hears_nothing_for_a_while_after_its_mains_is_told_all_the_sam
     boot_s: float, brightest: int
 ) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             bus.street.mains(False)
@@ -215,7 +215,7 @@ def test_a_power_cut_is_asked_for_late_in_each_cycle() -> None:
     """Just before levels fall due: a level makes gear forget that it lost its mains."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(3 * CYCLE_S)
             began = bus.clock.wall() - bus.clock.monotonic()
@@ -246,7 +246,7 @@ def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(mon
     """The first answer says power cycle seen, the second, after the level, does not."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         await cut(bus, 1)
         bus.control.tell_again()
@@ -272,7 +272,7 @@ def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
     """Their SYSTEM FAILURE LEVEL at once; or nothing, where their own gear feeds the bus and has no mains."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.observed.levels.clear()
         bus.observed.availability.clear()
@@ -322,19 +322,19 @@ def test_silent_gear_is_not_taken_for_marked() -> None:
     on_the_bus(story)
 
 
-def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
+def test_more_cuts_in_a_row_are_the_word_of_unknown_gear() -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(2)
         mains = bus.control.mains
         for _ in range(3):
             await cut(bus, 1)
-            assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER)] == [True] * IN_VAIN_AFTER
+            assert [await mains.lost_by_any() for _ in range(CUTS_IN_A_ROW)] == [True] * CUTS_IN_A_ROW
             bus.street.gear[1].level_changed(bus.clock.monotonic())
             assert not await mains.lost_by_any()
         await cut(bus, 1)
-        assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER + 2)] == [True] * IN_VAIN_AFTER + [False] * 2
+        assert [await mains.lost_by_any() for _ in range(CUTS_IN_A_ROW + 2)] == [True] * CUTS_IN_A_ROW + [False] * 2
         bus.forget_frames()
-        await bus.clock.sleep(IN_VAIN_FOR_S - 1.0)
+        await bus.clock.sleep(UNKNOWN_GEAR_IGNORED_S - 1.0)
         assert not await mains.lost_by_any()
         assert bus.queries(QUERY_POWER_FAILURE) == []
         await bus.clock.sleep(1.0)
@@ -345,8 +345,8 @@ def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
 
 def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_minutes() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
-        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        bus.ask_for(50.0)
+        bus.ask_for(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
         await bus.cycles(3)
         await cut(bus, 3)
         for _ in range(2):
@@ -357,7 +357,7 @@ def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_
                 told.append(len(bus.level_frames()))
             assert told == [3, 3, 0, 0]
             bus.forget_frames()
-            await bus.cycles(int(IN_VAIN_FOR_S / CYCLE_S) - 4)
+            await bus.cycles(int(UNKNOWN_GEAR_IGNORED_S / CYCLE_S) - 4)
             assert bus.level_frames() == []
             await bus.clock.sleep(3 * CYCLE_S)
 
