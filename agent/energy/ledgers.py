@@ -9,7 +9,8 @@ from agent.records.journal import Journal
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
-from agent.schedule.evaluate import Cache, burning_spans
+from agent.schedule.evaluate import burning_spans
+from agent.schedule.place import Cache
 
 
 class Ledgers:
