@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from agent.lamps.control import CYCLE_S, LuminaireControl
+from agent.lamps.control import LuminaireControl
 from agent.lamps.dimming import Dimming
 from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
+from agent.lamps.questions import CYCLE_S
 from agent.lamps.targets import LampTarget
 from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus

@@ -25,7 +25,7 @@ def test_the_first_level_comes_at_once_all_the_same() -> None:
             gear.variables.extended_fade_time = SIXTEEN_MINUTES
         bus.ask_for(100.0)
         began = bus.clock.monotonic()
-        await bus.control.cycle()
+        await bus.cycle()
         first = next(frame.time for frame in bus.street.bus.trace if frame.value == 0xFE00 | FULL)
         assert first - began < 0.3
         assert bus.levels() == [FULL] * 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.app import Agent
-from agent.lamps.control import CYCLE_S
+from agent.lamps.questions import CYCLE_S
 from drivers.dali.conditions import CONNECTED, LOST, POWERED, UNPOWERED
 from protocols.dali import addresses, gear_commands
 from protocols.dali.frames import ForwardFrame

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S, TOGETHER_S
+from agent.lamps.control import TOGETHER_S
 from agent.lamps.luminaire import StatusBit
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from drivers.errors import BusBusy
 from protocols.dali import sequences
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
@@ -357,7 +358,7 @@ def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one(
             await bus.control.health.poll_status(bus.lamps[1])
             assert bus.told() == [("supplyLoss", "L1", True)]
         assert [name for name, _ in bus.observed.outages] == ["L1"]
-        await bus.control.cycle()
+        await bus.cycle()
         bus.street.mains(False, 1)
         await bus.clock.sleep(1.0)
         bus.street.mains(True, 1)

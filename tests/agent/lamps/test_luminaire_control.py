@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_variables import GearProfile
 from hil.virtual_time import VirtualClock
 from protocols.dali import sequences

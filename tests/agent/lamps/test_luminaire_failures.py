@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
 from agent.lamps.luminaire import LuminaireState
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from agent.records import alarms as events
 from hil.devices.dali_gear import Gear
 from hil.devices.gear_configuration import CONFIGURATION
@@ -48,7 +48,7 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
             await bus.clock.sleep(0.1)
             assert bus.levels()[1] == frame & 0xFF
             bus.forget_frames()
-            await bus.control.cycle()
+            await bus.cycle()
             assert bus.levels() == [HALF] * 3
             assert bus.level_frames() == corrections
         assert bus.told() == [("foreignMaster", "street", True)]
@@ -105,7 +105,7 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
         bus.ask_for(50.0, 64.0)
         await bus.cycles(3)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
         await bus.clock.sleep(5.0)
         bus.street.mains(False, 1)
@@ -114,7 +114,7 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
         await bus.clock.sleep(2.0)
         assert bus.levels() == [HALF, FULL, HALF]
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [HALF] * 3
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
@@ -139,7 +139,7 @@ def test_mains_of_the_whole_street_is_answered_by_one_broadcast() -> None:
         bus.street.mains(True)
         await bus.clock.sleep(2.0)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [HALF] * 3
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert sorted(bus.told()) == [("supplyLoss", f"L{number}", True) for number in range(3)]

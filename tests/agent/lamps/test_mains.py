@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.control import CYCLE_S
 from agent.lamps.mains import CUTS_IN_A_ROW, MARK, UNKNOWN_GEAR_IGNORED_S, Mains
+from agent.lamps.questions import CYCLE_S
 from hil.devices.gear_variables import GearProfile
 from protocols.dali.frames import ForwardFrame
 from tests.rigs.lamp_bus import (
@@ -52,7 +52,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
             bus.records.clear()
             bus.observed.outages.clear()
             await cut(bus, *lost)
-            await bus.control.cycle()
+            await bus.cycle()
             assert bus.levels() == [HALF] * 3
             await bus.cycles(4)
             assert bus.told() == [("supplyLoss", f"L{number}", True) for number in lost]
@@ -137,7 +137,7 @@ def test_the_levels_come_before_the_question_who_it_was() -> None:
         await bus.cycles(3)
         await cut(bus, 1)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         kinds = ["level" if not value & 0x100 else value & 0xFF for value in bus.sent()]
         assert kinds[:2] == [QUERY_POWER_FAILURE, "level"]
         assert kinds.index("level") < kinds.index(QUERY_CONTENT_DTR2)
@@ -235,7 +235,7 @@ def test_a_lamp_told_off_by_day_is_told_so_again_without_a_flash() -> None:
         await bus.cycles(3)
         await cut(bus, 1)
         assert bus.levels() == [OFF, FULL, OFF]
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [OFF] * 3
         bus.control.note_foreign(ForwardFrame(24, 0))
 

@@ -146,10 +146,10 @@ def test_the_pattern_is_named_once_it_is_one_and_ended_after_an_hour() -> None:
         assert bus.told(contested) == [(contested, "street", True)]
         assert "sends OFF to all about every 7.5 s: each time the lamps are told their levels again" in bus.texts()[-1]
         await bus.clock.sleep(GONE_AFTER_S - 10.0)
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.told(contested, "foreignMaster")[-1][-1]
         await bus.clock.sleep(10.0)
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.told(contested, "foreignMaster")[-2:] == [
             ("foreignMaster", "street", False),
             (contested, "street", False),

@@ -6,7 +6,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 
-from agent.lamps.control import CYCLE_S
+from agent.lamps.questions import CYCLE_S
 from agent.lamps.targets import LampTarget
 from drivers.dali.bus import DISCOVERY
 from protocols.dali import sequences
@@ -157,7 +157,7 @@ def test_levels_change_when_a_hold_is_over_and_not_at_the_next_cycle() -> None:
             bus.ask_for(0.0)
             return None
 
-        bus.control._next_change_s = until_over_s
+        bus.until_change_s = until_over_s
         bus.ask_for(100.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(over_at - bus.clock.monotonic() - 0.1)

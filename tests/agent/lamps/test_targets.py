@@ -141,8 +141,10 @@ def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pyte
         return works(plan, luminaire, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("agent.lamps.targets.target_of", fails)
-    monkeypatch.setattr("agent.lamps.targets._twins", lambda plan, names: {})  # alike lamps would fail alike
-    street = Street(D60, 23)
+    calendar = Calendar(D60.name, D60)
+    # In groups of their own: the plan is asked once for lamps that are alike.
+    lamps = [PlannedLuminaire(name, calendar, (name,)) for name in ("L01", "L02")]
+    street = Street(D60, 23, plan=Plan(lamps, safe_percent=80.0))
     assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0)}
     assert street.told == [("invalidProgram", True)]
 
