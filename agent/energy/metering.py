@@ -120,7 +120,7 @@ class Metering:
         power_w = None  # it is not known what silent gear draws
         if without_mains:
             power_w = 0.0
-        elif entry.luminaire.answers and not available:
+        elif entry.luminaire.condition.answers and not available:
             power_w = entry.ledger.model.standby_w  # the gear of a failed lamp goes on
         at = self._time.now() if since is None else self._time.at(since)
         entry.ledger.available(at, available, power_w)
@@ -205,7 +205,9 @@ class Metering:
             if not last_try:
                 await self._clock.sleep(TRIED_AGAIN_AFTER_S)
         if usable:
-            self._report_missed(health.name, len(entries), [entry for entry in due if entry.luminaire.answers])
+            self._report_missed(
+                health.name, len(entries), [entry for entry in due if entry.luminaire.condition.answers]
+            )
 
     def _report_missed(self, bus: str, luminaires: int, missed: Sequence[Metered]) -> None:
         if 2 * len(missed) > luminaires:
@@ -220,7 +222,7 @@ class Metering:
             try:
                 await entry.health.poll_status(entry.luminaire)
                 read = False
-                if entry.luminaire.answers:
+                if entry.luminaire.condition.answers:
                     read = await self._read(entry, await entry.health.read_level(entry.luminaire), last_try=last_try)
             except (PortUnavailable, BusUnpowered) as error:
                 log.debug("readings of %s end: %s", entry.health.name, error)
@@ -244,7 +246,7 @@ class Metering:
         if not entry.ledger.is_plausible(*reading):
             # A reading that was disturbed on the bus looks like this too; a new register says the same twice, and may
             # be another gear's, with a scale of its own.
-            entry.luminaire.energy_exponent = None
+            entry.luminaire.stored.energy_exponent = None
             exponent = await self._read_exponent(entry, last_try=last_try)
             again = None if exponent is None else await self._read_register(entry, exponent)
             reading = again or reading
@@ -261,14 +263,14 @@ class Metering:
                     "energy_wh": reading.energy_wh,
                     "resolution_wh": reading.resolution_wh,
                     "level": level if tells else None,
-                    "status": entry.luminaire.status if tells else None,
+                    "status": entry.luminaire.condition.status if tells else None,
                 },
             )
         return True
 
     async def _read_exponent(self, entry: Metered, *, last_try: bool) -> int | None:
         luminaire = entry.luminaire
-        if luminaire.energy_exponent is None:
+        if luminaire.stored.energy_exponent is None:
             offset = memory_banks.ACTIVE_ENERGY.scale_offset
             found = await entry.health.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
             if isinstance(found, ConversationFailed) and not last_try:
@@ -279,8 +281,8 @@ class Metering:
                 self._events.begin("noEnergyRegister", luminaire.name, text)
                 return None
             self._events.end("noEnergyRegister", luminaire.name, f"{luminaire.name} reports its energy")
-            luminaire.energy_exponent = found
-        return luminaire.energy_exponent
+            luminaire.stored.energy_exponent = found
+        return luminaire.stored.energy_exponent
 
     async def _read_register(self, entry: Metered, exponent: int) -> Reading | None:
         resolution_wh = 10.0**exponent

@@ -183,7 +183,7 @@ class LuminaireControl:
     def tell_again(self) -> None:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
         for luminaire in self.luminaires:
-            luminaire.forget_what_it_shows()
+            luminaire.forget()
         self.mains.ask_for_marks()
         now = self._clock.monotonic()
         self._told_anew_at = [now + after_s for after_s in AFTER_TROUBLE_S]
@@ -193,9 +193,8 @@ class LuminaireControl:
     def _nothing_is_told(self) -> None:
         """Every level is told again, at once and without a fade."""
         for luminaire in self.luminaires:
-            luminaire.target_level = None
-            luminaire.fade_code = None
-            luminaire.extended_fade_cleared = False
+            luminaire.told.target_level = None
+            luminaire.stored.forget_fade()
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
         """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
@@ -235,7 +234,7 @@ class LuminaireControl:
         if await self.questions.mains_were_lost():
             self.mains.ask_for_marks()
             for luminaire in self.luminaires:
-                luminaire.target_level = None
+                luminaire.told.target_level = None
             self.dimming.look_again()
             await self.tell_levels(counts=False)
 

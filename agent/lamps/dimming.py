@@ -74,12 +74,12 @@ class Dimming:
         for luminaire in self._luminaires:
             percent, fade_s, ready_fade_s = targets[luminaire.name]
             # A lamp that is told its level anew should not take a minute to be lit.
-            target = TargetLevel(levels.level_of(percent), 0.0 if luminaire.target_level is None else fade_s)
+            target = TargetLevel(levels.level_of(percent), 0.0 if luminaire.told.target_level is None else fade_s)
             target_levels[luminaire.short_address] = target
             luminaire.by_sensors = ready_fade_s is not None
-            if luminaire.target_level != target.level:
+            if luminaire.told.target_level != target.level:
                 due.add(luminaire.short_address)
-                dark = dark or (luminaire.target_level == levels.OFF)
+                dark = dark or (luminaire.told.target_level == levels.OFF)
         if not due:
             return
         self._levels_differ = self._levels_differ or len({target.level for target in target_levels.values()}) > 1
@@ -102,7 +102,7 @@ class Dimming:
 
     def _has_fade(self, frame: LevelFrame) -> bool:
         code = levels.fade_code(frame.fade_s)
-        return all(each.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
+        return all(each.stored.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
 
     async def _send_all(self, frames: Sequence[LevelFrame]) -> None:
         """Some at a time wait for the bus, so that no reading comes between them, and news need not wait for all."""
@@ -130,7 +130,11 @@ class Dimming:
             ready_fade_s = targets[luminaire.name].ready_fade_s
             if ready_fade_s is not None:
                 codes[luminaire.short_address] = levels.fade_code(ready_fade_s)
-        unready = [each for each in self._luminaires if each.fade_code != codes.get(each.short_address, each.fade_code)]
+        unready = [
+            each
+            for each in self._luminaires
+            if each.stored.fade_code != codes.get(each.short_address, each.stored.fade_code)
+        ]
         if len(unready) > 1 and len(set(codes.values())) == 1 and not self._changed:
             await self._set_fade_of_all(next(iter(codes.values())))
             return
@@ -143,11 +147,11 @@ class Dimming:
         """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
         luminaires of this bus were asked for different levels, for only then can a scene spare frames."""
         for luminaire in self._luminaires:
-            if luminaire.groups is None and luminaire.answers:
-                luminaire.groups = await self._read_groups(luminaire.address)
+            if luminaire.stored.groups is None and luminaire.condition.answers:
+                luminaire.stored.groups = await self._read_groups(luminaire.address)
                 return
-            if self._levels_differ and luminaire.scenes is None and luminaire.answers:
-                luminaire.scenes = await self._read_scenes(luminaire.address)
+            if self._levels_differ and luminaire.stored.scenes is None and luminaire.condition.answers:
+                luminaire.stored.scenes = await self._read_scenes(luminaire.address)
                 return
 
     async def _read_groups(self, address: Address) -> frozenset[int] | None:
@@ -173,13 +177,13 @@ class Dimming:
         been asked may be in it."""
         groups: dict[int, set[int]] = {}
         scenes: dict[int, dict[int, int]] = {}
-        if all(luminaire.groups is not None for luminaire in self._luminaires):
+        if all(luminaire.stored.groups is not None for luminaire in self._luminaires):
             for luminaire in self._luminaires:
-                for number in luminaire.groups or ():
+                for number in luminaire.stored.groups or ():
                     groups.setdefault(number, set()).add(luminaire.short_address)
-        if all(luminaire.scenes is not None for luminaire in self._luminaires):
+        if all(luminaire.stored.scenes is not None for luminaire in self._luminaires):
             for luminaire in self._luminaires:
-                for scene, level in enumerate(luminaire.scenes or ()):
+                for scene, level in enumerate(luminaire.stored.scenes or ()):
                     scenes.setdefault(scene, {})[luminaire.short_address] = level
         return StoredInGear(groups, scenes)
 
@@ -189,7 +193,7 @@ class Dimming:
         if len(codes) != 1 or len(due) < 2:
             return
         code = codes.pop()
-        unset = [each for each in self._luminaires if each.fade_code != code]
+        unset = [each for each in self._luminaires if each.stored.fade_code != code]
         if len(unset) > 1 and any(each.short_address in due for each in unset):
             await self._try_to_set_fade(addresses.BROADCAST, code, self._luminaires)
 
@@ -198,14 +202,14 @@ class Dimming:
 
     async def _set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
         """Of gear whose stored EXTENDED FADE TIME is not known to be 0, a fade time of 0 clears that too."""
-        at_once = code == 0 and not all(luminaire.extended_fade_cleared for luminaire in reached)
+        at_once = code == 0 and not all(luminaire.stored.extended_fade_cleared for luminaire in reached)
         setting = sequences.set_no_fade(address) if at_once else sequences.set_parameter(address, "SET FADE TIME", code)
-        shaken = [luminaire.shaken for luminaire in reached]
+        shaken = [luminaire.told.shaken for luminaire in reached]
         await self._bus.run(setting, priorities.LEVELS)
         for luminaire, before in zip(reached, shaken, strict=True):
-            if luminaire.shaken == before:
-                luminaire.fade_code = code
-                luminaire.extended_fade_cleared = luminaire.extended_fade_cleared or at_once
+            if luminaire.told.shaken == before:
+                luminaire.stored.fade_code = code
+                luminaire.stored.extended_fade_cleared = luminaire.stored.extended_fade_cleared or at_once
 
     async def _try_to_set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
         """A fade that cannot be set keeps no lamp from its level: it goes there with the fade that its gear has."""
@@ -219,18 +223,18 @@ class Dimming:
     async def _send(self, frame: LevelFrame) -> None:
         reached = [luminaire for luminaire in self._luminaires if luminaire.short_address in frame.reaches]
         code = levels.fade_code(frame.fade_s)
-        if any(luminaire.fade_code != code for luminaire in reached):
+        if any(luminaire.stored.fade_code != code for luminaire in reached):
             await self._try_to_set_fade(frame.address, code, reached)
-        shaken = [luminaire.shaken for luminaire in reached]
+        shaken = [luminaire.told.shaken for luminaire in reached]
         await self._bus.send(frame.transmission)
         fade_s = levels.fade_time_s(code)
         for luminaire, before in zip(reached, shaken, strict=True):
-            luminaire.told_since_mark = True
-            if luminaire.shaken != before:
+            luminaire.mark.level_told_since = True
+            if luminaire.told.shaken != before:
                 continue  # another master spoke meanwhile, and it is not known which of the two came last
             level = frame.level_of[luminaire.short_address]
-            if luminaire.target_level != level:
-                luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S
+            if luminaire.told.target_level != level:
+                luminaire.told.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S
                 if self.observer:
                     self.observer.level(luminaire.name, level, fade_s)
-            luminaire.target_level = level
+            luminaire.told.target_level = level

@@ -26,19 +26,19 @@ class LevelLimits:
     async def reachable(self, luminaire: LuminaireState, actual_level: int) -> int:
         """Returns the level that the gear takes for its target level. Limits that keep it from the target are an event.
         Raises DriverError."""
-        target_level = luminaire.target_level or 0
+        target_level = luminaire.told.target_level or 0
         if actual_level == target_level:
             self._events.end(EVENT, luminaire.name, f"{luminaire.name} is back at the level that is asked for")
             return target_level
         if target_level == levels.OFF:
             return target_level
-        if luminaire.level_limits is None:
+        if luminaire.stored.level_limits is None:
             lowest = await self._health.ask(luminaire, "QUERY MIN LEVEL")
             highest = await self._health.ask(luminaire, "QUERY MAX LEVEL")
             if lowest.kind != Reply.VALUE or highest.kind != Reply.VALUE:
                 return target_level
-            luminaire.level_limits = (lowest.value, highest.value)
-        lowest_level, highest_level = luminaire.level_limits
+            luminaire.stored.level_limits = (lowest.value, highest.value)
+        lowest_level, highest_level = luminaire.stored.level_limits
         if actual_level == highest_level < target_level:
             await self._limited_from_above(luminaire, target_level, actual_level)
         elif actual_level == lowest_level > target_level:
@@ -75,7 +75,7 @@ class LevelLimits:
         """
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
         await self._bus.run(setting, priorities.CONFIGURATION)
-        luminaire.level_limits = None
+        luminaire.stored.level_limits = None
         reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
         if reply.kind == Reply.VALUE and reply.value < found:
             text = f"{luminaire.name} takes a MAX LEVEL above {_light(found)} for its lowest one"
@@ -87,7 +87,7 @@ class LevelLimits:
             return False
         text = f"{luminaire.name} had a MAX LEVEL of {_light(found)}, below the least light at night: it was raised"
         self._events.note("maxLevelRaised", luminaire.name, text)
-        luminaire.target_level = None
+        luminaire.told.target_level = None
         self._health.needs_level()
         return True
 

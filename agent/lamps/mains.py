@@ -36,13 +36,13 @@ class Mains:
         self._unknown_gear_ignored_until = float("-inf")
         self._no_at = self._mark_due_at = float("-inf")
         for luminaire in luminaires:
-            luminaire.marked = luminaire.mains_unsure = (
+            luminaire.mark.is_left = luminaire.mark.mains_unsure = (
                 isinstance(known_marked, list) and luminaire.name in known_marked
             )
 
     def state(self) -> Mapping[str, object]:
         """What a new process needs to go on, by name."""
-        return {state_name(self._bus_name): [each.name for each in self._luminaires if each.marked]}
+        return {state_name(self._bus_name): [each.name for each in self._luminaires if each.mark.is_left]}
 
     async def lost_by_any(self) -> bool:
         """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
@@ -66,12 +66,12 @@ class Mains:
     def ask_for_marks(self) -> None:
         """Any gear may have lost its mains, or have them back: each is asked for its status soon, and for its mark."""
         for luminaire in self._luminaires:
-            luminaire.mains_unsure = True
+            luminaire.mark.mains_unsure = True
 
     def forget_marks(self) -> None:
         """Another master has changed DTR2."""
         for luminaire in self._luminaires:
-            luminaire.marked = False
+            luminaire.mark.is_left = False
 
     async def mark(self) -> None:
         """Leaves the mark where it is missing. Raises DriverError.
@@ -79,24 +79,24 @@ class Mains:
         That is a broadcast, after which nothing tells of a cut any more: whichever gear may have been without its mains
         is asked before, and where one was, the next question to all is waited for: it was hardly alone.
         """
-        answering = [each for each in self._luminaires if each.answers]
-        if all(each.marked for each in answering):
+        answering = [each for each in self._luminaires if each.condition.answers]
+        if all(each.mark.is_left for each in answering):
             self._mark_due_at = float("-inf")
             return
-        marked = [each for each in self._luminaires if each.marked]
+        marked = [each for each in self._luminaires if each.mark.is_left]
         begins = bool(marked) and self._mark_due_at == float("-inf")
         if begins:
             self._mark_due_at = self._clock.monotonic()
         for luminaire in marked:
-            luminaire.mains_unsure |= begins or (luminaire.answers and luminaire.told_since_mark)
-        if any(each.mains_unsure for each in self._luminaires):
+            luminaire.mark.mains_unsure |= begins or (luminaire.condition.answers and luminaire.mark.level_told_since)
+        if any(each.mark.mains_unsure for each in self._luminaires):
             return
         if self._no_at < self._mark_due_at:
             return
         await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
         self._mark_due_at = float("-inf")
         for luminaire in answering:
-            luminaire.marked, luminaire.told_since_mark = True, False
+            luminaire.mark.is_left, luminaire.mark.level_told_since = True, False
 
 
 def state_name(bus_name: str) -> str:

@@ -81,8 +81,12 @@ class Questions:
         """Asks those that may have lost their mains for their status; and of those that are due never so many that
         they fill a cycle: they spread out by themselves."""
         old = self._clock.monotonic() - STATUS_EVERY_S
-        unsure = [each for each in self._luminaires if each.mains_unsure]
-        due = [each for each in self._luminaires if each.status_asked_at is None or each.status_asked_at < old]
+        unsure = [each for each in self._luminaires if each.mark.mains_unsure]
+        due = [
+            each
+            for each in self._luminaires
+            if each.condition.status_asked_at is None or each.condition.status_asked_at < old
+        ]
         polled = [*unsure, *due[: math.ceil(len(self._luminaires) * CYCLE_S / STATUS_EVERY_S)]]
         once = {each.name: each for each in polled}
         await each_in_turn(once.values(), self._health.poll_status)

@@ -48,7 +48,7 @@ def test_one_that_is_found_later_is_cleared_and_the_lamp_told_again() -> None:
         bus.ask_for(100.0)
         await bus.cycles()
         bus.street.gear[1].variables.extended_fade_time = SIXTEEN_MINUTES
-        bus.lamps[1].fail_safe_checked = False
+        bus.lamps[1].stored.fail_safe_checked = False
         bus.ask_for(50.0)
         await bus.cycles(2)
         assert bus.street.gear[1].variables.extended_fade_time == 0
@@ -83,7 +83,7 @@ def test_gear_of_edition_1_has_none_and_is_no_trouble(monkeypatch: pytest.Monkey
         bus.ask_for(100.0)
         await bus.cycles(3)
         assert bus.levels() == [FULL] * 3
-        assert all(lamp.fail_safe_checked and lamp.answers for lamp in bus.lamps)
+        assert all(lamp.stored.fail_safe_checked and lamp.condition.answers for lamp in bus.lamps)
         # Asked once each: it is not gear that does not answer.
         assert sorted(bus.queries(QUERY_EXTENDED_FADE_TIME)) == [1, 3, 5]
         assert bus.told() == []

@@ -52,7 +52,7 @@ def test_a_flipped_status_bit_ends_no_alarm(monkeypatch: pytest.MonkeyPatch) -> 
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status & ~StatusBit.LAMP_FAILURE)
         await bus.control.health.poll_status(bus.lamps[1])
         assert bus.told() == [("lampFailure", "L1", True)]
-        assert bus.lamps[1].lamp_failed
+        assert bus.lamps[1].condition.lamp_failed
 
     on_the_bus(story)
 
@@ -85,7 +85,7 @@ def test_gear_that_never_answers_one_query_is_not_gone(opcode: int, monkeypatch:
             bus.ask_for(percent)
             await bus.cycles(12)
         assert bus.told() == []
-        assert bus.lamps[1].answers
+        assert bus.lamps[1].condition.answers
         assert bus.levels() == [HALF] * 3
 
     on_the_bus(story)

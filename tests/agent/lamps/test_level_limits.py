@@ -51,7 +51,7 @@ def test_a_max_level_below_the_floor_is_raised(lowered: str) -> None:
         assert bus.street.gear[1].variables.max_level == FULL
         assert bus.told() == [("maxLevelRaised", "L1", True)]
         assert "0.991 % (level 85), below the least light at night" in bus.texts()[0]
-        assert bus.lamps[1].level_limits is None  # they are read anew when they matter
+        assert bus.lamps[1].stored.level_limits is None  # they are read anew when they matter
 
     on_the_bus(story, floor_level=FLOOR)
 
@@ -77,7 +77,7 @@ def test_gear_that_does_not_take_a_higher_max_level_is_an_alarm(monkeypatch: pyt
         assert bus.told() == [(LIMITED, "L1", True)]
         assert "does not take a higher MAX LEVEL: replace its gear" in bus.texts()[0]
         assert bus.levels() == [HALF, ONE_PERCENT, HALF]
-        assert not bus.lamps[1].fail_safe_checked
+        assert not bus.lamps[1].stored.fail_safe_checked
 
     on_the_bus(story, floor_level=FLOOR)
 
@@ -94,7 +94,7 @@ def test_gear_whose_max_level_only_falls_is_named_as_that() -> None:
             "L1 takes a MAX LEVEL above 1.3 % (level 95) for its lowest one: send RESET to its gear, commission it, or "
             "replace it"
         ]
-        assert not bus.lamps[1].fail_safe_checked  # it is looked at until it gives the least light
+        assert not bus.lamps[1].stored.fail_safe_checked  # it is looked at until it gives the least light
         bus.street.gear[1].reset(bus.clock.monotonic())
         bus.control.note_foreign(ForwardFrame(16, RESET_L1))
         await bus.cycles(6)
@@ -125,10 +125,10 @@ def test_limits_that_were_read_wrong_do_not_stick(monkeypatch: pytest.MonkeyPatc
     async def story(bus: LampBus) -> None:
         bus.ask_for(100.0)
         await bus.cycles(3)
-        bus.lamps[1].level_limits = (1, 126)
+        bus.lamps[1].stored.level_limits = (1, 126)
         bus.drift(1, HALF)
         await bus.control.health.read_level(bus.lamps[1])
-        assert bus.lamps[1].level_limits is None
+        assert bus.lamps[1].stored.level_limits is None
         await bus.cycles(3)
         assert bus.levels() == [FULL] * 3
         assert bus.told() == []

@@ -94,7 +94,7 @@ def test_a_dead_bus_that_the_gear_feeds_means_no_mains_and_another_one_the_safe_
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
         await bus.cycles(3)
-        heard_at = [lamp.last_answer_at for lamp in bus.lamps]
+        heard_at = [lamp.condition.last_answer_at for lamp in bus.lamps]
         bus.observed.availability.clear()
         bus.observed.levels.clear()
         bus.control.note_bus_without_voltage(gear_feeds_bus=False)
@@ -151,7 +151,7 @@ def test_an_address_conflict_begins_with_the_second_collision_in_a_row_and_ends_
         assert bus.told() == [(conflict, "L1", True)]
         await asked(False)
         assert bus.told() == [(conflict, "L1", True), (conflict, "L1", False)]
-        assert bus.lamps[1].answers
+        assert bus.lamps[1].condition.answers
 
     on_the_bus(story)
 
@@ -184,7 +184,7 @@ def test_a_gear_failure_is_an_alarm_of_its_own_and_the_lamp_counts_as_burning(
         await bus.control.health.poll_status(bus.lamps[1])
         assert bus.told() == [("controlGearFailure", "L1", True)]
         assert "a control gear failure: replace its driver" in bus.texts()[0]
-        assert bus.lamps[1].can_burn
+        assert bus.lamps[1].condition.can_burn
 
     on_the_bus(story)
 
@@ -194,11 +194,11 @@ def test_another_answer_the_second_time_is_no_answer(monkeypatch: pytest.MonkeyP
 
     async def story(bus: LampBus) -> None:
         await bus.cycles(3)
-        before = bus.lamps[1].status
+        before = bus.lamps[1].condition.status
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status ^ 0x42)
         await bus.control.health.poll_status(bus.lamps[1])
-        assert (bus.lamps[1].status, bus.told()) == (before, [])
-        assert bus.lamps[1].status_asked_at == pytest.approx(bus.clock.monotonic(), abs=0.3)
+        assert (bus.lamps[1].condition.status, bus.told()) == (before, [])
+        assert bus.lamps[1].condition.status_asked_at == pytest.approx(bus.clock.monotonic(), abs=0.3)
 
     on_the_bus(story)
 
@@ -227,8 +227,8 @@ def test_a_scene_that_one_gear_was_not_asked_for_is_not_used() -> None:
         for name, percent in zip(bus.targets, (20.0, 30.0, 40.0), strict=True):
             bus.ask_for(percent, 0.0, name)
         await bus.cycles(5)
-        assert [lamp.scenes is None for lamp in bus.lamps] == [False, False, True]
-        bus.lamps[2].answers = False
+        assert [lamp.stored.scenes is None for lamp in bus.lamps] == [False, False, True]
+        bus.lamps[2].condition.answers = False
         for name, percent in zip(bus.targets, (50.0, 70.0, 40.0), strict=True):
             bus.ask_for(percent, 0.0, name)
         bus.forget_frames()
@@ -243,7 +243,7 @@ def test_scenes_are_not_read_where_all_lamps_are_always_alike() -> None:
         for percent in (50.0, 100.0, 0.0):
             bus.ask_for(percent)
             await bus.cycles(4)
-        assert all(lamp.groups is not None and lamp.scenes is None for lamp in bus.lamps)
+        assert all(lamp.stored.groups is not None and lamp.stored.scenes is None for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -288,12 +288,12 @@ def test_a_reading_finds_a_lamp_that_has_drifted_and_says_what_it_shows() -> Non
         await bus.cycles(3)
         bus.drift(1, ONE_PERCENT)
         assert await bus.control.health.read_level(bus.lamps[1]) == ONE_PERCENT
-        assert [lamp.target_level for lamp in bus.lamps] == [HALF, None, HALF]
+        assert [lamp.told.target_level for lamp in bus.lamps] == [HALF, None, HALF]
         # One that has only just been told its level may still be fading to it.
         bus.ask_for(100.0, 8.0)
         await bus.control.tell_levels()
         assert await bus.control.health.read_level(bus.lamps[0]) != FULL
-        assert bus.lamps[0].target_level == FULL
+        assert bus.lamps[0].told.target_level == FULL
         bus.street.gear_dead(0)
         assert await bus.control.health.read_level(bus.lamps[0]) is None
 
@@ -418,7 +418,7 @@ def test_groups_of_both_halves_are_read() -> None:
     async def story(bus: LampBus) -> None:
         bus.street.gear[0].variables.groups = 1 << 1 | 1 << 7 | 1 << 8 | 1 << 15
         await bus.cycles(2)
-        assert bus.lamps[0].groups == frozenset({1, 7, 8, 15})
+        assert bus.lamps[0].stored.groups == frozenset({1, 7, 8, 15})
 
     on_the_bus(story)
 

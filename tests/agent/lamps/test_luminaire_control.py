@@ -284,7 +284,7 @@ def test_a_conversation_that_fails_is_returned_and_leaves_the_bus_free() -> None
             bus.lamps[1], sequences.query_value(bus.lamps[1].address, "QUERY STATUS")
         )
         assert isinstance(found, int)
-        assert bus.lamps[1].last_answer_at == pytest.approx(bus.clock.monotonic(), abs=0.01)
+        assert bus.lamps[1].condition.last_answer_at == pytest.approx(bus.clock.monotonic(), abs=0.01)
 
     on_the_bus(story)
 

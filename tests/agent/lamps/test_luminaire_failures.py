@@ -202,16 +202,16 @@ def test_gear_that_is_shaken_during_its_check_is_checked_again(monkeypatch: pyte
         ask = bus.control.health.ask
 
         async def reset_meanwhile(luminaire: LuminaireState, name: str) -> Reply:
-            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.shaken:
+            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.told.shaken:
                 bus.street.gear[1].variables.power_on_level = 0
-                luminaire.forget_what_it_shows()
+                luminaire.forget()
             return await ask(luminaire, name)
 
         monkeypatch.setattr(bus.control.health, "ask", reset_meanwhile)
         await bus.cycles()
-        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
+        assert [lamp.stored.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
         await bus.cycles()
-        assert bus.lamps[1].fail_safe_checked
+        assert bus.lamps[1].stored.fail_safe_checked
         assert bus.street.gear[1].variables.power_on_level == SEVENTY
 
     on_the_bus(story, safe_level=SEVENTY)
@@ -335,7 +335,7 @@ def test_one_lost_answer_is_no_failure() -> None:
         gear.receive = counting  # type: ignore[method-assign]
         await bus.control.health.poll_status(bus.lamps[0])
         assert bus.told() == []
-        assert bus.lamps[0].answers
+        assert bus.lamps[0].condition.answers
 
     on_the_bus(story)
 
@@ -344,7 +344,7 @@ def test_a_lamp_failure_begins_and_ends_once() -> None:
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
         await bus.cycles(3)
-        well_at = bus.lamps[2].last_well_at
+        well_at = bus.lamps[2].condition.last_well_at
         bus.street.lamp_failed(2)
         await bus.cycles(3 * int(STATUS_EVERY_S / CYCLE_S))
         assert bus.told() == [("lampFailure", "L2", True)]

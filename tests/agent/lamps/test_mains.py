@@ -47,7 +47,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
         await bus.cycles(3)
-        well_at = [lamp.last_well_at for lamp in bus.lamps]
+        well_at = [lamp.condition.last_well_at for lamp in bus.lamps]
         for _ in range(2):
             bus.records.clear()
             bus.observed.outages.clear()
@@ -61,7 +61,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
                 # Dark since it was last known to be well, and not since it was asked for its mark.
                 assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
             well_at = []
-        assert all(lamp.marked for lamp in bus.lamps)
+        assert all(lamp.mark.is_left for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -73,7 +73,7 @@ def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
         await bus.cycles(35)  # each was marked, and asked for its status after that
-        well_at = bus.lamps[1].last_well_at
+        well_at = bus.lamps[1].condition.last_well_at
         await cut(bus, 1)
         if another_masters:
             bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
@@ -121,7 +121,7 @@ def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_be
         await bus.cycles(3)
         bus.street.mains(False, 1)
         await bus.control.health.poll_status(bus.lamps[1])
-        assert not bus.lamps[1].answers
+        assert not bus.lamps[1].condition.answers
         bus.street.mains(True, 1)
         await bus.clock.sleep(1.0)
         bus.ask_for(70.0)
@@ -154,8 +154,8 @@ def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | N
         assert kept == {"marked:street": ["L0", "L1", "L2"]}
         await cut(bus, 2)
         for lamp in bus.lamps:
-            lamp.forget_what_it_shows()
-            lamp.marked = False
+            lamp.forget()
+            lamp.mark.is_left = False
         bus.control.mains = Mains("street", bus.dali, bus.lamps, bus.clock, known)
         await bus.cycles(2)
         assert bus.told() == ([("supplyLoss", "L2", True)] if known else [])
@@ -289,13 +289,13 @@ def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
 
     async def story(bus: LampBus) -> None:
         await bus.cycles(3)
-        bus.lamps[0].marked = False
-        bus.lamps[1].mains_unsure = True
+        bus.lamps[0].mark.is_left = False
+        bus.lamps[1].mark.mains_unsure = True
         bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == []
         for lamp in bus.lamps:
-            lamp.mains_unsure = False
+            lamp.mark.mains_unsure = False
         await bus.clock.sleep(1.0)
         await bus.control.mains.mark()
         assert bus.sent() == []  # nor before all were asked whether they lost theirs
@@ -303,7 +303,7 @@ def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
         bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == [0xC500 | MARK]
-        assert bus.lamps[0].marked
+        assert bus.lamps[0].mark.is_left
 
     on_the_bus(story)
 

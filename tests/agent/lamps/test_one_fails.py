@@ -76,7 +76,7 @@ def test_gear_that_refuses_one_fail_safe_level_has_the_other(monkeypatch: pytest
             gear.variables.power_on_level = gear.variables.system_failure_level = 0
         await bus.cycles()
         assert [gear.variables.system_failure_level for gear in bus.street.gear] == [FULL] * 3
-        assert all(not lamp.fail_safe_checked for lamp in bus.lamps)
+        assert all(not lamp.stored.fail_safe_checked for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -93,7 +93,7 @@ def test_a_question_of_the_fail_safe_levels_that_fails_stops_no_other(
         set_levels = [(each.variables.power_on_level, each.variables.system_failure_level) for each in bus.street.gear]
         first = {0x01A3: (0, FULL), 0x01A4: (FULL, 0)}.get(query, (FULL, FULL))
         assert set_levels == [first, (FULL, FULL), (FULL, FULL)]
-        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [False, True, True]
+        assert [lamp.stored.fail_safe_checked for lamp in bus.lamps] == [False, True, True]
         assert bus.told() == [("busUnusable", "street", True)]
 
     on_the_bus(story)

@@ -12,6 +12,7 @@ from agent.lamps.foreign_masters import (
     PATTERN_WITHIN_S,
     ForeignMasters,
 )
+from agent.lamps.luminaire import Stored
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from tests.rigs.lamp_bus import FULL, HALF, OFF, LampBus, on_the_bus, running
 
@@ -50,7 +51,7 @@ def test_which_lamps_a_foreign_frame_may_have_moved(frame: int, shaken: list[int
         bus.ask_for(50.0)
         await bus.cycles(3)
         hear(bus, frame)
-        assert [number for number, lamp in enumerate(bus.lamps) if lamp.target_level is None] == shaken
+        assert [number for number, lamp in enumerate(bus.lamps) if lamp.told.target_level is None] == shaken
         another = frame in (0x7F00,) or bool(shaken)  # what is no business of ours is another master's all the same
         assert bus.told() == ([("foreignMaster", "street", True)] if another else [])
 
@@ -61,14 +62,12 @@ def test_which_lamps_a_foreign_frame_may_have_moved(frame: int, shaken: list[int
 def test_after_a_foreign_setting_nothing_is_taken_for_granted(frame: int) -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(6)
-        assert bus.lamps[1].groups is not None
+        assert bus.lamps[1].stored.groups is not None
         hear(bus, frame)
-        one = bus.lamps[1]
-        assert (one.fade_code, one.groups, one.fail_safe_checked, one.level_limits) == (None, None, False, None)
-        assert not one.extended_fade_cleared
-        assert bus.lamps[0].fail_safe_checked
+        assert bus.lamps[1].stored == Stored()
+        assert bus.lamps[0].stored.fail_safe_checked
         await bus.cycles()
-        assert one.fail_safe_checked
+        assert bus.lamps[1].stored.fail_safe_checked
 
     on_the_bus(story)
 
@@ -176,7 +175,7 @@ def test_a_frame_that_is_heard_while_ours_goes_out_leaves_the_lamp_untold(monkey
         bus.ask_for(100.0)
         monkeypatch.setattr(bus.interface, "transmit", meanwhile)
         await bus.control.tell_levels()
-        assert [lamp.target_level for lamp in bus.lamps] == [FULL, None, FULL]
+        assert [lamp.told.target_level for lamp in bus.lamps] == [FULL, None, FULL]
 
     on_the_bus(story)
 
