@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.interfaces import Clock
@@ -12,15 +13,13 @@ from agent.lamps.luminaire import LuminaireState
 from agent.lamps.targets import LampTarget
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
+from drivers.dali.inquiry import run_inquiry
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import addresses, levels, sequences
+from protocols.dali import addresses, gear_data, levels, sequences
 from protocols.dali.addresses import Address
-from protocols.dali.frames import Reply
 from protocols.errors import ConversationFailed
 
 VERIFY_AFTER_FADE_S = 1.0
-GROUP_QUERIES = ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15")
-SCENES = 16
 FRAMES_AT_ONCE = 4
 
 
@@ -145,36 +144,29 @@ class Dimming:
 
     async def learn_stored(self) -> None:
         """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
-        luminaires of this bus were asked for different levels, for only then can a scene spare frames."""
+        luminaires of this bus were asked for different levels, for only then can a scene spare frames. Gear that does
+        not answer is asked again at a later call. Raises DriverError."""
         for luminaire in self._luminaires:
-            if luminaire.stored.groups is None and luminaire.condition.answers:
-                luminaire.stored.groups = await self._read_groups(luminaire.address)
-                return
-            if self._levels_differ and luminaire.stored.scenes is None and luminaire.condition.answers:
-                luminaire.stored.scenes = await self._read_scenes(luminaire.address)
+            if luminaire.condition.answers and not self._knows_store_of(luminaire):
+                with contextlib.suppress(ConversationFailed):
+                    await self._learn_store_of(luminaire)
                 return
 
-    async def _read_groups(self, address: Address) -> frozenset[int] | None:
-        members = 0
-        for position, name in enumerate(GROUP_QUERIES):
-            reply = await self._bus.run(sequences.query(address, name), priorities.DISCOVERY)
-            if reply.kind != Reply.VALUE:
-                return None
-            members |= reply.value << (8 * position)
-        return frozenset(number for number in range(16) if members >> number & 1)
+    def _knows_store_of(self, luminaire: LuminaireState) -> bool:
+        stored = luminaire.stored
+        return stored.groups is not None and (stored.scenes is not None or not self._levels_differ)
 
-    async def _read_scenes(self, address: Address) -> tuple[int, ...] | None:
-        scenes = []
-        for scene in range(SCENES):
-            reply = await self._bus.run(sequences.query(address, "QUERY SCENE LEVEL", scene), priorities.DISCOVERY)
-            if reply.kind != Reply.VALUE:
-                return None
-            scenes.append(reply.value)
-        return tuple(scenes)
+    async def _learn_store_of(self, luminaire: LuminaireState) -> None:
+        if luminaire.stored.groups is None:
+            groups = gear_data.read_groups(luminaire.address)
+            luminaire.stored.groups = frozenset(await self._bus.run(groups, priorities.DISCOVERY))
+        else:
+            scenes = gear_data.read_scenes(luminaire.address)
+            luminaire.stored.scenes = await run_inquiry(self._bus, self._clock, scenes, priorities.DISCOVERY)
 
     def _stored(self) -> StoredInGear:
-        """What is known of the gear. A group or scene counts only once it is known of every luminaire: whoever has not
-        been asked may be in it."""
+        """What is known of the gear. A group or scene counts only once it is known of every luminaire: one that was not
+        asked may be in it."""
         groups: dict[int, set[int]] = {}
         scenes: dict[int, dict[int, int]] = {}
         if all(luminaire.stored.groups is not None for luminaire in self._luminaires):

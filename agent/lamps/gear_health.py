@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Generator
 from typing import Protocol, TypeVar
 
@@ -75,14 +76,15 @@ class GearHealth:
         luminaire.mark.mains_unsure = False
 
     async def read_level(self, luminaire: LuminaireState) -> int | None:
-        """Returns the actual level (0-254) of the gear; None where it is not known. A lamp that is not where it was
-        told to be is told again. Raises DriverError or ConversationFailed."""
+        """Returns the actual level (0-254) of the gear; None where it is not known. A lamp that is not at its target
+        level is told again. Raises DriverError."""
         reply = await self.ask(luminaire, "QUERY ACTUAL LEVEL")
         if reply.kind != Reply.VALUE:
             return None
         actual_level: int = reply.value
         if luminaire.told.target_level is not None and luminaire.told.verify_at is None:
-            await self.check_level(luminaire, actual_level)
+            with contextlib.suppress(ConversationFailed):  # the lamp is told again then too, and the level is known
+                await self.check_level(luminaire, actual_level)
         return actual_level
 
     async def converse(

@@ -6,11 +6,12 @@ from __future__ import annotations
 import pytest
 
 from agent.lamps.control import TOGETHER_S
-from agent.lamps.luminaire import StatusBit
+from agent.lamps.luminaire import LuminaireState, StatusBit
 from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from drivers.errors import BusBusy
 from protocols.dali import sequences
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
+from protocols.errors import Interrupted
 from tests.agent.lamps.test_disturbed_answers import disturb_next
 from tests.agent.lamps.test_one_fails import failing
 from tests.rigs.lamp_bus import FULL, HALF, OFF, ONE_PERCENT, QUERY_STATUS, SEVENTY, LampBus, on_the_bus, running
@@ -392,6 +393,21 @@ def test_limits_that_cannot_be_read_keep_no_lamp_from_being_told_again(monkeypat
             await bus.control.health.read_level(bus.lamps[1])
         await bus.cycles()
         assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+def test_a_comparison_that_fails_costs_no_reading() -> None:
+    """Another master may interrupt the questions that a comparison leads to; the level itself is known by then."""
+
+    async def interrupted(_luminaire: LuminaireState, _actual_level: int) -> None:
+        raise Interrupted("another master keeps changing the DTRs")
+
+    async def story(bus: LampBus) -> None:
+        bus.ask_for(50.0)
+        await bus.cycles(3)
+        bus.control.health.check_level = interrupted
+        assert await bus.control.health.read_level(bus.lamps[1]) == HALF
 
     on_the_bus(story)
 
