@@ -1,7 +1,7 @@
 """A connection by MQTT 3.1.1 (OASIS mqtt-v3.1.1) that comes back by itself; the one importer of aiomqtt.
 
 aiomqtt has no reconnection and no time-outs of its own kind; both are here. Everything that waits for the broker does
-so inside `clock.waiting_for_the_world`, so that virtual time stands still meanwhile.
+so inside `waiting_for_the_world`, so that virtual time stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiomqtt
 
-from agent.interfaces import Clock
+from agent.hardware.world import world_of
+from agent.interfaces import Clock, World
 from agent.wire.bounded_reader import LARGEST_TOPIC_BYTES, Reading
 
 ANSWER_S = 30.0
@@ -112,17 +113,17 @@ class _Client(aiomqtt.Client):
 class Session:
     """One connection, while it lasts. Each method raises LinkLost."""
 
-    def __init__(self, client: _Client, clock: Clock) -> None:
-        self._client, self._clock = client, clock
+    def __init__(self, client: _Client, world: World) -> None:
+        self._client, self._world = client, world
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Returns once the broker has acknowledged it (QoS 1), which says nothing about any receiver."""
-        with self._clock.waiting_for_the_world(f"the broker's answer to a publish on {topic}"):
+        with self._world.waiting_for_the_world(f"the broker's answer to a publish on {topic}"):
             await self._answer(self._client.publish(topic, payload, qos=1, retain=retain))
 
     async def subscribe(self, topic: str) -> None:
         """Returns once the broker has granted it at QoS 1."""
-        with self._clock.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
+        with self._world.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
             granted = await self._answer(self._client.subscribe(topic, qos=1))
         if any((code if isinstance(code, int) else code.value) > 2 for code in granted):
             raise LinkLost(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
@@ -165,6 +166,7 @@ class Link:
         chance: random.Random | None = None,
     ) -> None:
         self._broker, self._clock, self._on_change = broker, clock, on_change
+        self._world = world_of(clock)
         self._will = will  # gives topic and payload (QoS 1, retained) at each attempt
         self._chance = chance or random.Random()
         self._away = False
@@ -215,15 +217,15 @@ class Link:
         client.largest_payload_bytes, client.reads_sparingly = broker.largest_payload_bytes, broker.reads_sparingly
         polite = False
         try:
-            with self._clock.waiting_for_the_world(f"the broker {broker.host}:{broker.port} to accept a connection"):
+            with self._world.waiting_for_the_world(f"the broker {broker.host}:{broker.port} to accept a connection"):
                 await self._entered(client)
             polite = True
-            yield Session(client, self._clock)
+            yield Session(client, self._world)
         except LinkLost:
             polite = False  # there is nobody to say goodbye to
             raise
         finally:
-            with self._clock.waiting_for_the_world("the end of the connection to the broker"):
+            with self._world.waiting_for_the_world("the end of the connection to the broker"):
                 if polite:
                     with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                         await self._clock.wait_for(client.__aexit__(None, None, None), GOODBYE_S)
