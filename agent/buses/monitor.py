@@ -1,7 +1,7 @@
 """The bus monitor's source: each frame of the agent's buses as a JSON line, on a Unix socket in the state folder.
 
-Whoever may read the agent's state may listen (the socket is the agent's user's alone). A reader that is too slow is
-dropped, for the lamps wait for nobody; while nobody reads, a frame costs one look at an empty set.
+The agent's own user may listen, and no other. A reader that is too slow is dropped, so that the lamps never wait for
+it; while there is no reader, a frame costs one look at an empty set.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = dict[str, object]
 
 
 def row(at: float, bus: str, namer: naming.Namer, transmission: Transmission, reply: Reply | None) -> Row:
-    """One frame as monitors show it; `reply` None: another master's. `answer` is None where nobody was asked."""
+    """One frame as monitors show it; `reply` None: another master's. `answer` is None where the frame asks nothing."""
     frame = transmission.frame
     named = namer.name(frame)
     answer = reply if transmission.answer else None
@@ -50,7 +50,7 @@ def row(at: float, bus: str, namer: naming.Namer, transmission: Transmission, re
 
 
 class _Reader(asyncio.Protocol):
-    """One who listens. What it says is nothing to us."""
+    """A process that listens. What it sends is ignored."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -103,7 +103,7 @@ class Monitor:
         self._path = path
 
     def close(self) -> None:
-        """Ends the socket and whoever reads."""
+        """Closes the socket, and drops its readers."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -129,7 +129,7 @@ class Monitor:
         return observe
 
     def join(self, reader: _Reader) -> None:
-        """One more reader. Names that hang on the frame before begin anew: nobody has looked at it."""
+        """Adds a reader. Names that depend on the frame before begin anew, because no one has looked at that frame."""
         self._namers.clear()
         self._readers.add(reader)
 

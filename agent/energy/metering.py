@@ -137,7 +137,7 @@ class Metering:
         """A sweep as soon as a bus is there, then one at the beginning of each quarter, for ever, bus beside bus."""
         by_bus: dict[str, list[Metered]] = {}
         for entry in self._metered.values():
-            by_bus.setdefault(entry.health.name, []).append(entry)
+            by_bus.setdefault(entry.health.bus_name, []).append(entry)
         sweeps = [asyncio.ensure_future(self._run_bus(entries)) for entries in by_bus.values()]
         try:
             await asyncio.gather(*sweeps)
@@ -206,7 +206,7 @@ class Metering:
                 await self._clock.sleep(TRIED_AGAIN_AFTER_S)
         if usable:
             self._report_missed(
-                health.name, len(entries), [entry for entry in due if entry.luminaire.condition.answers]
+                health.bus_name, len(entries), [entry for entry in due if entry.luminaire.condition.answers]
             )
 
     def _report_missed(self, bus: str, luminaires: int, missed: Sequence[Metered]) -> None:
@@ -225,7 +225,7 @@ class Metering:
                 if entry.luminaire.condition.answers:
                     read = await self._read(entry, await entry.health.read_level(entry.luminaire), last_try=last_try)
             except (PortUnavailable, BusUnpowered) as error:
-                log.debug("readings of %s end: %s", entry.health.name, error)
+                log.debug("readings of %s end: %s", entry.health.bus_name, error)
                 return list(due[number:])
             except DriverError as error:
                 log.debug("reading of %s: %s", entry.luminaire.name, error)

@@ -8,7 +8,7 @@ from agent.interfaces import Clock, World
 
 
 class _Unwatched:
-    """The world of a clock that nothing has to be told: time passes by itself."""
+    """What a clock that passes by itself is told of the world: nothing."""
 
     def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:
         return nullcontext()

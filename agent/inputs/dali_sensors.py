@@ -71,7 +71,7 @@ _LIGHT = _Type(
 
 
 class _Known:
-    """What is known of one sensor: when it was last heard (monotonic), and whether it is set up."""
+    """One sensor: when it was last heard (monotonic seconds), and whether it is set up."""
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
@@ -128,13 +128,14 @@ class DaliSensors:
                 self._heard(known, event.info)
 
     def set_up_again(self) -> None:
-        """After trouble on the bus nobody knows what the sensors have kept, or seen meanwhile."""
+        """Sets up every sensor again: after trouble on the bus it is not known what they have kept, or seen
+        meanwhile."""
         for known in self._known.values():
             known.set_up = False
         self._look.set()
 
     async def run(self) -> None:
-        """Sets up whoever needs it and asks whoever is silent, for ever."""
+        """Sets up each sensor that needs it, and asks each that is silent, for ever."""
         while True:
             self._look.clear()
             await self._bus.wait_usable()

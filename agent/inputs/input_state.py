@@ -1,7 +1,7 @@
 """The gateway's input state: what sensors said, as far as rules need it, in memory and in a folder that no restart of
-the machine outlives (/run). It is never in the journal and never sent: who passed a lamp is nobody's business.
+the machine outlives (/run). It is never in the journal and never sent: the record must not say who passed a lamp.
 
-What is lost of it is not guessed: the schedule takes the lit case for whatever it does not know.
+Lost state counts as unknown; the lamp is then lit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agent.schedule.program import PRESENCE
 log = logging.getLogger("lichtmast")
 
 FOLDER = Path("/run/lichtmast")
-"""Where it is kept when the service says no other folder, if somebody has made this one."""
+"""The folder that is used, if it exists, when the service names no other."""
 JUMP_S = 1.0
 """A wall clock that moves so far against the monotonic one was set."""
 
@@ -64,7 +64,7 @@ class Inputs:
 
     @property
     def state(self) -> InputState:
-        """What is known at this moment."""
+        """The state at this moment."""
         self._follow_clock()
         return self._state
 
@@ -120,7 +120,8 @@ class Inputs:
         return _moved(state, self._ahead_s - ahead_s)
 
     def _save(self) -> None:
-        """Written whole, so that a crash leaves the old one or the new one. No sync: the folder is memory itself."""
+        """Writes the state whole, so that a crash leaves the old one or the new one. No sync: the folder is in
+        memory."""
         if self._path is None:
             return
         content = {"believed": self._clock.valid(), "ahead_s": self._ahead_s, **to_json(self._state)}

@@ -29,7 +29,7 @@ MAINS_ASKED_AT_S = 9.0
 AGAIN_S = 0.2
 """A level that did not go out is tried again this soon, then after twice as long, and so on."""
 TOGETHER_S = 2.0
-"""What questions find is told this much later: where gear comes back, more of it does."""
+"""A lamp that a question has found is told its level this much later: where gear comes back, more of it does."""
 AFTER_TROUBLE_S = (0.15, 0.5, 1.5)
 """Gear may hear nothing for a while after its mains are back (IEC 62386-101: up to 0.45 s), and goes to its POWER ON
 LEVEL after 0.6 s where no level came before: so levels are told at once, and then again."""
@@ -172,7 +172,8 @@ class LuminaireControl:
         self._due(self._clock.monotonic())
 
     def _due(self, at: float) -> None:
-        """Levels are told by then (monotonic seconds). The earliest time does for all: what is due is known already."""
+        """Has levels told by then (monotonic seconds). The earliest time does for all, for each time all that is due is
+        told."""
         self._levels_due_at = min(self._levels_due_at, at)
         self._woken.set()
 
@@ -197,8 +198,8 @@ class LuminaireControl:
             luminaire.stored.forget_fade()
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
-        """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
-        they show their SYSTEM FAILURE LEVEL."""
+        """Draws the conclusion from a dead bus: where the lamps' own gear feeds it, they have no mains and cannot burn;
+        else they show their SYSTEM FAILURE LEVEL."""
         for luminaire in self.luminaires:
             if gear_feeds_bus:
                 self.health.without_mains(luminaire)

@@ -104,7 +104,8 @@ class Dimming:
         return all(each.stored.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
 
     async def _send_all(self, frames: Sequence[LevelFrame]) -> None:
-        """Some at a time wait for the bus, so that no reading comes between them, and news need not wait for all."""
+        """Sends these frames. A few at a time wait for the bus: no reading comes between them, and news waits for a few
+        only."""
         for start in range(0, len(frames), FRAMES_AT_ONCE):
             if self._changed:
                 return
@@ -114,7 +115,8 @@ class Dimming:
                     self._put_off(ended)
 
     def _put_off(self, failure: BaseException) -> None:
-        """What fails here is raised once all frames have had their turn; without a bus there is no turn to be had."""
+        """Keeps a failure until all frames have had their turn; raises it at once where there is no bus to have a turn
+        on."""
         if isinstance(failure, PortUnavailable | BusUnpowered) or not isinstance(
             failure, DriverError | ConversationFailed
         ):
@@ -122,7 +124,7 @@ class Dimming:
         self._trouble = self._trouble or failure
 
     async def _make_ready(self, targets: Mapping[str, LampTarget]) -> None:
-        """Leaves gear that sensors may raise with the fade that this takes: the rise itself is then one frame. A fade
+        """Gives gear that sensors may raise the fade of that rise beforehand, so that the rise is one frame. A fade
         that runs goes on as it began (IEC 62386-102 clause 9.5)."""
         codes = {}
         for luminaire in self._luminaires:
@@ -165,8 +167,8 @@ class Dimming:
             luminaire.stored.scenes = await run_inquiry(self._bus, self._clock, scenes, priorities.DISCOVERY)
 
     def _stored(self) -> StoredInGear:
-        """What is known of the gear. A group or scene counts only once it is known of every luminaire: one that was not
-        asked may be in it."""
+        """Returns what is known of the gear. A group or scene counts only once it is known of every luminaire: one that
+        was not asked may be in it."""
         groups: dict[int, set[int]] = {}
         scenes: dict[int, dict[int, int]] = {}
         if all(luminaire.stored.groups is not None for luminaire in self._luminaires):

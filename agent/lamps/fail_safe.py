@@ -1,4 +1,5 @@
-"""What gear does by itself must leave the street lit: fail-safe levels, no stored fade of minutes, a MAX LEVEL."""
+"""Gear that acts by itself must leave the street lit: its fail-safe levels, its stored fade and its MAX LEVEL are
+set."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ class FailSafe:
         self._seen: dict[str, float] = {}
 
     async def check_some(self, luminaires: Sequence[LuminaireState]) -> None:
-        """Looks at some that were not looked at yet, and sets what is not as it should be. Raises DriverError, once all
-        of them have had their turn."""
+        """Looks at some of the luminaires that were not looked at yet, and sets what is wrong. Raises DriverError once
+        all of them have had their turn."""
         due = [
             each
             for each in luminaires
@@ -51,7 +52,7 @@ class FailSafe:
         await each_in_turn(due[:CHECKS_A_CYCLE], self._check)
 
     def _has_refused(self, luminaire: LuminaireState) -> bool:
-        """Whether it did so again and again, lately, and nothing has happened to it since."""
+        """Whether it has refused its levels again and again, lately, and nothing has happened to it since."""
         shaken, times = self._refused.get(luminaire.name, (luminaire.told.shaken, 0))
         if shaken != luminaire.told.shaken or times < REFUSALS_IN_A_ROW:
             return False
@@ -76,7 +77,7 @@ class FailSafe:
         async def check(which: Callable[[LuminaireState], Awaitable[bool]]) -> None:
             right.append(await which(luminaire))
 
-        # Each by itself: what gear does not take or tell must not keep it from the rest.
+        # Each by itself: a value that gear does not take or tell must not keep it from the rest.
         await each_in_turn(checks, check)
         if all(right):
             luminaire.stored.fail_safe_checked = luminaire.told.shaken == seen

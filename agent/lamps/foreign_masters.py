@@ -1,4 +1,4 @@
-"""Other masters on the bus: which lamps a foreign frame may have moved, when it is answered, and what is said of it."""
+"""Other masters on the bus: which lamps a foreign frame may have moved, and when the agent answers it."""
 
 from __future__ import annotations
 

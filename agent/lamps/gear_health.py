@@ -1,4 +1,4 @@
-"""Whether each gear answers and its lamp can burn: the questions to gear, and what is concluded from their answers."""
+"""Whether each gear answers and its lamp can burn: the agent asks the gear, and draws its conclusions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from protocols.errors import ConversationFailed
 T = TypeVar("T")
 
 AFTER_POWER_ON = 0
-"""What gear has in its DTRs when its mains are back: see agent/lamps/mains.py."""
+"""The content of each DTR of gear whose mains are back: see agent/lamps/mains.py."""
 COLLISIONS_TO_REPORT = 2
 """In a row: a single one may be a disturbed answer."""
 
 
 class LuminaireObserver(Protocol):
-    """Who wants to hear what the lamps were told, and whether they can burn (the energy ledger). `since` is in
-    monotonic seconds: the wall clock may be set meanwhile."""
+    """Hears what the lamps were told, and whether they can burn; the energy ledger is one. `since` is in monotonic
+    seconds, because the wall clock may be set meanwhile."""
 
     def level(self, name: str, level: int, fade_s: float) -> None: ...
 
@@ -41,8 +41,8 @@ class GearHealth:
     level again, `check_level` awaited with the actual level of one that has had the time to reach its target.
     """
 
-    def __init__(self, name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
-        self.name = name
+    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.bus_name = bus_name
         self.observer: LuminaireObserver | None = None
         self.needs_level: Callable[[], object] = lambda: None
         self.check_level: Callable[[LuminaireState, int], Awaitable[None]] = _not_checked
@@ -99,8 +99,8 @@ class GearHealth:
         return result
 
     async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
-        """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers
-        kept."""
+        """Asks one gear a query, again where it is silent (queries change nothing), and keeps the account of whether it
+        answers. Raises DriverError."""
         reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         tries = 1
         known_gone = self._events.holds("controlGearCommFailure", luminaire.name)
@@ -108,7 +108,7 @@ class GearHealth:
             tries += 1
             reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         if reply.kind == Reply.NO_ANSWER and not known_gone:
-            # Gear that does not know this one question is there all the same.
+            # Gear that does not know this one question may still be there.
             present = sequences.query(luminaire.address, "QUERY CONTROL GEAR PRESENT")
             if (await self._bus.run(present, priorities.TELEMETRY)).is_yes:
                 return reply
@@ -119,7 +119,7 @@ class GearHealth:
         elif reply.kind == Reply.COLLISION:
             luminaire.condition.collisions += 1
             if luminaire.condition.collisions >= COLLISIONS_TO_REPORT:
-                where = f"short address {luminaire.short_address} on {self.name}"
+                where = f"short address {luminaire.short_address} on {self.bus_name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
             self._is_gone(luminaire)
@@ -137,8 +137,8 @@ class GearHealth:
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
         condition = luminaire.condition
-        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.name})"
-        # Also where its mains was gone: whoever is asked has a bus with voltage again.
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.bus_name})"
+        # Also where its mains was gone: gear that is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))
         if condition.answers:
@@ -162,7 +162,7 @@ class GearHealth:
             condition.last_well_at = self._clock.monotonic()
         if previous is None or could_burn != condition.can_burn:
             self._tell_availability(luminaire, condition.last_answer_at if condition.can_burn else was_well_at)
-        # Gear says so until it is told a level: it is still the same loss.
+        # Gear reports a loss until it is told a level: one that was known before is no new one.
         known = luminaire.told.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
             self._lost_its_mains(luminaire, could_burn, was_well_at)
@@ -177,7 +177,7 @@ class GearHealth:
         self.needs_level()
 
     def without_mains(self, luminaire: LuminaireState) -> None:
-        """The luminaire is known to have no mains: it cannot burn until it answers again."""
+        """Notes that the luminaire has no mains: it cannot burn until it answers again."""
         if luminaire.condition.answers:
             luminaire.condition.answers = False
             self._tell_availability(luminaire, luminaire.condition.last_answer_at, without_mains=True)

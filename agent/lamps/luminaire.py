@@ -46,7 +46,7 @@ class Stored:
 
     `groups` are its group addresses, `scenes` the levels of its 16 scenes, `level_limits` its MIN LEVEL and MAX LEVEL,
     `fade_code` its FADE TIME (0-15), `energy_exponent` the scale of its energy register (10 to this power, in Wh).
-    `fail_safe_checked`: what it does by itself leaves the street lit.
+    `fail_safe_checked`: its fail-safe levels and stored fades were seen to be right.
     """
 
     groups: frozenset[int] | None = None

@@ -1,4 +1,4 @@
-"""Which gear has lost its mains: found out after the lamps have their levels, by what gear forgets with its mains.
+"""Which gear has lost its mains: that is found out after the lamps have their levels, by what gear forgets then.
 
 Any level command makes gear forget POWER CYCLE SEEN, and no level waits for a question. But gear also forgets its DTRs:
 they are 0 when its mains are back (IEC 62386-102, the table of variables). So a mark is left in DTR2, by broadcast; the
@@ -41,11 +41,11 @@ class Mains:
             )
 
     def state(self) -> Mapping[str, object]:
-        """What a new process needs to go on, by name."""
+        """Returns what the next process needs to go on, by name."""
         return {state_name(self._bus_name): [each.name for each in self._luminaires if each.mark.is_left]}
 
     async def lost_by_any(self) -> bool:
-        """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
+        """Asks all gear by one broadcast whether it has lost its mains since its last level. Raises DriverError."""
         now = self._clock.monotonic()
         if now < self._unknown_gear_ignored_until:
             self._no_at = now
@@ -76,8 +76,8 @@ class Mains:
     async def mark(self) -> None:
         """Leaves the mark where it is missing. Raises DriverError.
 
-        That is a broadcast, after which nothing tells of a cut any more: whichever gear may have been without its mains
-        is asked before, and where one was, the next question to all is waited for: it was hardly alone.
+        The mark is a broadcast, after which nothing tells of an earlier cut: gear that may have been without its mains
+        is asked before. Where one was, the mark waits for the next question to all gear, for it was hardly alone.
         """
         answering = [each for each in self._luminaires if each.condition.answers]
         if all(each.mark.is_left for each in answering):
@@ -100,5 +100,5 @@ class Mains:
 
 
 def state_name(bus_name: str) -> str:
-    """Under which name the journal keeps the marks of a bus."""
+    """Returns the name under which the journal keeps the marks of a bus."""
     return f"marked:{bus_name}"

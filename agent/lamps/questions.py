@@ -70,7 +70,7 @@ class Questions:
         async def ask() -> None:
             nonlocal lost
             lost = await self._mains.lost_by_any()
-            name = self._health.name
+            name = self._health.bus_name
             if self._events.remembers("supplyLoss", name):  # the interface tells of changes since its start only
                 self._events.end("supplyLoss", name, f"DALI bus {name} has voltage again")
 

@@ -33,7 +33,7 @@ class LampTarget(NamedTuple):
 
 
 class Targets:
-    """Asks the schedule for every luminaire of the gateway; whatever fails on the way, the answer is lit."""
+    """Asks the schedule for every luminaire of the gateway; where that fails, the answer is lit."""
 
     def __init__(
         self,
@@ -116,8 +116,9 @@ class Targets:
 
 
 def _twins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
-    """Each luminaire for which the plan must say the same as for an earlier one: a street is mostly alike, and is asked
-    every few seconds. Where sensors or overrides single luminaires out, there are none."""
+    """Returns, for each luminaire that has the target of an earlier one, the name of that one: most of a street is
+    alike, and targets are worked out every few seconds. Where sensors or overrides single luminaires out, there are
+    none."""
     twins: dict[str, str] = {}
     originals: list[str] = []
     for name in names:

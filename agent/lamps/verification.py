@@ -28,8 +28,8 @@ class Verification:
         health.check_level = self.compare
 
     async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
-        """Each one that was told a level and has had the time to be there. Raises DriverError, once all of them have
-        had their turn."""
+        """Verifies each luminaire that was told a level and has had the time to reach it. Raises DriverError once all
+        of them have had their turn."""
         await each_in_turn(luminaires, self._verify)
 
     async def _verify(self, luminaire: LuminaireState) -> None:

@@ -22,8 +22,8 @@ def changes(
     operating_hours: "float | None" = None,
 ) -> "list[Change]":
     """The undisturbed levels of a luminaire (no sensor, no override; photocells switch at the program's marks) within
-    [start, end): the first stands at `start`, each holds until the next. Luminaires that are equal get the same list,
-    worked out once for the same `place`; do not change it."""
+    [start, end): the first stands at `start`, each holds until the next. Luminaires that are alike share one list,
+    which is worked out once for a `place`: do not change it."""
     planned = plan.luminaires[luminaire]
     key = (id(planned.calendar), planned.output, id(plan.floor), start, end, operating_hours)
     found = place.recall(key)
@@ -61,7 +61,7 @@ def _course(
         for change in night.floored(lamp):
             if change.unix >= end:
                 break
-            # Whatever came before the start stands at the start.
+            # A change from before the start stands at the start.
             append_change(found, Change(max(change.unix, start), change.percent, change.fade_s))
         # An instant that belongs to no later day than its own would never end: step over it.
         at = max(day.end, at + 1.0)

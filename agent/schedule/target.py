@@ -149,7 +149,7 @@ def _activity(
     since = unix
     ended = NEVER
     state = _OVER
-    # Nobody knows what was just before the state began.
+    # It is not known what was just before the state began.
     recent = unix < inputs.begun + max(hold_s, REPEATS_S)
     for key in keys:
         entry = inputs.active.get(key)
