@@ -13,15 +13,21 @@ MOST_SENDERS = 16
 
 
 class Twins:
-    """Watches who sends under which name."""
+    """Remembers which senders speak under which gateway's name."""
 
     def __init__(self) -> None:
         # gateway -> its senders, the one that spoke last at the end
         self._senders: OrderedDict[str, list[str]] = OrderedDict()
         self._met_at: dict[str, float] = {}
 
+    @property
+    def known(self) -> int:
+        """How many gateways are remembered: at most MOST_GATEWAYS."""
+        return len(self._senders)
+
     def hear(self, gateway: str, sender: str | None, now: float) -> tuple[bool, bool]:
-        """Whether two send under this name; and whether that is new. `now` is monotonic."""
+        """Takes in that this sender spoke at `now` (monotonic seconds). Returns whether two send under this name, and
+        whether that is new."""
         if sender is None:
             return False, False
         senders = self._senders.setdefault(gateway, [])

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from agent.records.kinds import EVENT
+
 log = logging.getLogger("lichtmast")
 
 AGAIN_WITHIN_S = 600.0
@@ -53,6 +55,17 @@ class _Alarm:
     @property
     def is_said_active(self) -> bool:
         return self.holds or self.flaps
+
+
+def event(at: float, name: str, subject: str, text: str, *, active: bool, **further: float | bool) -> dict[str, object]:
+    """Returns the body of an event record (agent/records/kinds.py). `at` is Unix time in seconds; `further` holds
+    `since`, `count` and `notice`, where the event has them."""
+    return {"at": at, "name": name, "subject": subject, "active": active, "text": text, **further}
+
+
+def notice(at: float, name: str, subject: str, text: str) -> dict[str, object]:
+    """Returns the body of an event record that has no end. It happened at `at`, Unix time in seconds."""
+    return event(at, name, subject, text, active=True, notice=True)
 
 
 class EventLog:
@@ -168,17 +181,16 @@ class EventLog:
         self._record(name, subject, text, active=True, since=alarm.since, count=alarm.count)
 
     def _say_end(self, name: str, subject: str, alarm: _Alarm) -> None:
-        further: dict[str, object] = {"since": alarm.since}
+        further: dict[str, float] = {"since": alarm.since}
         if alarm.count > 1:
             further["count"] = alarm.count
         text = f"{alarm.ended_text} (it had come {alarm.count} times)" if alarm.flaps else alarm.ended_text
         self._record(name, subject, text, at=alarm.ended_wall, active=False, **further)
 
     def _record(
-        self, name: str, subject: str, text: str, *, active: bool, at: float | None = None, **further: object
+        self, name: str, subject: str, text: str, *, active: bool, at: float | None = None, **further: float | bool
     ) -> None:
         text = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 4] + " ..."
         (log.warning if active else log.info)("%s: %s", subject, text)
         at = self._wall() if at is None else at
-        body = {"at": at, "name": name, "subject": subject, "active": active, "text": text, **further}
-        self._append("event", body)
+        self._append(EVENT.name, event(at, name, subject, text, active=active, **further))

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.records.journal_file import SALVAGE, SCHEMA, TABLES, DamagedJournal, JournalFile, set_aside
+from agent.records.journal_errors import DamagedJournal
+from agent.records.journal_file import SALVAGE, JournalFile
+from agent.records.journal_moved import set_aside
 from agent.records.journal_repair import FILE_ERRORS, PAGE_BYTES, Wreck
+from agent.records.journal_tables import SCHEMA, TABLES
 
 log = logging.getLogger("lichtmast")
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent.records.journal import Journal, JournalError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 log = logging.getLogger("lichtmast")
 
@@ -28,9 +32,10 @@ class Recorder:
         """`look()` may append what only time tells, each time that there could be a commit."""
         self._looks.append(look)
 
-    def append(self, kind: str, body: Mapping[str, object]) -> None:
-        """One record, for the next commit."""
-        self._journal.append(kind, body)
+    def append(self, kind: str, record: Mapping[str, object] | DataclassInstance) -> None:
+        """Takes one record for the next commit: its body, or an object that has what the kind's row names
+        (agent/records/kinds.py)."""
+        self._journal.append(kind, record)
         self._pending = True
 
     def changed(self) -> None:

@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from agent.interfaces import Clock
-from agent.records.journal import Journal, JournalError, Record
+from agent.records.journal import Journal
+from agent.records.journal_errors import JournalError
+from agent.records.record import Record
 from agent.wire import payloads
 from agent.wire.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
-from protocols import senml
 
 BATCH_RECORDS = 50
 WINDOW_BATCHES = 4
@@ -77,7 +78,7 @@ class MqttReporter:
 
     async def run(self) -> None:
         """Endless, until `stop`. Raises JournalError where the journal cannot be read."""
-        self._running = asyncio.ensure_future(self._link.run(self._run_session))
+        self._running = asyncio.ensure_future(self._link.run(self.run_session))
         try:
             await asyncio.shield(self._running)
         except asyncio.CancelledError:
@@ -96,7 +97,9 @@ class MqttReporter:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    async def _run_session(self, session: Session) -> None:
+    async def run_session(self, session: Session) -> None:
+        """Sends and receives over one connection, until it is lost. Raises LinkLost, and JournalError where the journal
+        cannot be read."""
         self._session = session
         try:
             await until_one_ends(self._receive(session), self._send(session))
@@ -194,10 +197,9 @@ class MqttReporter:
             if settled is None:
                 break
             after = settled
-        rows: list[tuple[int, str, dict[str, object], bool]] = list(records)
         return [
             record
-            for record in records[: senml.leading_run(rows)]
+            for record in records[: payloads.leading_run(records)]
             if self._journal.acknowledged_through(record.seq) is None
         ]
 
