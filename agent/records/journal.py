@@ -11,7 +11,6 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,8 +19,7 @@ from agent.records import alarms, kinds
 from agent.records.acknowledged import Acknowledged
 from agent.records.journal_errors import DamagedJournal, JournalError, MovedJournal
 from agent.records.journal_file import SALVAGE, Entry, JournalFile
-from agent.records.journal_moved import set_aside
-from agent.records.journal_salvage import Known, Salvage, begin_anew, is_due
+from agent.records.journal_thread import FileInThread
 from agent.records.kinds import EVENT, Limit
 from agent.records.record import Record, decoded, encoded
 from agent.records.waiting import Waiting
@@ -48,24 +46,17 @@ class Journal:
     of the event that says what was damaged; None: nothing was.
     """
 
-    def __init__(
-        self,
-        file: JournalFile,
-        reopen: Callable[[], JournalFile],
-        thread: ThreadPoolExecutor,
-        clock: Clock,
-    ) -> None:
-        self._file, self._reopen, self._thread = file, reopen, thread
+    def __init__(self, thread: FileInThread, clock: Clock) -> None:
+        self._thread = thread
         self._clock = clock
         self._waiting = Waiting()
         self._failed = False  # the last write
-        self._acknowledged = Acknowledged(file.cursor)
+        self._acknowledged = Acknowledged(self._file.cursor)
         self._new_epoch: str | None = None  # begins with the next write
         self._writing = asyncio.Lock()
         self.news = asyncio.Event()
         self.damage: dict[str, object] | None = None
         self._damaged_records: set[int] = set()  # found, and not yet said
-        self._salvage = Salvage()
         self._salvaging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -84,40 +75,28 @@ class Journal:
         knows. `limits` bounds each kind (None: as agent/records/kinds.py says). Raises JournalError (folder,
         permissions, disk)."""
         path, limits = Path(path), kinds.limits() if limits is None else limits
-        thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-
-        def fresh() -> JournalFile:
-            return JournalFile(path, gateway, limits, keep_acknowledged_s)
-
-        def opened() -> tuple[JournalFile, str | None]:
-            try:
-                file = fresh()
-            except DamagedJournal as damage:
-                return begin_anew(path, fresh, clock.wall(), damage)
-            return file, " ".join([f"{path}: is damaged.", *file.findings]) if file.findings else None
-
-        try:
-            file, damage = await asyncio.get_running_loop().run_in_executor(thread, opened)
-        except BaseException:
-            thread.shutdown(wait=False)
-            raise
-        journal = cls(file, fresh, thread, clock)
-        if file.newest_synchronised_wall is not None:
-            clock.not_before(file.newest_synchronised_wall)
+        thread, damage = await FileInThread.open(path, gateway, limits, keep_acknowledged_s, clock.wall())
+        journal = cls(thread, clock)
+        if journal.newest_synchronised_wall is not None:
+            clock.not_before(journal.newest_synchronised_wall)
         if damage is not None:
             journal.damage = journal._report("journalDamaged", damage, journal._waiting.add)
         journal._salvage_if_due()
         return journal
 
     @property
+    def _file(self) -> JournalFile:
+        return self._thread.file
+
+    @property
     def epoch(self) -> str:
-        """64 random bits (16 hex digits) made with the file. A file set aside means a new epoch, and so does a
-        collector that holds other records under our numbers (`begin_epoch`)."""
+        """64 random bits (16 hexadecimal digits), made with the file. A file that is set aside means a new epoch, and
+        so does a collector that holds other records under these numbers (`begin_epoch`)."""
         return self._file.epoch
 
     @property
     def last(self) -> int:
-        """The newest committed sequence number; 0 = none yet."""
+        """The newest committed sequence number; 0: there is none yet."""
         return self._file.last
 
     @property
@@ -127,12 +106,12 @@ class Journal:
 
     @property
     def depth(self) -> int:
-        """Sequence numbers after the cursor: at least the number of records still to be acknowledged."""
+        """How many sequence numbers lie after the cursor: at least as many as records wait to be acknowledged."""
         return self._file.last - self._acknowledged.cursor
 
     @property
     def newest_synchronised_wall(self) -> float | None:
-        """Unix time of the newest commit made while the clock was synchronised; None = never."""
+        """Unix time of the newest commit made while the clock was synchronised; None: there was none."""
         return self._file.newest_synchronised_wall
 
     def state(self, name: str) -> object:
@@ -200,7 +179,7 @@ class Journal:
         cursor, epoch = self._acknowledged.cursor, self._new_epoch
         if entries or state or cursor != self._file.cursor or epoch:
             now, clock_valid, synchronised = self._clock.wall(), self._clock.valid(), self._clock.synchronised()
-            await self._in_thread(
+            await self._thread.do(
                 lambda: self._file.write(
                     entries,
                     state,
@@ -227,16 +206,8 @@ class Journal:
 
     async def _replace(self, damage: DamagedJournal) -> None:
         """Sets aside the open file, which turned out to be damaged, and goes on in a new one, under a new epoch."""
-        now = self._clock.wall()
-
-        def replaced() -> tuple[JournalFile, str]:
-            known = Known(dict(self._file.state), self._acknowledged.cursor, self._file.last)
-            self._salvage.close()
-            self._file.close()
-            return begin_anew(self._file.path, self._reopen, now, damage, known)
-
         known_state = dict(self._file.state)
-        self._file, text = await self._in_thread(replaced)
+        text = await self._thread.replace(damage, self._acknowledged.cursor, self._clock.wall())
         self._acknowledged = Acknowledged(self._file.cursor)
         known_state.pop(SALVAGE, None)
         self._waiting.restore_state(known_state)
@@ -246,31 +217,22 @@ class Journal:
 
     async def _put_back(self, moved: MovedJournal) -> None:
         """Writes the open file, which is no longer at its path, to that path again, and goes on with that one."""
-        now = self._clock.wall()
-
-        def put_back() -> tuple[JournalFile, str]:
-            path, text = self._file.path, f"{moved} All that it held is written there again."
-            if path.exists():
-                text += f" What stood there was set aside as {set_aside(path, now, 'replaced')}."
-            self._file.put_back()
-            return self._reopen(), text
-
         try:
-            self._file, text = await self._in_thread(put_back)
+            text = await self._thread.put_back(moved, self._clock.wall())
         except DamagedJournal as damage:
             await self._replace(damage)
             return
         self._report("journalReplaced", text, self._waiting.add_to_commit)
 
     def _salvage_if_due(self) -> None:
-        if is_due(self._file) and (self._salvaging is None or self._salvaging.done()):
+        if self.salvaging and (self._salvaging is None or self._salvaging.done()):
             self._salvaging = asyncio.ensure_future(self._take_over())
 
     async def _take_over(self) -> None:
-        while is_due(self._file):
+        while self.salvaging:
             try:
                 async with self._writing:
-                    text = await self._in_thread(lambda: self._salvage.some(self._file))
+                    text = await self._thread.salvage_some()
             except JournalError:  # the disk is full; what is damaged now, the next commit finds
                 await self._clock.sleep(SALVAGE_AGAIN_S)
                 continue
@@ -281,7 +243,7 @@ class Journal:
     @property
     def salvaging(self) -> bool:
         """Whether records of a damaged file are still being taken over; until then none are read."""
-        return is_due(self._file)
+        return self._thread.salvaging
 
     def report(self, name: str, text: str) -> None:
         """Appends a notice about the journal, and writes it into the log."""
@@ -318,7 +280,7 @@ class Journal:
         """Returns what `read` gives; None where the file turned out damaged, and was replaced."""
         file = self._file
         try:
-            return await self._in_thread(lambda: read(file))
+            return await self._thread.do(lambda: read(file))
         except DamagedJournal as damage:
             async with self._writing:
                 if file is self._file:
@@ -358,9 +320,4 @@ class Journal:
         try:
             await self.commit()
         finally:
-            await self._in_thread(self._salvage.close)
-            await self._in_thread(self._file.close)
-            self._thread.shutdown()
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            await self._thread.close()

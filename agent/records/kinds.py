@@ -91,6 +91,11 @@ class Kind:
         """All fields: the subject, the time, and then the rest."""
         return (*(() if self.subject is None else (self.subject,)), self.time, *self.fields)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of a body of this kind, those of optional fields too."""
+        return tuple(column.key for column in self.columns)
+
     @cached_property
     def shape(self) -> senml.Shape | None:
         """How the record travels value by value; None: it travels as text."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import sqlite3
@@ -15,9 +14,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.centre.reading import StoreView
 from agent.centre.store import Store
 from agent.centre.twins import MOST_GATEWAYS, MOST_SENDERS, TURNS_WITHIN_S, Twins
 from agent.records.journal import Journal, Record
+from agent.records.reading import JournalView
 from agent.upstream.reporter import ALONE_AFTER_S, EPOCH_PAUSE_S, MqttReporter
 from agent.wire import payloads
 from agent.wire.mqtt import Broker, Message
@@ -59,12 +60,10 @@ class Centre:
             session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), acknowledgement))
 
     def bodies(self, kind: str) -> list[dict[str, Any]]:
-        with sqlite3.connect(self.path) as file:
-            return [json.loads(body) for (body,) in file.execute("SELECT body FROM records WHERE kind = ?", (kind,))]
+        return list(StoreView(self.path).bodies(kind))
 
-    def count(self, table: str) -> int:
-        with sqlite3.connect(self.path) as file:
-            return int(file.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    def counted(self, kind: str) -> int:
+        return len(StoreView(self.path).rows(kind, ["seq"]))
 
     def close(self) -> None:
         self._store.close()
@@ -353,9 +352,7 @@ def test_whatever_is_restored_and_cloned_all_of_it_is_stored_once(deeds: list[tu
 
 
 def _held(card: Path) -> list[int]:
-    with sqlite3.connect(card) as file:
-        rows = file.execute("SELECT body FROM record WHERE kind = 'reading'").fetchall()
-    return [json.loads(body)["number"] for (body,) in rows]
+    return [body["number"] for body in JournalView(card).bodies("reading")]
 
 
 def test_what_is_about_a_quarter_counts_once_over_epochs(tmp_path: Path) -> None:
@@ -374,7 +371,7 @@ def test_what_is_about_a_quarter_counts_once_over_epochs(tmp_path: Path) -> None
             gateway.journal.append("interval", interval(2))
             await gateway.journal.commit()
             await gateway.delivered()
-        assert centre.count("intervals") == 2
+        assert centre.counted("interval") == 2
 
     lived(story, tmp_path)
 

@@ -14,6 +14,7 @@ import aiomqtt
 import pytest
 
 from agent.centre.collect import Received, collect
+from agent.centre.reading import StoreView
 from agent.centre.store import Store, StoreError
 from agent.clock import MachineClock
 from agent.interfaces import Clock
@@ -92,17 +93,15 @@ class Street:
         await self.journal.commit()
 
     def stored(self) -> list[tuple[Any, ...]]:
-        with contextlib.closing(sqlite3.connect(self.store_path)) as store:
-            return store.execute("SELECT luminaire, start FROM intervals ORDER BY start, luminaire").fetchall()
+        rows = StoreView(self.store_path).rows("interval", ["luminaire", "start"])
+        return sorted(rows, key=lambda row: (row[1], row[0]))
 
     def assert_all_stored_once(self, count: int) -> None:
         assert self.stored() == sorted(
             ((interval(number)["luminaire"], interval(number)["start"]) for number in range(count)),
             key=lambda row: (row[1], row[0]),
         )
-        with contextlib.closing(sqlite3.connect(self.store_path)) as store:
-            numbers = store.execute("SELECT seq FROM records WHERE kind = 'interval' ORDER BY seq").fetchall()
-        assert len(numbers) == count
+        assert len(list(StoreView(self.store_path).bodies("interval"))) == count
         assert sum(received.doubled for received in self.received) == 0
         assert self.journal.depth == 0
 
@@ -421,8 +420,7 @@ def test_a_journal_found_damaged_goes_on_under_a_new_epoch(tmp_path: Path, monke
             assert street.journal.epoch != epoch
             await until(clock, lambda: street.journal.depth == 0, HOUR_S)
         assert len(street.stored()) == 40
-        with contextlib.closing(sqlite3.connect(street.store_path)) as store:
-            assert store.execute("SELECT name FROM events").fetchall() == [("journalDamaged",)]
+        assert StoreView(street.store_path).rows("event", ["name"]) == [("journalDamaged",)]
 
     virtually(story)
 
