@@ -50,7 +50,7 @@ class Reading:
         """Reads from now on, when there is something."""
         number = self._sock.fileno()
         if number >= 0 and not self._disconnected.done():
-            self._loop.add_reader(number, self._read)
+            self._loop.add_reader(number, self.read)
 
     def _receive_some(self, size: int) -> bytes:
         if self._left <= 0:
@@ -59,7 +59,13 @@ class Reading:
         self._left -= len(some)
         return some
 
-    def _read(self) -> None:
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of the packet that is coming in are kept."""
+        return len(self._paho._in_packet["packet"])
+
+    def read(self) -> None:
+        """Takes what the connection has, as much as one turn of the event loop may."""
         self._left = READ_BYTES
         try:
             self._paho.loop_read()

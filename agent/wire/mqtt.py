@@ -62,7 +62,7 @@ class Broker(NamedTuple):
     reads_sparingly: bool = True
 
 
-class _Client(aiomqtt.Client):
+class Client(aiomqtt.Client):
     """aiomqtt runs paho's housekeeping, which only sends a ping or misses the answer to one, every second of its life.
 
     A quarter of the keepalive is often enough (the broker allows one and a half: MQTT-3.1.2-24), saves a Raspberry Pi
@@ -112,7 +112,7 @@ class _Client(aiomqtt.Client):
 class Session:
     """One connection, while it lasts. Each method raises LinkLost."""
 
-    def __init__(self, client: _Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -199,7 +199,7 @@ class Link:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Session]:
         broker = self._broker
-        client = _Client(
+        client = Client(
             broker.host,
             broker.port,
             identifier=broker.client_id,
@@ -229,7 +229,7 @@ class Link:
                         await self._clock.wait_for(client.__aexit__(None, None, None), GOODBYE_S)
                 await client.abandon()
 
-    async def _entered(self, client: _Client) -> None:
+    async def _entered(self, client: Client) -> None:
         """Connects. The thread in which paho opens the socket cannot be cancelled, so a cancellation waits for it."""
         broker = self._broker
         entering = asyncio.ensure_future(client.__aenter__())

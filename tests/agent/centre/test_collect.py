@@ -57,7 +57,7 @@ def test_a_wrong_address_says_how_to_write_it(text: str, capsys: pytest.CaptureF
 @given(st.text() | st.text().map("mqtt://".__add__))
 def test_any_text_is_an_address_or_a_refusal(text: str) -> None:
     with contextlib.suppress(argparse.ArgumentTypeError):
-        host, port = command._broker(text)
+        host, port = command.broker_address(text)
         assert host
         assert 0 < port < 65536
 

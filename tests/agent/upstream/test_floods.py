@@ -101,14 +101,14 @@ def test_thousands_of_acknowledgements_a_second_are_read_at_a_steady_rate(
 
 def test_payloads_of_ten_megabytes_are_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     longest_seen = 0
-    read = reading.Reading._read
+    read = reading.Reading.read
 
     def watched(self: reading.Reading) -> None:
         nonlocal longest_seen
         read(self)
-        longest_seen = max(longest_seen, len(self._paho._in_packet["packet"]))
+        longest_seen = max(longest_seen, self.held_bytes)
 
-    monkeypatch.setattr(reading.Reading, "_read", watched)
+    monkeypatch.setattr(reading.Reading, "read", watched)
 
     async def story(clock: VirtualClock, broker: PlainBroker, journal: Journal) -> None:
         for _ in range(3):

@@ -663,7 +663,7 @@ def test_a_broker_that_accepts_and_says_nothing_costs_no_file_each_time(tmp_path
 
 def test_aiomqtt_still_has_what_the_link_relies_on() -> None:
     assert asyncio.iscoroutinefunction(aiomqtt.Client._misc_loop)
-    assert mqtt._Client._misc_loop is not aiomqtt.Client._misc_loop
+    assert mqtt.Client._misc_loop is not aiomqtt.Client._misc_loop
 
     async def made() -> None:
         client = aiomqtt.Client("127.0.0.1")
