@@ -60,11 +60,11 @@ class TypedTables:
                 return False
         elif self._is_told(gateway, epoch, kind, record):
             return False
-        columns = [column for column in kind.columns if _has(record, column)]
-        names = ("gateway", "epoch", "seq", *(column.key for column in columns))
+        names = ["gateway", "epoch", "seq", *(column.key for column in kind.columns if _has(record, column))]
+        # The body goes into the row as it was decoded: its keys are the columns' names.
         inserted = self._connection.execute(
-            f"INSERT OR IGNORE INTO {kind.table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608 - names of ours
-            (gateway, epoch, record.seq, *(record.body[column.key] for column in columns)),
+            f"INSERT OR IGNORE INTO {kind.table.name} ({', '.join(names)}) VALUES (:{', :'.join(names)})",  # noqa: S608 - names of ours
+            {**record.body, "gateway": gateway, "epoch": epoch, "seq": record.seq},
         )
         return bool(inserted.rowcount)
 

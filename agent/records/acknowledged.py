@@ -16,11 +16,6 @@ class Acknowledged:
         self.cursor = cursor
         self._beyond: list[tuple[int, int]] = []  # sorted, not overlapping
 
-    @property
-    def spans(self) -> tuple[tuple[int, int], ...]:
-        """The ranges beyond the cursor, in order."""
-        return tuple(self._beyond)
-
     def through(self, seq: int) -> int | None:
         """Returns the end of the acknowledged range that holds this sequence number; None: it is not acknowledged."""
         if seq <= self.cursor:

@@ -123,11 +123,6 @@ class Journal:
         except (ValueError, RecursionError):
             return None  # of an older agent, without a checksum: it must not keep the agent from starting
 
-    @property
-    def waiting_bytes(self) -> int:
-        """The length of the bodies that wait in memory to be written."""
-        return self._waiting.bytes
-
     def append(self, kind: str, record: Mapping[str, object] | DataclassInstance) -> None:
         """Buffers one record, which the next commit writes. `record` is its body, or an object that has what the kind's
         row names (agent/records/kinds.py); it is encoded at once. Raises ValueError or TypeError for what JSON cannot
@@ -306,11 +301,6 @@ class Journal:
     def acknowledged_through(self, seq: int) -> int | None:
         """Returns the end of the acknowledged range that holds this sequence number; None: it is not acknowledged."""
         return self._acknowledged.through(seq)
-
-    @property
-    def acknowledged_spans(self) -> tuple[tuple[int, int], ...]:
-        """The acknowledged ranges beyond the cursor, in order."""
-        return self._acknowledged.spans
 
     async def close(self) -> None:
         """Commits what is left and closes the file. Raises JournalError where that last commit fails (and closes)."""

@@ -54,11 +54,6 @@ class Bounds:
         return {str(kind): int(size or 0) for kind, size in self._connection.execute(query).fetchall()}
 
     @property
-    def volume(self) -> Mapping[str, int]:
-        """The bytes that each kind takes."""
-        return self._volume
-
-    @property
     def counted(self) -> Counted:
         """What is known now. Setting it takes back what a transaction that failed had changed."""
         return Counted(dict(self._volume), self._aged_at)

@@ -94,11 +94,6 @@ class JournalFile:
         self.state, _ = journal_tables.sound_rows(connection, "state", (str,), self.findings)
 
     @property
-    def volume(self) -> Mapping[str, int]:
-        """The bytes that each kind takes, as its bounds count them."""
-        return self._bounds.volume
-
-    @property
     def _settled(self) -> int:
         return max(self.cursor, self.gaps_until)
 

@@ -20,7 +20,7 @@ class Waiting:
         self._gathered: list[Entry] = []  # part of a commit that is under way or has failed
         self._state: dict[str, str] = {}
         self._dropped: dict[str, int] = {}
-        self.bytes = 0
+        self._bytes = 0
 
     @property
     def entries(self) -> list[Entry]:
@@ -30,12 +30,12 @@ class Waiting:
     def add(self, entry: Entry) -> None:
         """Keeps a record for the next commit."""
         self._added.append(entry)
-        self.bytes += len(entry.body)
+        self._bytes += len(entry.body)
 
     def add_to_commit(self, entry: Entry) -> None:
         """Keeps a record for the commit that is under way."""
         self._gathered.append(entry)
-        self.bytes += len(entry.body)
+        self._bytes += len(entry.body)
 
     def gather(self, state: Mapping[str, str]) -> None:
         """Makes a commit of what was added, with these named values."""
@@ -56,7 +56,7 @@ class Waiting:
         entries = list(entries)
         # Commits called while this one was under way may have added more; `shrink` is not called meanwhile.
         del self._gathered[: len(entries)]
-        self.bytes -= sum(len(entry.body) for entry in entries)
+        self._bytes -= sum(len(entry.body) for entry in entries)
         for name, text in state.items():
             if self._state.get(name) == text:
                 del self._state[name]
@@ -64,14 +64,14 @@ class Waiting:
     def shrink_if_full(self) -> None:
         """Gives up half of what waits where it passes BUFFER_BYTES: the oldest first, and before any other records
         those of a kind that gives way."""
-        if self.bytes <= BUFFER_BYTES:
+        if self._bytes <= BUFFER_BYTES:
             return
         for only_what_gives_way in (True, False):
             for waiting in (self._gathered, self._added):
                 kept: list[Entry] = []
                 for entry in waiting:
-                    if self.bytes > BUFFER_BYTES // 2 and (gives_way(entry.kind) or not only_what_gives_way):
-                        self.bytes -= len(entry.body)
+                    if self._bytes > BUFFER_BYTES // 2 and (gives_way(entry.kind) or not only_what_gives_way):
+                        self._bytes -= len(entry.body)
                         self._dropped[entry.kind] = self._dropped.get(entry.kind, 0) + 1
                     else:
                         kept.append(entry)

@@ -588,8 +588,8 @@ def test_a_state_that_the_disk_has_spoilt_is_none(path: Path) -> None:
     lived(story)
 
 
-def test_what_was_written_no_longer_counts_as_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times the bound, in commits that each succeed: nothing is given up."""
+def test_what_was_written_no_longer_counts_as_waiting(path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times the bound, in commits that each succeed, and then half of it in one that fails: nothing is given up."""
     monkeypatch.setattr(waiting, "BUFFER_BYTES", 10_000)
 
     async def story(clock: VirtualClock) -> None:
@@ -597,9 +597,16 @@ def test_what_was_written_no_longer_counts_as_waiting(path: Path, monkeypatch: p
         for number in range(100):
             journal.append("reading", {"number": number, "filling": "x" * 950})
             await journal.commit()
-            assert journal.waiting_bytes == 0
+        disk.protect(path)
+        for number in range(100, 105):
+            journal.append("reading", {"number": number, "filling": "x" * 950})
+            with pytest.raises(JournalError):
+                await journal.commit()
+        journal.append("reading", {"number": 105})
+        disk.free(path)
+        await journal.commit()
         records = await journal.read_after(0, 1000)
-        assert [record.body.get("number") for record in records] == list(range(100))
+        assert [record.body.get("number") for record in records] == list(range(106))
         await journal.close()
 
     lived(story)
