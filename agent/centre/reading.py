@@ -30,7 +30,7 @@ class StoreView:
         table = KINDS[kind].table if kind in KINDS else None
         if table is None or not {"gateway", "epoch", "seq", *KINDS[kind].keys}.issuperset(columns):
             raise ValueError(f"{kind}: the store has no table with the columns {', '.join(columns)}")
-        query = f"SELECT {', '.join(columns)} FROM {table.name} ORDER BY seq"  # noqa: S608 - names of ours
+        query = f"SELECT {', '.join(columns)} FROM {table.name} ORDER BY seq"  # noqa: S608 - names from the code
         return read_only(self.path, query)
 
     def sequences(self) -> dict[str, list[int]]:

@@ -5,7 +5,8 @@
 its journal) the first one counts, both stay in `records`, and the second is reported as doubled. What comes under a key
 that holds another record (a gateway's card was restored from an image, or two run with one journal) is a conflict: it
 is kept in `conflicts`, and not acknowledged, so that its gateway sends it again under an epoch of its own. Blocking;
-all calls from one thread."""
+all calls from one thread.
+"""
 
 from __future__ import annotations
 

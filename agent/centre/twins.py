@@ -1,12 +1,16 @@
-"""Two gateways of one name, as the collector sees them: senders that take turns. One that was started again never comes
-back as its earlier self, for each start of an agent is another sender."""
+"""Two gateways of one name, as the collector sees them: senders that take turns.
+
+A gateway that was started again is not mistaken for two: each start of an agent makes another sender, and the earlier
+one never comes back.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 TURNS_WITHIN_S = 7200.0
-"""The broker lets one of them in at a time, for some minutes; a quarter each makes both speak."""
+"""Two senders that take turns within this time are twins. The broker lets one of them in at a time, for some minutes,
+and each has something to send every quarter of an hour."""
 
 MOST_GATEWAYS = 10_000
 MOST_SENDERS = 16

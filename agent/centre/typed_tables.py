@@ -6,7 +6,8 @@ the first one counts. A table of moments is keyed as the records are, (gateway, 
 under another epoch is left out.
 
 A record of kind "void" takes the rows of spans that a wrong clock wrote out of their table, whichever comes first;
-table `voids` remembers it. Blocking; inside the store's transaction."""
+table `voids` remembers it. Blocking; inside the store's transaction.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ class TypedTables:
         names = ["gateway", "epoch", "seq", *(column.key for column in kind.columns if _has(record, column))]
         # The body goes into the row as it was decoded: its keys are the columns' names.
         inserted = self._connection.execute(
-            f"INSERT OR IGNORE INTO {kind.table.name} ({', '.join(names)}) VALUES (:{', :'.join(names)})",  # noqa: S608 - names of ours
+            f"INSERT OR IGNORE INTO {kind.table.name} ({', '.join(names)}) VALUES (:{', :'.join(names)})",  # noqa: S608 - names from the code
             {**record.body, "gateway": gateway, "epoch": epoch, "seq": record.seq},
         )
         return bool(inserted.rowcount)
@@ -75,7 +76,7 @@ class TypedTables:
         start, duration_s = (_number(record.body[str(key)]) for key in (time, duration))
         subject, of_subject = _subject(kind, record)
         query = (
-            f"SELECT 1 FROM {kind.table.name} WHERE gateway = ?{of_subject}"  # noqa: S608 - names of ours
+            f"SELECT 1 FROM {kind.table.name} WHERE gateway = ?{of_subject}"  # noqa: S608 - names from the code
             f" AND {time} > ? AND {time} < ? AND {time} + {duration} > ?"
         )
         span = (start - LONGEST_SPAN_S, start + duration_s, start)
@@ -87,7 +88,7 @@ class TypedTables:
         assert kind.table is not None
         keys = [column.key for column in kind.columns if not column.optional]
         alike = "".join(f" AND {key} IS ?" for key in keys)
-        query = f"SELECT 1 FROM {kind.table.name} WHERE gateway = ?{alike} AND epoch != ?"  # noqa: S608 - names of ours
+        query = f"SELECT 1 FROM {kind.table.name} WHERE gateway = ?{alike} AND epoch != ?"  # noqa: S608 - names from the code
         values = [record.body[key] for key in keys]
         return self._connection.execute(query, (gateway, *values, epoch)).fetchone() is not None
 
@@ -120,7 +121,7 @@ class TypedTables:
         time = kind.time.key
         gone = connection.execute(
             # What another epoch recorded, and came before, the gateway has forgotten and means as well.
-            f"DELETE FROM {kind.table.name} WHERE gateway = ? AND {time} >= ? AND {time} < ?"  # noqa: S608 - names of ours
+            f"DELETE FROM {kind.table.name} WHERE gateway = ? AND {time} >= ? AND {time} < ?"  # noqa: S608 - names from the code
             f" AND (epoch != ? OR seq < ?){which}",
             (gateway, *span, epoch, record.seq, *([] if kind.subject is None else [subject])),
         )

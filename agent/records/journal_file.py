@@ -215,7 +215,7 @@ class JournalFile:
                     continue
                 try:
                     self._insert_row(row)
-                except sqlite3.IntegrityError:  # a number twice, or a value that no record of ours has
+                except sqlite3.IntegrityError:  # a number twice, or a value that no record has
                     refused += 1
             journal_tables.put(connection, "state", {SALVAGE: salvage})
             self._bounds.put()

@@ -92,7 +92,7 @@ def put(
 ) -> None:
     """Writes named values into one of the small tables, over what they had."""
     connection.executemany(
-        f"INSERT OR REPLACE INTO {table} ({key}, {value}, checksum) VALUES (?, ?, ?)",  # noqa: S608 - names of ours
+        f"INSERT OR REPLACE INTO {table} ({key}, {value}, checksum) VALUES (?, ?, ?)",  # noqa: S608 - names from the code
         [(name, content, checksum(name, content)) for name, content in values.items()],
     )
 
@@ -109,7 +109,7 @@ def sound_rows(
     others."""
     sound: dict[str, Any] = {}
     spoilt: list[str] = []
-    rows = connection.execute(f"SELECT {key}, {value}, checksum FROM {table}")  # noqa: S608 - names of ours
+    rows = connection.execute(f"SELECT {key}, {value}, checksum FROM {table}")  # noqa: S608 - names from the code
     for name, content, sum_ in rows.fetchall():
         if isinstance(name, str) and isinstance(content, types) and sum_ in (None, checksum(name, content)):
             sound[name] = content

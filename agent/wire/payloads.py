@@ -5,10 +5,10 @@ lichtmast/0/GATEWAY/state    retained, also the will: online or offline, how muc
 lichtmast/0/GATEWAY/records  a SenML pack of journal records (protocols/senml.py)
 lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has committed, and those that it cannot
 
-Within a wire version changes only add. A batch names its sender, a random number of each start of an agent, and its
-acknowledgement says to whom it goes: two gateways may run with copies of one journal, and what is stored of the one is
-not stored of the other. "conflicts" names the numbers under which the collector holds other records; "twin" says that
-two senders take turns.
+Within a wire version changes only add. A batch names its sender, a random number that each start of an agent makes, and
+its acknowledgement names the sender that it is for: two gateways may run with copies of one journal, and what is stored
+of one is not stored of the other. "conflicts" names the numbers under which the collector holds other records; "twin"
+says that two senders take turns.
 """
 
 from __future__ import annotations
@@ -34,26 +34,30 @@ MOST_RANGES = 500
 
 
 class PayloadError(Exception):
-    """A payload from outside that is not what its topic promises; the text is one sentence."""
+    """A payload is not what its topic promises; the text is one sentence."""
 
 
 class Batch(NamedTuple):
-    """Journal records of one gateway and epoch."""
+    """Journal records of one gateway and epoch. `sender` is None where the batch does not name it."""
 
     gateway: str
     epoch: str
     records: list[Record]
-    sender: str | None = None  # None: it does not say
+    sender: str | None = None
 
 
 class Acknowledgement(NamedTuple):
-    """Ranges [first, last] of sequence numbers that a collector has committed."""
+    """Ranges [first, last] of sequence numbers that a collector has committed.
+
+    `to` is the sender of the batch (None: it is not named), `conflicts` the numbers that hold other records and were
+    not stored. `twin` is True where another sender sends under this gateway's name too.
+    """
 
     epoch: str
     ranges: list[tuple[int, int]]
-    to: str | None = None  # the sender of the batch; None: it does not say
-    conflicts: list[tuple[int, int]] = []  # numbers that hold other records: not stored
-    twin: bool = False  # another sender sends under this gateway's name too
+    to: str | None = None
+    conflicts: list[tuple[int, int]] = []
+    twin: bool = False
 
 
 def topic(gateway: str, leaf: str) -> str:
