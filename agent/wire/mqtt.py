@@ -132,7 +132,7 @@ class Session:
             raise LinkLost(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
 
     async def _answer(self, call: Coroutine[object, object, T]) -> T:
-        """Returns the call's result. aiomqtt would wait for it until the time-out, even on a connection that has ended."""
+        """Returns the call's result. aiomqtt would wait until the time-out, even on a connection that has ended."""
         answer = asyncio.ensure_future(call)
         try:
             ends: list[asyncio.Future[Any]] = [answer, self._client._disconnected]

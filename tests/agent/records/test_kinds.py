@@ -142,8 +142,7 @@ def test_a_journal_of_before_is_sent_as_it_was(tmp_path: Path) -> None:
 
 
 # A store as version 0.1.0 made it.
-STORE = 
-"""
+STORE = """
 CREATE TABLE records (gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
     clock_valid INTEGER NOT NULL, received REAL NOT NULL, body TEXT NOT NULL, PRIMARY KEY (gateway, epoch, seq))
     WITHOUT ROWID;
