@@ -148,7 +148,7 @@ def test_every_dependency_has_an_exact_version() -> None:
 
 def test_the_formats_are_the_code() -> None:
     from agent.config import board_tables, calendar, program_tables
-    from agent.records.journal_file import MAJOR, MINOR
+    from agent.records.journal_tables import MAJOR, MINOR
     from agent.wire.payloads import WIRE
 
     versions = {row[0]: row[1] for row in rows(README.partition("## What you may rely on")[2].partition("##")[0])}

@@ -20,7 +20,7 @@ SUMMARY = "receive what gateways send by MQTT and store it in SQLite"
 DEFAULT_PORT = 1883
 
 
-def _broker(text: str) -> tuple[str, int]:
+def broker_address(text: str) -> tuple[str, int]:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
@@ -37,7 +37,11 @@ def _broker(text: str) -> tuple[str, int]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
-        "--broker", type=_broker, required=True, metavar="mqtt://HOST[:PORT]", help=f"port {DEFAULT_PORT} by default"
+        "--broker",
+        type=broker_address,
+        required=True,
+        metavar="mqtt://HOST[:PORT]",
+        help=f"port {DEFAULT_PORT} by default",
     )
     parser.add_argument("--store", type=Path, required=True, metavar="FILE", help="SQLite file; made where it is not")
     parser.add_argument(
