@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faults",
         type=Path,
         metavar="FILE",
-        help="what goes wrong, and when: a fault script (TOML, see hil/README.md)",
+        help="what goes wrong, and when: a fault script (TOML, see hil/faults/README.md)",
     )
     gear = parser.add_mutually_exclusive_group()
     gear.add_argument(
