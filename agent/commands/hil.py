@@ -83,7 +83,8 @@ def _command_line(arguments: argparse.Namespace) -> list[str]:
     names = [story for story in arguments.stories if story not in paths]
     output = "names" if arguments.list else "json" if arguments.json else "lines"
     line = [sys.executable, "-P", "-c", PYTEST, str(Path(__file__).resolve().parents[2])]
-    line += ["-p", "hil.pytest_plugin", "-p", "no:cacheprovider"]
+    # Stories run in the order in which they are written, one by one: real lamps can be in one story only.
+    line += ["-p", "hil.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"]
     line += ["--continue-on-collection-errors", f"--bench={arguments.bench}"]
     line += [f"--story={name}" for name in names]
     if not arguments.debug:
@@ -115,7 +116,7 @@ def _ended(line: list[str]) -> int:
 
     # Before the child is there: what is ignored here (`nohup`) would be ignored there too, and it could not be asked.
     with _hearing(ask):
-        child.append(subprocess.Popen(line, start_new_session=True))  # noqa: S603 - this interpreter, paths as arguments
+        child.append(subprocess.Popen(line, env=_environment(), start_new_session=True))  # noqa: S603 - our own line
         if asked:
             _end(child[0], politely=True)
         code = child[0].wait()
@@ -124,6 +125,11 @@ def _ended(line: list[str]) -> int:
     if code not in PYTEST_ENDS:
         sys.stderr.write(f"pytest ended with {code} in the middle of a story (--debug shows which)\n")
     return PYTEST_ENDS.get(code, 1)
+
+
+def _environment() -> dict[str, str]:
+    """Without the settings of a pytest that runs this command: its options and workers are not for the stories."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def _end(process: subprocess.Popen[bytes], *, politely: bool) -> None:

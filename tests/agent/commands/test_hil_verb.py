@@ -93,6 +93,13 @@ def test_a_story_that_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert not re.search(r"<script|https?:|src=|@import|url\(", page)
 
 
+def test_the_options_of_a_pytest_outside_are_not_the_stories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make test` shuffles the tests and spreads them over processes."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    assert main(["hil", QUICK, "--list"]) == DONE
+
+
 def test_a_story_that_fails_shows_its_frames(stories: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main(["hil", str(stories), "--report", str(out), "--lang", "en"]) == FAILED
