@@ -1,7 +1,7 @@
-"""`lichtmast hil [STORY...]`: the stories of lamp-posts, on emulated or on real hardware; a line a story, and a report.
+"""`lichtmast hil [STORY...]`: runs stories of lamp-posts on emulated or real hardware; a line for each, and a report.
 
-pytest runs them in a process of its own: a story starts an agent with its log, its signals and its event loop, which
-are not to meet this command's; and one that takes its interpreter down is a story that failed, not a lost report.
+pytest runs them in a process of its own. A story starts an agent with its log, its signals and its event loop, and
+these must not meet this command's. A story that takes its interpreter down has failed, but does not lose the report.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from agent.interfaces import Clock
 
 EMULATED = "emulated"
 PYTEST = (
-    # Where this command is killed, the stories and what they have started must not go on without it (prctl(2)).
+    # If this command is killed, the stories and what they have started must not go on without it (prctl(2)).
     "import ctypes, signal; ctypes.CDLL(None).prctl(1, signal.SIGINT); "
     "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
     "import pytest; sys.exit(pytest.main())"
 )
-"""pytest with this very lichtmast: `-m pytest` would take the one of the folder that it is called in."""
+"""Runs pytest with this very lichtmast: `-m pytest` would take the one of the current folder."""
 HIL_EXTRA = ("pytest", "amqtt")
 STOPS_WITHIN_S = 30
 """A story on real lamps puts them back first."""
-WHEN_STOPPED = "the stories above are those that were told until then"
+WHEN_STOPPED = "the stories above were told until then"
 PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
 """Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
 
@@ -43,15 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stories",
         nargs="*",
         metavar="STORY",
-        help="a file or folder of stories, or part of a story's name; default: all",
+        help="a file or folder of stories, or part of a story's name (default: all)",
     )
     parser.add_argument(
-        "--bench", default=EMULATED, metavar="BENCH", help="emulated (default), or the board file of real lamps"
+        "--bench",
+        default=EMULATED,
+        metavar="BENCH",
+        help="emulated, or the board file of real lamps (default: emulated)",
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/junit.xml and DIR/index.html, a page")
-    parser.add_argument("--lang", choices=("en", "nl"), help="language of the page (default: from LANG)")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write junit.xml and a page, index.html, into this folder"
+    )
+    parser.add_argument("--lang", choices=("en", "nl"), help="the language of the page (default: from LANG)")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--list", action="store_true", help="print the stories' names; run none")
+    output.add_argument("--list", action="store_true", help="print the names of the stories and run none")
     output.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -92,13 +97,13 @@ def _command_line(arguments: argparse.Namespace) -> list[str]:
 
 
 def _file_of(story: str) -> Path:
-    """The file of `file.py::test_name`, as pytest writes one story of a file."""
+    """Returns the file of `file.py::test_name`, which is how pytest names a story in a file."""
     return Path(story.partition("::")[0])
 
 
 def _ended(line: list[str]) -> int:
-    """Runs pytest to its end. What asks this command to end is passed on, so that a story still ends its agent; asked
-    once more, or in vain for STOPS_WITHIN_S, pytest is killed with all that it has started."""
+    """Runs pytest to its end. The first signal that asks this command to end is passed on, so that a story can still
+    end its agent. After a second one, or after STOPS_WITHIN_S, pytest is killed with all that it has started."""
     asked: list[int] = []
     child: list[subprocess.Popen[bytes]] = []
 
@@ -137,7 +142,7 @@ def _end(process: subprocess.Popen[bytes], *, politely: bool) -> None:
 
 @contextlib.contextmanager
 def _hearing(ask: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Inside, `ask` hears each signal that asks for the end, but for those that are ignored."""
+    """Inside, `ask` hears each signal that asks for the end, except those that are ignored."""
     before = {number: signal.getsignal(number) for number in (*STOPS, signal.SIGALRM)}
     for number, handler in before.items():
         # A handler of Python's is back to the default in the child; what is ignored would stay ignored.

@@ -1,4 +1,4 @@
-"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; and the example of CONTRIBUTING.md, run."""
+"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; the developer's manual's example runs too."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_what_another_bench_has():
 
 
 def example() -> str:
-    """The story that CONTRIBUTING.md shows."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    """The story that the developer's manual shows."""
+    text = (ROOT / "hil" / "README.md").read_text(encoding="utf-8")
     return text.partition("<!-- story: tested -->\n```python\n")[2].partition("```\n")[0]
 
 
