@@ -6,8 +6,7 @@ import asyncio
 import ctypes
 import secrets
 import time
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
@@ -104,16 +103,3 @@ class MachineClock:
     async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
         async with asyncio.timeout(seconds):
             return await awaitable
-
-    @contextmanager
-    def waiting_for_the_world(self, what: str) -> Iterator[None]:
-        yield
-
-    def bytes_written(self, port: str, count: int) -> None:
-        pass
-
-    def bytes_read(self, port: str, count: int) -> None:
-        pass
-
-    def port_closed(self, port: str) -> None:
-        pass

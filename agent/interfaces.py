@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Time, given to whatever needs it: the machine's (agent/clock.py) or a virtual one (hil/virtual_time.py)."""
+    """Time, given to each part that needs it: the machine's (agent/clock.py) or a virtual one (hil/virtual_time.py)."""
 
     def wall(self) -> float:
         """Unix seconds (UTC). May be wrong or jump: ask `valid` before it decides anything."""
@@ -43,21 +43,26 @@ class Clock(Protocol):
     async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
         """The awaitable's result; raises asyncio.TimeoutError, and cancels it, after `seconds`."""
 
-    def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:
-        """Inside, the caller waits for something outside of this clock's reach (a broker, a thread).
 
-        A virtual clock stands still meanwhile; the machine's does nothing. `what` names it in an error.
-        """
+@runtime_checkable
+class World(Protocol):
+    """What a clock that can jump must hear of, so that it stands still while the world outside of it is busy.
+
+    Only the virtual clock keeps this promise; agent/hardware/world.py says who tells it.
+    """
+
+    def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:
+        """Inside, the caller waits for something outside of the clock's reach (a broker, a thread): the clock stands
+        still meanwhile. `what` names it in an error."""
 
     def bytes_written(self, port: str, count: int) -> None:
-        """`count` bytes went out on the serial port at this path. A virtual clock never jumps while bytes are in
-        flight; the machine's does nothing."""
+        """`count` bytes went out on the serial port at this path. The clock never jumps while bytes are in flight."""
 
     def bytes_read(self, port: str, count: int) -> None:
         """`count` bytes came in from the serial port at this path."""
 
     def port_closed(self, port: str) -> None:
-        """The port was closed, or lost: what is still in flight on it will never be read."""
+        """The port was closed, or lost: bytes that are still in flight on it will never be read."""
 
 
 class Almanac(Protocol):

@@ -114,6 +114,11 @@ class Monitor:
                 self._path.unlink()
             self._path = None
 
+    @property
+    def readers(self) -> int:
+        """How many listen now."""
+        return len(self._readers)
+
     def observer(self, bus: str) -> Observer:
         """What a bus of this name tells its frames to."""
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.buses.open_buses import OpenBus, open_buses
+from agent.buses.open_bus import OpenBus, open_buses
 from agent.commissioning.bus_work import BusWork, Tell, Wishes
 from agent.commissioning.findings import BusRecord
 from agent.commissioning.lamp_exchange import exchange_lamp
@@ -87,7 +87,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     begun: list[BusRecord] = []
     records: list[BusRecord] = []
     try:
-        async with open_buses(board, buses, clock) as opened:
+        async with open_buses(buses, clock) as opened:
             for bus in opened:
                 lamps = [lamp for lamp in board.luminaires if lamp.bus == bus.config.name]
                 with _progress(bus, arguments) as tell:
@@ -116,7 +116,7 @@ async def _lamp_exchanged(board: Board, arguments: argparse.Namespace, clock: Cl
     folder = _folder(arguments)
     if folder is not None:
         sure_of_folder(folder, "--record")
-    async with open_buses(board, [config], clock) as (bus,):
+    async with open_buses([config], clock) as (bus,):
         try:
             record = await exchange_lamp(bus, name, address, clock)
         except asyncio.CancelledError:
@@ -146,8 +146,8 @@ def _hand_over(board: Board, records: Sequence[BusRecord], folder: Path | None, 
 
 async def _identify(board: Board, arguments: argparse.Namespace, clock: Clock) -> int:
     config, name, address = _lamp(board, arguments.identify, arguments.bus)
-    async with open_buses(board, [config], clock) as (bus,):
-        await bus.wait_usable(clock)
+    async with open_buses([config], clock) as (bus,):
+        await bus.wait_usable()
         text = word("identifying", arguments.lang).format(name=name, bus=config.name, address=address)
         sys.stderr.write(f"{text}\n")
         await run_inquiry(bus.dali, clock, identify(addresses.short(address)), CONFIGURATION)

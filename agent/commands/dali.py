@@ -7,11 +7,11 @@ import json
 import sys
 
 from agent.buses.dali_words import conversation_of
-from agent.buses.open_bus import chosen, opened
+from agent.buses.open_bus import chosen, open_buses
 from agent.config.board import load_board
 from agent.errors import WrongUse
 from agent.interfaces import Clock
-from drivers.dali.bus import CONFIGURATION, DaliBus
+from drivers.dali.bus import CONFIGURATION
 from drivers.errors import DriverError
 from protocols.dali import naming
 from protocols.dali.frames import Reply
@@ -58,8 +58,9 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     except ValueOutOfRange as error:
         raise WrongUse(str(error)) from error
     try:
-        async with opened([bus], clock) as interface:
-            reply = await DaliBus(interface, bus.channel, clock).run(asked.conversation, CONFIGURATION)
+        async with open_buses([bus], clock) as (opened,):
+            await opened.wait_connected()
+            reply = await opened.dali.run(asked.conversation, CONFIGURATION)
     except (DriverError, ProtocolError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

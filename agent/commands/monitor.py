@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.almanac import ZoneAlmanac
 from agent.buses.monitor import BACKLOG_BYTES, SOCKET, Row, row
-from agent.buses.open_bus import chosen, opened
+from agent.buses.open_bus import chosen, open_buses
 from agent.config.board import Board, Bus, load_board
 from agent.interfaces import Clock
 from drivers.errors import DriverError
@@ -72,33 +71,22 @@ async def watch(arguments: argparse.Namespace, clock: Clock) -> int:
 
 async def _from_the_ports(buses: tuple[Bus, ...], clock: Clock, show: Callable[[Row], None]) -> int:
     """Listens at the interfaces themselves: no agent runs, so their ports are free."""
-    by_port: dict[str, list[Bus]] = {}
-    for bus in buses:
-        by_port.setdefault(bus.port, []).append(bus)
+    namers = {bus.name: naming.Namer() for bus in buses}
+
+    def foreign(bus: Bus, frame: ForwardFrame) -> None:
+        seen = Transmission(frame, False, False, Transmission.LOOSE)
+        show(row(clock.wall(), bus.name, namers[bus.name], seen, None))
+
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            for on_port in by_port.values():
-                await stack.enter_async_context(_listening(on_port, clock, show))
-            ports = ", ".join(by_port)
+        async with open_buses(buses, clock, foreign) as opened:
+            for one in opened:
+                await one.wait_connected()
+            ports = ", ".join(dict.fromkeys(bus.port for bus in buses))
             sys.stderr.write(f"no agent runs on this state folder: listening on {ports} to what others send\n")
             await asyncio.get_running_loop().create_future()
     except DriverError as error:
         sys.stderr.write(f"{error}\n")
     return 1
-
-
-@contextlib.asynccontextmanager
-async def _listening(buses: list[Bus], clock: Clock, show: Callable[[Row], None]) -> AsyncIterator[None]:
-    names = {bus.channel: bus.name for bus in buses}
-    namers = {bus.channel: naming.Namer() for bus in buses}
-
-    def foreign(channel: int, frame: ForwardFrame) -> None:
-        if channel in names:
-            seen = Transmission(frame, False, False, Transmission.LOOSE)
-            show(row(clock.wall(), names[channel], namers[channel], seen, None))
-
-    async with opened(buses, clock, foreign):
-        yield
 
 
 def _shower(arguments: argparse.Namespace, board: Board, buses: set[str]) -> Callable[[Row], None]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agent.buses.open_buses import OpenBus
+from agent.buses.open_bus import OpenBus
 from agent.commissioning.findings import BusRecord, Finding, FoundGear
 from agent.commissioning.gear_reading import GearWork
 from agent.config.board import Luminaire
@@ -63,7 +63,7 @@ class BusWork:
         """All of it; a bus or cable that is lost on the way is a finding, and the rest is left for the next run."""
         began = self.clock.monotonic()
         try:
-            await self.bus.wait_usable(self.clock)
+            await self.bus.wait_usable()
             await self._steps()
         except DriverError as error:
             self._finding("busLost", self.record.bus, text=str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.buses.open_buses import OpenBus
+from agent.buses.open_bus import OpenBus
 from agent.commissioning.findings import BusRecord, Finding
 from agent.interfaces import Clock
 from drivers.dali.bus import CONFIGURATION
@@ -22,7 +22,7 @@ async def exchange_lamp(bus: OpenBus, name: str, short_address: int, clock: Cloc
     record = BusRecord(config.name, config.interface, config.port, config.channel, False, clock.wall(), compared=False)
     began = clock.monotonic()
     try:
-        await bus.wait_usable(clock)
+        await bus.wait_usable()
         age = await run_inquiry(bus.dali, clock, begin_anew(addresses.short(short_address)), CONFIGURATION)
     except ConversationFailed as failure:
         finding = Finding("gearTrouble", name, {"address": short_address, "text": str(failure)})

@@ -16,8 +16,8 @@ from agent.config.problems import ConfigError, Problem
 from agent.config.program import read_program
 from agent.interfaces import Clock
 from agent.schedule.calendars import Calendar
-from agent.schedule.demand import night_of
 from agent.schedule.evaluate import Change
+from agent.schedule.night import night_of
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan
 from agent.schedule.program import NOON_S, Program

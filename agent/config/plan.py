@@ -61,7 +61,7 @@ class ProgramFiles:
 
 
 def place_of(board: Board) -> Place:
-    """The board's place, with its civil time: what demand() and changes() remember their nights in."""
+    """The board's place, with its civil time: what target_of() and changes() remember their nights in."""
     return Place(ZoneAlmanac(board.timezone), board.latitude, board.longitude)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from agent.energy.level_memory import LevelMemory
 from agent.energy.record_time import RecordTime
 from agent.interfaces import Clock
-from agent.lamps.control import LuminaireControl
+from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
 from agent.records.alarms import EventLog
 from agent.records.recorder import Recorder
@@ -56,10 +56,10 @@ class Reading(NamedTuple):
 
 @dataclass
 class Metered:
-    """A luminaire with its place and its ledger. `sensed_at`: when sensors last moved its level, in monotonic seconds;
-    None: never, as far as its ledger knows."""
+    """A luminaire with the health of its bus's gear, and its ledger. `sensed_at`: when sensors last moved its level, in
+    monotonic seconds; None: never, as far as its ledger knows."""
 
-    control: LuminaireControl
+    health: GearHealth
     luminaire: LuminaireState
     ledger: LuminaireLedger
     sensed_at: float | None = None
@@ -120,7 +120,7 @@ class Metering:
         power_w = None  # it is not known what silent gear draws
         if without_mains:
             power_w = 0.0
-        elif entry.luminaire.answers and not available:
+        elif entry.luminaire.condition.answers and not available:
             power_w = entry.ledger.model.standby_w  # the gear of a failed lamp goes on
         at = self._time.now() if since is None else self._time.at(since)
         entry.ledger.available(at, available, power_w)
@@ -137,7 +137,7 @@ class Metering:
         """A sweep as soon as a bus is there, then one at the beginning of each quarter, for ever, bus beside bus."""
         by_bus: dict[str, list[Metered]] = {}
         for entry in self._metered.values():
-            by_bus.setdefault(entry.control.name, []).append(entry)
+            by_bus.setdefault(entry.health.name, []).append(entry)
         sweeps = [asyncio.ensure_future(self._run_bus(entries)) for entries in by_bus.values()]
         try:
             await asyncio.gather(*sweeps)
@@ -186,13 +186,13 @@ class Metering:
 
     async def _read_all(self, entries: Sequence[Metered], until: float) -> None:
         """Reads every luminaire of a bus, as soon as the bus allows it before `until`, and once more what failed."""
-        control = entries[0].control
+        health = entries[0].health
         due, usable = list(entries), True
         for last_try in [False] * (TRIES - 1) + [True]:
             failed: list[Metered] = []
             while due:
                 try:
-                    await self._clock.wait_for(control.wait_usable(), until - self._time.now())
+                    await self._clock.wait_for(health.wait_usable(), until - self._time.now())
                 except TimeoutError:
                     usable = False  # its interface has said why
                     break
@@ -205,7 +205,9 @@ class Metering:
             if not last_try:
                 await self._clock.sleep(TRIED_AGAIN_AFTER_S)
         if usable:
-            self._report_missed(control.name, len(entries), [entry for entry in due if entry.luminaire.answers])
+            self._report_missed(
+                health.name, len(entries), [entry for entry in due if entry.luminaire.condition.answers]
+            )
 
     def _report_missed(self, bus: str, luminaires: int, missed: Sequence[Metered]) -> None:
         if 2 * len(missed) > luminaires:
@@ -218,12 +220,12 @@ class Metering:
         """Reads these luminaires once. Adds to `failed`; returns those that a bus in trouble left unread."""
         for number, entry in enumerate(due):
             try:
-                await entry.control.health.poll_status(entry.luminaire)
+                await entry.health.poll_status(entry.luminaire)
                 read = False
-                if entry.luminaire.answers:
-                    read = await self._read(entry, await entry.control.read_level(entry.luminaire), last_try=last_try)
+                if entry.luminaire.condition.answers:
+                    read = await self._read(entry, await entry.health.read_level(entry.luminaire), last_try=last_try)
             except (PortUnavailable, BusUnpowered) as error:
-                log.debug("readings of %s end: %s", entry.control.name, error)
+                log.debug("readings of %s end: %s", entry.health.name, error)
                 return list(due[number:])
             except DriverError as error:
                 log.debug("reading of %s: %s", entry.luminaire.name, error)
@@ -244,7 +246,7 @@ class Metering:
         if not entry.ledger.is_plausible(*reading):
             # A reading that was disturbed on the bus looks like this too; a new register says the same twice, and may
             # be another gear's, with a scale of its own.
-            entry.luminaire.energy_exponent = None
+            entry.luminaire.stored.energy_exponent = None
             exponent = await self._read_exponent(entry, last_try=last_try)
             again = None if exponent is None else await self._read_register(entry, exponent)
             reading = again or reading
@@ -261,16 +263,16 @@ class Metering:
                     "energy_wh": reading.energy_wh,
                     "resolution_wh": reading.resolution_wh,
                     "level": level if tells else None,
-                    "status": entry.luminaire.status if tells else None,
+                    "status": entry.luminaire.condition.status if tells else None,
                 },
             )
         return True
 
     async def _read_exponent(self, entry: Metered, *, last_try: bool) -> int | None:
         luminaire = entry.luminaire
-        if luminaire.energy_exponent is None:
+        if luminaire.stored.energy_exponent is None:
             offset = memory_banks.ACTIVE_ENERGY.scale_offset
-            found = await entry.control.health.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
+            found = await entry.health.converse(luminaire, sequences.read_exponent(luminaire.address, offset))
             if isinstance(found, ConversationFailed) and not last_try:
                 return None
             if not isinstance(found, int):
@@ -279,14 +281,14 @@ class Metering:
                 self._events.begin("noEnergyRegister", luminaire.name, text)
                 return None
             self._events.end("noEnergyRegister", luminaire.name, f"{luminaire.name} reports its energy")
-            luminaire.energy_exponent = found
-        return luminaire.energy_exponent
+            luminaire.stored.energy_exponent = found
+        return luminaire.stored.energy_exponent
 
     async def _read_register(self, entry: Metered, exponent: int) -> Reading | None:
         resolution_wh = 10.0**exponent
         most_counts = math.ceil(MOST_POWER_W * READING_TAKES_S / 3600.0 / resolution_wh)
         conversation = sequences.read_energy(entry.luminaire.address, most_counts)
-        register = await entry.control.health.converse(entry.luminaire, conversation)
+        register = await entry.health.converse(entry.luminaire, conversation)
         if isinstance(register, ConversationFailed) or register.count is None:
             return None
         # The counted value is exact; rounding keeps what 0.1 cannot say out of the record.

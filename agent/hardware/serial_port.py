@@ -12,7 +12,8 @@ from pathlib import Path
 import serial
 import serial_asyncio_fast
 
-from agent.interfaces import Clock
+from agent.hardware.world import world_of
+from agent.interfaces import Clock, World
 from drivers.errors import PortUnavailable
 from drivers.interfaces import OpenPort
 
@@ -22,10 +23,10 @@ _PATTERNS = ("ttyAMA*", "ttyS[0-9]*", "ttyUSB*", "ttyACM*", "serial[0-9]*")
 class SerialPort(asyncio.Protocol):
     """An open port. What arrives goes to `received`; `lost` hears once, with the reason, that the port is gone."""
 
-    def __init__(self, path: str, clock: Clock, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+    def __init__(self, path: str, world: World, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
         self._path = path
         self._real_path = str(Path(path).resolve())
-        self._clock = clock
+        self._world = world
         self._received = received
         self._lost = lost
         self._closed = False
@@ -37,12 +38,12 @@ class SerialPort(asyncio.Protocol):
         self.opened.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        self._clock.bytes_read(self._real_path, len(data))
+        self._world.bytes_read(self._real_path, len(data))
         if not self._closed:
             self._received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._clock.port_closed(self._real_path)
+        self._world.port_closed(self._real_path)
         if not self._closed:
             self._closed = True
             self._lost(f"serial port {self._path} was lost: check its cable")
@@ -51,13 +52,13 @@ class SerialPort(asyncio.Protocol):
         assert self._transport is not None
         if self._closed:
             return
-        self._clock.bytes_written(self._real_path, len(content))
+        self._world.bytes_written(self._real_path, len(content))
         self._transport.write(content)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._clock.port_closed(self._real_path)
+            self._world.port_closed(self._real_path)
         if self._transport is not None and not self._transport.is_closing():
             # A thread closes the descriptor, since the kernel may drain it first. The port is free for others at once.
             with contextlib.suppress(OSError):
@@ -83,7 +84,7 @@ def port_opener(path: str, clock: Clock) -> OpenPort:
             device.open()
         except (serial.SerialException, OSError) as error:
             raise PortUnavailable(_why(path, error)) from error
-        port = SerialPort(path, clock, received, lost)
+        port = SerialPort(path, world_of(clock), received, lost)
         await serial_asyncio_fast.connection_for_serial(asyncio.get_running_loop(), lambda: port, device)
         await port.opened
         return port

@@ -16,7 +16,7 @@ from agent.config.sensors import Sensor
 from agent.interfaces import Clock
 from agent.records.alarms import EventLog
 from agent.schedule.inputs import Reading
-from agent.schedule.program import LUX, PHOTOCELL, PRESENCE
+from agent.schedule.program import LUX, PRESENCE
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
 from drivers.errors import DriverError
@@ -75,13 +75,28 @@ class _Known:
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
-        self.type = _OCCUPANCY if sensor.kind == "presence" else _LIGHT
+        self.type = _OCCUPANCY if sensor.kind == PRESENCE else _LIGHT
         self.address = device_addresses.short(sensor.device)
         self.instance = device_addresses.instance(sensor.instance)
         self.heard_at = 0.0
         self.set_up = False
         self.failures = 0
-        self.dark = True
+        self._photocell_dark = True
+
+    def take_in(self, info: int) -> float | None:
+        """Takes in an event's information. Returns the value of the reading that it is; None where it is none.
+
+        A photocell keeps its word between its two levels: that is remembered here.
+        """
+        if self.sensor.kind == PRESENCE:
+            seen = occupancy.decode(info)
+            return None if seen is None else float(seen.occupied)
+        share = light_sensor.relative_illuminance(info)
+        if self.sensor.kind == LUX:
+            return share * self.sensor.full_scale_lux
+        turning_percent = self.sensor.light_percent if self._photocell_dark else self.sensor.dark_percent
+        self._photocell_dark = 100 * share < turning_percent
+        return float(self._photocell_dark)
 
 
 class DaliSensors:
@@ -156,10 +171,10 @@ class DaliSensors:
             self._heard(known, _as_event(known, value))
 
     def _heard(self, known: _Known, info: int) -> None:
-        reading = _reading(known, info)
-        if reading is not None:
+        value = known.take_in(info)
+        if value is not None:
             known.heard_at = self._clock.monotonic()
-            self._observe(reading)
+            self._observe(Reading(known.sensor.name, known.sensor.kind, value, known.sensor.at))
 
     def _started_again(self, short_address: int | None) -> None:
         for known in self._known.values():
@@ -221,15 +236,3 @@ def _as_event(known: _Known, value: int) -> int:
         return value
     movement, occupied = occupancy.from_input_value(value)
     return occupancy.Occupancy(movement, occupied, False, True).info()
-
-
-def _reading(known: _Known, info: int) -> Reading | None:
-    sensor = known.sensor
-    if sensor.kind == "presence":
-        seen = occupancy.decode(info)
-        return None if seen is None else Reading(sensor.name, PRESENCE, float(seen.occupied), sensor.at)
-    share = light_sensor.relative_illuminance(info)
-    if sensor.kind == "lux":
-        return Reading(sensor.name, LUX, share * sensor.full_scale_lux, sensor.at)
-    known.dark = 100 * share < (sensor.light_percent if known.dark else sensor.dark_percent)
-    return Reading(sensor.name, PHOTOCELL, float(known.dark), sensor.at)

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.hardware.files import read_plain
@@ -50,6 +51,16 @@ class Inputs:
         self._refused = False
         self._ahead_s = self._wall_ahead_s()
         self._state = self._load()
+        self._listeners: list[Callable[[], None]] = []
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """From now on `listener` is called after each reading, and whenever else the lamps may have new targets."""
+        self._listeners.append(listener)
+
+    def tell_listeners(self) -> None:
+        """The lamps may have new targets: a sensor can change those of lamps on any bus, and so can an override."""
+        for listener in self._listeners:
+            listener()
 
     @property
     def state(self) -> InputState:
@@ -58,20 +69,21 @@ class Inputs:
         return self._state
 
     def observe(self, reading: Reading) -> None:
-        """Takes a reading."""
+        """Takes a reading, and tells the listeners."""
         self._state = observe(self._plan, self.state, reading, self._clock.wall())
         self._save()
+        self.tell_listeners()
 
-    def next_end(self) -> float | None:
-        """When (Unix seconds) the next input that counts now counts no longer, with its hold, or one that does not yet
-        will; None: none does."""
+    def until_next_end_s(self) -> float | None:
+        """Returns in how many seconds the inputs next change by themselves: one that counts counts no longer, its hold
+        included, or one that does not count yet will. None: none changes."""
         now, state = self._clock.wall(), self.state
-        # For so long after the state began, nobody knows what was before.
+        # For so long after the state began, what was before is unknown.
         ends = {state.begun + max(hold_s, REPEATS_S) for hold_s, _ in self._holds}
         for key, (_, until) in state.active.items():
             ends |= {until + hold_s for hold_s, source in self._holds if key.startswith(source)}
         ends |= {settles for settles in map(settles_at, state.cells.values()) if settles is not None}
-        return min((end for end in ends if end > now), default=None)
+        return min((end - now for end in ends if end > now), default=None)
 
     def _wall_ahead_s(self) -> float:
         return self._clock.wall() - self._clock.monotonic()

@@ -126,11 +126,13 @@ def give(state: Path, override: Override, clock: Clock) -> tuple[Given, ...]:
         all_given.append((override, Given(override, boot, wall, monotonic)))
         counts = kept(tuple(each for each, _ in all_given if each is not None), wall)
         left = [given for each, given in all_given if any(each is one for one in counts)][-MOST:]
-        _write(state, left)
+        write(state, left)
     return tuple(left)
 
 
-def _write(state: Path, given: list[Given]) -> None:
+def write(state: Path, given: list[Given]) -> None:
+    """Puts these overrides in place of those in this state folder, the oldest left out where the file would be too
+    large. Raises OSError where it cannot be written."""
     while True:
         content = json.dumps({"format": FORMAT, "overrides": [each.as_json() for each in given]}).encode()
         if len(content) <= MOST_BYTES or len(given) == 1:

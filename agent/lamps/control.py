@@ -1,8 +1,8 @@
 """Brings the luminaires of one bus to their levels and keeps them there: levels first, questions beside them.
 
-Each cycle compares what is wanted with what was told, so nothing needs to be remembered over trouble: a bus or a gear
-that comes back is told its level again. No question stands between a level that is due and the bus: each question
-is asked beside the levels, and a level passes between the frames of any conversation.
+Each cycle compares the target levels with those that were told, so nothing needs to be remembered over trouble: a bus
+or a gear that comes back is told its level again. No question stands between a level that is due and the bus: questions
+are asked beside the levels, and a level passes between the frames of any conversation.
 """
 
 from __future__ import annotations
@@ -12,29 +12,20 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from agent.interfaces import Clock
+from agent.lamps.attempts import Attempts
 from agent.lamps.dimming import Dimming
-from agent.lamps.fail_safe import FailSafe
 from agent.lamps.foreign_masters import ForeignMasters
 from agent.lamps.gear_health import GearHealth
-from agent.lamps.level_limits import LevelLimits
 from agent.lamps.luminaire import LuminaireState
 from agent.lamps.mains import Mains
-from agent.lamps.turns import each_in_turn
-from agent.lamps.verification import Verification
+from agent.lamps.questions import CYCLE_S, Questions
 from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
-from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.dali import gear_commands
-from protocols.dali.frames import ForwardFrame, Reply
-from protocols.errors import ConversationFailed
+from protocols.dali.frames import ForwardFrame
 
-CYCLE_S = 10.0
-STATUS_EVERY_S = 300.0
-"""Each gear is asked for its status about this often; a reading asks too."""
 MAINS_ASKED_AT_S = 9.0
 """Into each cycle: late, because a level makes gear forget that it lost its mains, and levels fall due at its begin."""
-FAILURES_TO_REPORT = 3
-"""Cycles in a row: a line that is lost now and then on a noisy wire is made up for in the next one."""
 AGAIN_S = 0.2
 """A level that did not go out is tried again this soon, then after twice as long, and so on."""
 TOGETHER_S = 2.0
@@ -46,9 +37,12 @@ SHORTEST_PAUSE_S = 0.001
 
 
 class LuminaireControl:
-    """The luminaires of one bus. `safe_level` is what their gear shows when mains returns or the bus fails,
-    `floor_level` the least light at night; `next_change_s` says in how many seconds what sensors said will change a
-    level (None: it will not). `known_marked` is what `mains` has told the journal in the process before."""
+    """The control of the luminaires of one bus.
+
+    `safe_level` (1-254) is what their gear shows when its mains return or the bus fails, `floor_level` (1-254) the
+    least light at night. `next_change_s` says in how many seconds a level will change by what sensors have said (None:
+    none will). `known_marked` is what `mains.state` told the journal of the process before.
+    """
 
     def __init__(
         self,
@@ -70,9 +64,10 @@ class LuminaireControl:
         self.dimming = dimming
         self.health = health
         self.mains = Mains(name, bus, luminaires, clock, known_marked)
-        limits = LevelLimits(bus, health, floor_level, events)
-        self._verification = Verification(health, limits, clock, events)
-        self._fail_safe = FailSafe(bus, health, limits, safe_level, clock, events)
+        self._attempts = Attempts(name, CYCLE_S, events)
+        self.questions = Questions(
+            bus, luminaires, health, self.mains, dimming, self._attempts, safe_level, floor_level, clock, events
+        )
         self._foreign = ForeignMasters(name, luminaires, clock, events)
         self._bus = bus
         self._safe_level = safe_level
@@ -85,7 +80,6 @@ class LuminaireControl:
         self._next_cycle_at = float("-inf")
         self._turns = (asyncio.Event(), asyncio.Event())
         self._cycled = asyncio.Event()
-        self._failures: dict[str, int] = {}
         health.needs_level = self._level_needed
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
@@ -94,7 +88,7 @@ class LuminaireControl:
         questions, mains = self._turns
         work = (
             self._tell_for_ever(),
-            self._ask_for_ever(questions, self._ask),
+            self._ask_for_ever(questions, self.ask),
             self._ask_for_ever(mains, self._ask_for_mains_late),
             self._after_cycles(after_cycle),
         )
@@ -111,7 +105,7 @@ class LuminaireControl:
         while True:
             # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
             try:
-                await self._clock.wait_for(self.wait_usable(), CYCLE_S)
+                await self._clock.wait_for(self._bus.wait_usable(), CYCLE_S)
             except TimeoutError:
                 # By day, where the lamps' mains are switched, for hours.
                 self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
@@ -127,7 +121,7 @@ class LuminaireControl:
             if any(at <= now for at in self._told_anew_at):
                 self._told_anew_at = [at for at in self._told_anew_at if at > now]
                 self._nothing_is_told()
-            if await self._tell(counts=cycle):
+            if await self.tell_levels(counts=cycle):
                 again_s = AGAIN_S
             else:
                 self._due(self._clock.monotonic() + again_s)
@@ -173,7 +167,7 @@ class LuminaireControl:
                 await done
 
     def wake(self) -> None:
-        """What is wanted has changed: levels are told at once."""
+        """Targets may have changed: levels are told at once."""
         self.dimming.look_again()
         self._due(self._clock.monotonic())
 
@@ -186,14 +180,10 @@ class LuminaireControl:
         """A question has found a lamp that must be told again: soon, and together with others that are found."""
         self._due(self._clock.monotonic() + TOGETHER_S)
 
-    async def wait_usable(self) -> None:
-        """Returns once the bus can be talked to."""
-        await self._bus.wait_usable()
-
     def tell_again(self) -> None:
         """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
         for luminaire in self.luminaires:
-            luminaire.forget_what_it_shows()
+            luminaire.forget()
         self.mains.ask_for_marks()
         now = self._clock.monotonic()
         self._told_anew_at = [now + after_s for after_s in AFTER_TROUBLE_S]
@@ -203,9 +193,8 @@ class LuminaireControl:
     def _nothing_is_told(self) -> None:
         """Every level is told again, at once and without a fade."""
         for luminaire in self.luminaires:
-            luminaire.commanded = None
-            luminaire.fade_code = None
-            luminaire.extended_fade_cleared = False
+            luminaire.told.target_level = None
+            luminaire.stored.forget_fade()
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
         """What a dead bus says of the lamps: where their own gear feeds it, they have no mains and cannot burn; else
@@ -230,84 +219,26 @@ class LuminaireControl:
             self._told_anew_at = [*self._told_anew_at, answer_at + AFTER_TROUBLE_S[1]][-len(AFTER_TROUBLE_S) :]
         self._due(answer_at)
 
-    async def cycle(self) -> None:
-        """Once through everything, one after the other. A bus in trouble is left; its interface says what it is."""
-        await self._tell(counts=True)
-        await self._ask_for_mains()
-        await self._ask()
-
-    async def _tell(self, *, counts: bool) -> bool:
-        """The levels that are due; whether all of them went out."""
-        return await self._tried("levels", self.dimming.command_levels, counts=counts)
+    async def tell_levels(self, *, counts: bool = True) -> bool:
+        """Tells the levels that are due. Returns whether all of them went out; where `counts`, a failure counts towards
+        those that are reported."""
+        return await self._attempts.succeeds("levels", self.dimming.tell_levels, counts=counts)
 
     async def _ask_for_mains_late(self) -> None:
         await self._clock.sleep((MAINS_ASKED_AT_S - self._clock.wall()) % CYCLE_S)
-        await self._ask_for_mains()
+        await self.look_for_lost_mains()
 
-    async def _ask_for_mains(self) -> None:
-        """One broadcast. Where gear has lost its mains all are told their levels again at once, which takes next to no
-        frames and harms none that is there already; which gear it was comes out afterwards."""
-        lost = False
-
-        async def ask() -> None:
-            nonlocal lost
-            lost = await self.mains.lost_by_any()
-            if self._events.remembers("supplyLoss", self.name):  # the interface tells of changes since its start only
-                self._events.end("supplyLoss", self.name, f"DALI bus {self.name} has voltage again")
-
-        await self._tried("mains", ask)
-        if lost:
+    async def look_for_lost_mains(self) -> None:
+        """Asks by one broadcast whether any gear has lost its mains. If so, all are told their levels at once, which
+        takes hardly a frame and harms none that is at its level. Which gear it was comes out afterwards."""
+        if await self.questions.mains_were_lost():
             self.mains.ask_for_marks()
             for luminaire in self.luminaires:
-                luminaire.commanded = None
+                luminaire.told.target_level = None
             self.dimming.look_again()
-            await self._tell(counts=False)
+            await self.tell_levels(counts=False)
 
-    async def _ask(self) -> None:
-        """All questions of a cycle. One that fails keeps none of the others from being asked."""
-        parts = (
-            ("verification", lambda: self._verification.verify_all(self.luminaires)),
-            ("fail-safe levels", lambda: self._fail_safe.check_some(self.luminaires)),
-            ("status", self._poll_some),
-            ("marks", self.mains.mark),
-            ("stored levels", self.dimming.learn_stored),
-        )
-        for name, ask in parts:
-            await self._tried(name, ask)
+    async def ask(self) -> None:
+        """Asks all else that is due in a cycle."""
+        await self.questions.ask_all()
         self._foreign.end_if_gone()
-
-    async def _tried(self, name: str, part: Callable[[], Awaitable[None]], *, counts: bool = True) -> bool:
-        """Whether this part of a cycle came through; where one fails in several cycles in a row, it is said."""
-        try:
-            await part()
-        except (PortUnavailable, BusUnpowered):
-            return False  # the interface has said so itself
-        except (DriverError, ConversationFailed) as error:
-            self._failures[name] = self._failures.get(name, 0) + counts
-            if self._failures[name] >= FAILURES_TO_REPORT:
-                self._events.begin("busUnusable", self.name, f"{error}; it is tried again every {CYCLE_S:.0f} s")
-            return False
-        self._failures.pop(name, None)
-        if not self._failures:
-            self._events.end("busUnusable", self.name, f"DALI bus {self.name} can be used again")
-        return True
-
-    async def read_level(self, luminaire: LuminaireState) -> int | None:
-        """The level that the gear shows; where it was told another one, it is told again. Raises DriverError."""
-        reply = await self.health.ask(luminaire, "QUERY ACTUAL LEVEL")
-        if reply.kind != Reply.VALUE:
-            return None
-        shows: int = reply.value
-        if luminaire.commanded is not None and luminaire.verify_at is None:
-            await self._verification.compare(luminaire, shows)
-        return shows
-
-    async def _poll_some(self) -> None:
-        """Those that may have lost their mains; and of those that are due never so many that a cycle is full of them:
-        they spread out by themselves."""
-        old = self._clock.monotonic() - STATUS_EVERY_S
-        unsure = [each for each in self.luminaires if each.mains_unsure]
-        due = [each for each in self.luminaires if each.status_asked_at is None or each.status_asked_at < old]
-        polled = [*unsure, *due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]]
-        once = {each.name: each for each in polled}
-        await each_in_turn(once.values(), self.health.poll_status)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.interfaces import Clock
-from agent.lamps.frame_plan import LevelFrame, StoredInGear, Wish, plan
+from agent.lamps.frame_plan import LevelFrame, StoredInGear, TargetLevel, plan
 from agent.lamps.gear_health import LuminaireObserver
 from agent.lamps.luminaire import LuminaireState
-from agent.lamps.targets import Wanted
+from agent.lamps.targets import LampTarget
 from drivers.dali import bus as priorities
 from drivers.dali.bus import DaliBus
+from drivers.dali.inquiry import run_inquiry
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import addresses, levels, sequences
+from protocols.dali import addresses, gear_data, levels, sequences
 from protocols.dali.addresses import Address
-from protocols.dali.frames import Reply
 from protocols.errors import ConversationFailed
 
 VERIFY_AFTER_FADE_S = 1.0
-GROUP_QUERIES = ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15")
-SCENES = 16
 FRAMES_AT_ONCE = 4
 
 
@@ -32,13 +31,13 @@ class Dimming:
         self,
         bus: DaliBus,
         luminaires: Sequence[LuminaireState],
-        wanted: Callable[[], Mapping[str, Wanted]],
+        targets: Callable[[], Mapping[str, LampTarget]],
         clock: Clock,
         stagger_s: float = 0.0,
     ) -> None:
         self._bus = bus
         self._luminaires = luminaires
-        self._wanted = wanted
+        self._targets = targets
         self._clock = clock
         self._stagger_s = stagger_s
         self._levels_differ = False
@@ -48,68 +47,68 @@ class Dimming:
         self.observer: LuminaireObserver | None = None
 
     def look_again(self) -> None:
-        """What is wanted has changed: frames that are still to be sent are planned anew."""
+        """Targets may have changed: frames that are still to be sent are planned anew."""
         self._changed = True
 
-    async def command_levels(self) -> None:
-        """Brings every luminaire that is not where it is wanted to its level. What fails for one does not keep the
-        others from theirs; then raises DriverError or ConversationFailed, at the end."""
+    async def tell_levels(self) -> None:
+        """Brings every luminaire to its target level. What fails for one does not keep the others from theirs: raises
+        DriverError or ConversationFailed at the end."""
         async with self._one_at_a_time:
             self._trouble = None
             while True:
                 self._changed = False
-                asked = self._wanted()
-                await self._command_due(asked)
+                targets = self._targets()
+                await self._tell_due(targets)
                 # After the levels, which must not wait for it.
                 if self._trouble is None:
-                    await self._make_ready(asked)
+                    await self._make_ready(targets)
                 if not self._changed:
                     break
             if self._trouble is not None:
                 raise self._trouble
 
-    async def _command_due(self, asked: Mapping[str, Wanted]) -> None:
-        wishes: dict[int, Wish] = {}
+    async def _tell_due(self, targets: Mapping[str, LampTarget]) -> None:
+        target_levels: dict[int, TargetLevel] = {}
         due, dark = set(), False
         for luminaire in self._luminaires:
-            percent, fade_s, ready_fade_s = asked[luminaire.name]
+            percent, fade_s, ready_fade_s = targets[luminaire.name]
             # A lamp that is told its level anew should not take a minute to be lit.
-            wish = Wish(levels.level_of(percent), 0.0 if luminaire.commanded is None else fade_s)
-            wishes[luminaire.short_address] = wish
+            target = TargetLevel(levels.level_of(percent), 0.0 if luminaire.told.target_level is None else fade_s)
+            target_levels[luminaire.short_address] = target
             luminaire.by_sensors = ready_fade_s is not None
-            if luminaire.commanded != wish.level:
+            if luminaire.told.target_level != target.level:
                 due.add(luminaire.short_address)
-                dark = dark or (luminaire.commanded == levels.OFF)
+                dark = dark or (luminaire.told.target_level == levels.OFF)
         if not due:
             return
-        self._levels_differ = self._levels_differ or len({wish.level for wish in wishes.values()}) > 1
+        self._levels_differ = self._levels_differ or len({target.level for target in target_levels.values()}) > 1
         if dark and self._stagger_s > 0:
-            await self._set_fade_for_all(wishes, due)
-            for number, frame in enumerate(plan(wishes, due, self._stored(), one_by_one=True)):
+            await self._set_fade_for_all(target_levels, due)
+            for number, frame in enumerate(plan(target_levels, due, self._stored(), one_by_one=True)):
                 if number:
                     await self._clock.sleep(self._stagger_s)
                 if self._changed:
                     return
-                await self._command_all([frame])
+                await self._send_all([frame])
             return
-        frames = plan(wishes, due, self._stored())
+        frames = plan(target_levels, due, self._stored())
         # What a sensor has raised has its fade already, and goes before what must be given one.
-        await self._command_all([frame for frame in frames if self._has_fade(frame)])
+        await self._send_all([frame for frame in frames if self._has_fade(frame)])
         left = [frame for frame in frames if not self._has_fade(frame)]
         if left and not self._changed:
-            await self._set_fade_for_all(wishes, {number for frame in left for number in frame.reaches} & due)
-            await self._command_all(left)
+            await self._set_fade_for_all(target_levels, {number for frame in left for number in frame.reaches} & due)
+            await self._send_all(left)
 
     def _has_fade(self, frame: LevelFrame) -> bool:
         code = levels.fade_code(frame.fade_s)
-        return all(each.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
+        return all(each.stored.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
 
-    async def _command_all(self, frames: Sequence[LevelFrame]) -> None:
+    async def _send_all(self, frames: Sequence[LevelFrame]) -> None:
         """Some at a time wait for the bus, so that no reading comes between them, and news need not wait for all."""
         for start in range(0, len(frames), FRAMES_AT_ONCE):
             if self._changed:
                 return
-            waiting = [self._command(frame) for frame in frames[start : start + FRAMES_AT_ONCE]]
+            waiting = [self._send(frame) for frame in frames[start : start + FRAMES_AT_ONCE]]
             for ended in await asyncio.gather(*waiting, return_exceptions=True):
                 if isinstance(ended, BaseException):
                     self._put_off(ended)
@@ -122,15 +121,19 @@ class Dimming:
             raise failure
         self._trouble = self._trouble or failure
 
-    async def _make_ready(self, asked: Mapping[str, Wanted]) -> None:
+    async def _make_ready(self, targets: Mapping[str, LampTarget]) -> None:
         """Leaves gear that sensors may raise with the fade that this takes: the rise itself is then one frame. A fade
         that runs goes on as it began (IEC 62386-102 clause 9.5)."""
         codes = {}
         for luminaire in self._luminaires:
-            ready_fade_s = asked[luminaire.name].ready_fade_s
+            ready_fade_s = targets[luminaire.name].ready_fade_s
             if ready_fade_s is not None:
                 codes[luminaire.short_address] = levels.fade_code(ready_fade_s)
-        unready = [each for each in self._luminaires if each.fade_code != codes.get(each.short_address, each.fade_code)]
+        unready = [
+            each
+            for each in self._luminaires
+            if each.stored.fade_code != codes.get(each.short_address, each.stored.fade_code)
+        ]
         if len(unready) > 1 and len(set(codes.values())) == 1 and not self._changed:
             await self._set_fade_of_all(next(iter(codes.values())))
             return
@@ -141,55 +144,48 @@ class Dimming:
 
     async def learn_stored(self) -> None:
         """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
-        luminaires of this bus were asked for different levels, for only then can a scene spare frames."""
+        luminaires of this bus were asked for different levels, for only then can a scene spare frames. Gear that does
+        not answer is asked again at a later call. Raises DriverError."""
         for luminaire in self._luminaires:
-            if luminaire.groups is None and luminaire.answers:
-                luminaire.groups = await self._read_groups(luminaire.address)
-                return
-            if self._levels_differ and luminaire.scenes is None and luminaire.answers:
-                luminaire.scenes = await self._read_scenes(luminaire.address)
+            if luminaire.condition.answers and not self._knows_store_of(luminaire):
+                with contextlib.suppress(ConversationFailed):
+                    await self._learn_store_of(luminaire)
                 return
 
-    async def _read_groups(self, address: Address) -> frozenset[int] | None:
-        members = 0
-        for position, name in enumerate(GROUP_QUERIES):
-            reply = await self._bus.run(sequences.query(address, name), priorities.DISCOVERY)
-            if reply.kind != Reply.VALUE:
-                return None
-            members |= reply.value << (8 * position)
-        return frozenset(number for number in range(16) if members >> number & 1)
+    def _knows_store_of(self, luminaire: LuminaireState) -> bool:
+        stored = luminaire.stored
+        return stored.groups is not None and (stored.scenes is not None or not self._levels_differ)
 
-    async def _read_scenes(self, address: Address) -> tuple[int, ...] | None:
-        scenes = []
-        for scene in range(SCENES):
-            reply = await self._bus.run(sequences.query(address, "QUERY SCENE LEVEL", scene), priorities.DISCOVERY)
-            if reply.kind != Reply.VALUE:
-                return None
-            scenes.append(reply.value)
-        return tuple(scenes)
+    async def _learn_store_of(self, luminaire: LuminaireState) -> None:
+        if luminaire.stored.groups is None:
+            groups = gear_data.read_groups(luminaire.address)
+            luminaire.stored.groups = frozenset(await self._bus.run(groups, priorities.DISCOVERY))
+        else:
+            scenes = gear_data.read_scenes(luminaire.address)
+            luminaire.stored.scenes = await run_inquiry(self._bus, self._clock, scenes, priorities.DISCOVERY)
 
     def _stored(self) -> StoredInGear:
-        """What is known of the gear. A group or scene counts only once it is known of every luminaire: whoever has not
-        been asked may be in it."""
+        """What is known of the gear. A group or scene counts only once it is known of every luminaire: one that was not
+        asked may be in it."""
         groups: dict[int, set[int]] = {}
         scenes: dict[int, dict[int, int]] = {}
-        if all(luminaire.groups is not None for luminaire in self._luminaires):
+        if all(luminaire.stored.groups is not None for luminaire in self._luminaires):
             for luminaire in self._luminaires:
-                for number in luminaire.groups or ():
+                for number in luminaire.stored.groups or ():
                     groups.setdefault(number, set()).add(luminaire.short_address)
-        if all(luminaire.scenes is not None for luminaire in self._luminaires):
+        if all(luminaire.stored.scenes is not None for luminaire in self._luminaires):
             for luminaire in self._luminaires:
-                for scene, level in enumerate(luminaire.scenes or ()):
+                for scene, level in enumerate(luminaire.stored.scenes or ()):
                     scenes.setdefault(scene, {})[luminaire.short_address] = level
         return StoredInGear(groups, scenes)
 
-    async def _set_fade_for_all(self, wishes: Mapping[int, Wish], due: set[int]) -> None:
-        """Where all that are due wish for the same fade, one broadcast sets it for all: the others stand still."""
-        codes = {levels.fade_code(wishes[number].fade_s) for number in due}
+    async def _set_fade_for_all(self, target_levels: Mapping[int, TargetLevel], due: set[int]) -> None:
+        """Where all that are due need the same fade, one broadcast sets it for all: the others stand still."""
+        codes = {levels.fade_code(target_levels[number].fade_s) for number in due}
         if len(codes) != 1 or len(due) < 2:
             return
         code = codes.pop()
-        unset = [each for each in self._luminaires if each.fade_code != code]
+        unset = [each for each in self._luminaires if each.stored.fade_code != code]
         if len(unset) > 1 and any(each.short_address in due for each in unset):
             await self._try_to_set_fade(addresses.BROADCAST, code, self._luminaires)
 
@@ -198,14 +194,14 @@ class Dimming:
 
     async def _set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
         """Of gear whose stored EXTENDED FADE TIME is not known to be 0, a fade time of 0 clears that too."""
-        at_once = code == 0 and not all(luminaire.extended_fade_cleared for luminaire in reached)
+        at_once = code == 0 and not all(luminaire.stored.extended_fade_cleared for luminaire in reached)
         setting = sequences.set_no_fade(address) if at_once else sequences.set_parameter(address, "SET FADE TIME", code)
-        shaken = [luminaire.shaken for luminaire in reached]
+        shaken = [luminaire.told.shaken for luminaire in reached]
         await self._bus.run(setting, priorities.LEVELS)
         for luminaire, before in zip(reached, shaken, strict=True):
-            if luminaire.shaken == before:
-                luminaire.fade_code = code
-                luminaire.extended_fade_cleared = luminaire.extended_fade_cleared or at_once
+            if luminaire.told.shaken == before:
+                luminaire.stored.fade_code = code
+                luminaire.stored.extended_fade_cleared = luminaire.stored.extended_fade_cleared or at_once
 
     async def _try_to_set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
         """A fade that cannot be set keeps no lamp from its level: it goes there with the fade that its gear has."""
@@ -216,21 +212,21 @@ class Dimming:
         except (DriverError, ConversationFailed) as failure:
             self._put_off(failure)
 
-    async def _command(self, frame: LevelFrame) -> None:
+    async def _send(self, frame: LevelFrame) -> None:
         reached = [luminaire for luminaire in self._luminaires if luminaire.short_address in frame.reaches]
         code = levels.fade_code(frame.fade_s)
-        if any(luminaire.fade_code != code for luminaire in reached):
+        if any(luminaire.stored.fade_code != code for luminaire in reached):
             await self._try_to_set_fade(frame.address, code, reached)
-        shaken = [luminaire.shaken for luminaire in reached]
+        shaken = [luminaire.told.shaken for luminaire in reached]
         await self._bus.send(frame.transmission)
         fade_s = levels.fade_time_s(code)
         for luminaire, before in zip(reached, shaken, strict=True):
-            luminaire.told_since_mark = True
-            if luminaire.shaken != before:
+            luminaire.mark.level_told_since = True
+            if luminaire.told.shaken != before:
                 continue  # another master spoke meanwhile, and it is not known which of the two came last
             level = frame.level_of[luminaire.short_address]
-            if luminaire.commanded != level:
-                luminaire.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S
+            if luminaire.told.target_level != level:
+                luminaire.told.verify_at = self._clock.monotonic() + fade_s + VERIFY_AFTER_FADE_S
                 if self.observer:
                     self.observer.level(luminaire.name, level, fade_s)
-            luminaire.commanded = level
+            luminaire.told.target_level = level

@@ -36,27 +36,34 @@ class FailSafe:
         self._clock = clock
         self._events = events
         self._refused: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, float] = {}
 
     async def check_some(self, luminaires: Sequence[LuminaireState]) -> None:
         """Looks at some that were not looked at yet, and sets what is not as it should be. Raises DriverError, once all
         of them have had their turn."""
         due = [
-            each for each in luminaires if not each.fail_safe_checked and each.answers and not self._has_refused(each)
+            each
+            for each in luminaires
+            if not each.stored.fail_safe_checked and each.condition.answers and not self._has_refused(each)
         ]
         # The longest unseen first: gear that never takes its level must not keep the others from theirs.
-        due.sort(key=lambda each: each.fail_safe_seen_at)
+        due.sort(key=self._seen_at)
         await each_in_turn(due[:CHECKS_A_CYCLE], self._check)
 
     def _has_refused(self, luminaire: LuminaireState) -> bool:
         """Whether it did so again and again, lately, and nothing has happened to it since."""
-        shaken, times = self._refused.get(luminaire.name, (luminaire.shaken, 0))
-        if shaken != luminaire.shaken or times < REFUSALS_IN_A_ROW:
+        shaken, times = self._refused.get(luminaire.name, (luminaire.told.shaken, 0))
+        if shaken != luminaire.told.shaken or times < REFUSALS_IN_A_ROW:
             return False
-        return self._clock.monotonic() - luminaire.fail_safe_seen_at < REFUSED_AGAIN_S
+        return self._clock.monotonic() - self._seen_at(luminaire) < REFUSED_AGAIN_S
+
+    def _seen_at(self, luminaire: LuminaireState) -> float:
+        """When it was looked at last, in monotonic seconds."""
+        return self._seen.get(luminaire.name, float("-inf"))
 
     async def _check(self, luminaire: LuminaireState) -> None:
-        luminaire.fail_safe_seen_at = self._clock.monotonic()
-        seen = luminaire.shaken
+        self._seen[luminaire.name] = self._clock.monotonic()
+        seen = luminaire.told.shaken
         shaken, times = self._refused.pop(luminaire.name, (seen, 0))
         checks = (
             self._has_power_on_level,
@@ -72,7 +79,7 @@ class FailSafe:
         # Each by itself: what gear does not take or tell must not keep it from the rest.
         await each_in_turn(checks, check)
         if all(right):
-            luminaire.fail_safe_checked = luminaire.shaken == seen
+            luminaire.stored.fail_safe_checked = luminaire.told.shaken == seen
             self._events.end("failSafeWrong", luminaire.name, f"{luminaire.name} has its safe levels again")
         elif self._events.holds("failSafeWrong", luminaire.name):
             self._refused[luminaire.name] = (seen, times + 1 if shaken == seen else 1)
@@ -109,7 +116,7 @@ class FailSafe:
                 return True
             if attempt == "read":
                 await self._set(luminaire, "EXTENDED FADE TIME", NO_EXTENDED_FADE)
-                luminaire.commanded = None  # what it was told last it may still be fading to
+                luminaire.told.target_level = None  # what it was told last it may still be fading to
                 self._health.needs_level()
         text = f"{luminaire.name} keeps its EXTENDED FADE TIME: it takes up to 16 minutes to be lit; replace its gear"
         self._events.begin("failSafeWrong", luminaire.name, text)

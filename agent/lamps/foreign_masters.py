@@ -67,7 +67,7 @@ class ForeignMasters:
             if meaning.address.kind != Address.SHORT or meaning.address == luminaire.address:
                 luminaire.moved_by_another()
                 if settings:
-                    luminaire.forget_what_it_shows()
+                    luminaire.forget()
         self._say(frame)
         return self._answer_at()
 

@@ -1,7 +1,7 @@
 """Which frames bring luminaires to their levels: the fewest of broadcast, scenes, groups and single addresses.
 
-A frame counts only where every luminaire that hears it wants what it says, so no lamp ever moves elsewhere on its way:
-a lamp that is there already takes no harm from hearing its level again.
+A frame counts only where what it says is the target level of every luminaire that hears it, so no lamp ever moves
+elsewhere on its way: a lamp that is there already takes no harm from hearing its level again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SEARCHED_SETS = 5_000
 """Combinations that are looked at before the best one so far is taken: a street's groups need a few dozen."""
 
 
-class Wish(NamedTuple):
-    """What a luminaire should show: its level (0-254), and the fade in seconds."""
+class TargetLevel(NamedTuple):
+    """The level (0-254) that a luminaire should show, and the fade in seconds that leads to it."""
 
     level: int
     fade_s: float
@@ -35,7 +35,7 @@ class LevelFrame(NamedTuple):
 
     @property
     def reaches(self) -> Set[int]:
-        """The short addresses that it brings to their wishes."""
+        """The short addresses that it brings to their target levels."""
         return self.level_of.keys()
 
 
@@ -51,55 +51,59 @@ NOTHING_STORED = StoredInGear()
 
 
 def plan(
-    wanted: Mapping[int, Wish], due: Set[int], stored: StoredInGear = NOTHING_STORED, *, one_by_one: bool = False
+    targets: Mapping[int, TargetLevel],
+    due: Set[int],
+    stored: StoredInGear = NOTHING_STORED,
+    *,
+    one_by_one: bool = False,
 ) -> list[LevelFrame]:
-    """The fewest frames that bring every luminaire in `due` to its wish.
+    """The fewest frames that bring every luminaire in `due` to its target level.
 
-    `wanted` holds every short address of the bus. With `one_by_one` each luminaire gets a frame of its own: what a
+    `targets` holds every short address of the bus. With `one_by_one` each luminaire gets a frame of its own: what a
     staggered switch-on needs.
     """
-    shared = [] if one_by_one else _shared_frames(wanted, due, stored)
+    shared = [] if one_by_one else _shared_frames(targets, due, stored)
     chosen = _fewest(shared, frozenset(due))
     left = sorted(due - {number for frame in chosen for number in frame.reaches})
-    return [*chosen, *(_level_frame(addresses.short(number), wanted[number], {number}) for number in left)]
+    return [*chosen, *(_level_frame(addresses.short(number), targets[number], {number}) for number in left)]
 
 
-def _shared_frames(wanted: Mapping[int, Wish], due: Set[int], stored: StoredInGear) -> list[LevelFrame]:
-    """Each frame that brings at least two due luminaires, and nobody else elsewhere, to their wishes."""
-    everybody = frozenset(wanted)
+def _shared_frames(targets: Mapping[int, TargetLevel], due: Set[int], stored: StoredInGear) -> list[LevelFrame]:
+    """Each frame that brings at least two due luminaires, and no other one elsewhere, to their target levels."""
+    everybody = frozenset(targets)
     listeners = [(addresses.BROADCAST, everybody)]
     listeners += [
         (addresses.group(number), frozenset(members) & everybody) for number, members in stored.groups.items()
     ]
     frames = []
     for address, members in listeners:
-        wishes = {wanted[number] for number in members}
+        agreed = {targets[number] for number in members}
         if len(members & due) < 2:
             continue
-        if len(wishes) == 1:
-            frames.append(_level_frame(address, next(iter(wishes)), members))
-        elif len({wish.fade_s for wish in wishes}) == 1:
-            frames += _scene_frames(address, members, wanted, stored)
+        if len(agreed) == 1:
+            frames.append(_level_frame(address, next(iter(agreed)), members))
+        elif len({target.fade_s for target in agreed}) == 1:
+            frames += _scene_frames(address, members, targets, stored)
     return frames
 
 
 def _scene_frames(
-    address: Address, members: Set[int], wanted: Mapping[int, Wish], stored: StoredInGear
+    address: Address, members: Set[int], targets: Mapping[int, TargetLevel], stored: StoredInGear
 ) -> list[LevelFrame]:
     frames = []
     for scene, levels in stored.scenes.items():
         shown = {number: levels.get(number, gear_commands.MASK) for number in members}
         moved = {number: level for number, level in shown.items() if level != gear_commands.MASK}
-        if moved and all(level == wanted[number].level for number, level in moved.items()):
-            fade_s = next(wanted[number].fade_s for number in moved)
+        if moved and all(level == targets[number].level for number, level in moved.items()):
+            fade_s = next(targets[number].fade_s for number in moved)
             transmission = gear_commands.command(address, "GO TO SCENE", scene)
             frames.append(LevelFrame(address, transmission, fade_s, moved))
     return frames
 
 
-def _level_frame(address: Address, wish: Wish, reaches: Set[int]) -> LevelFrame:
-    level_of = dict.fromkeys(sorted(reaches), wish.level)
-    return LevelFrame(address, gear_commands.level(address, wish.level), wish.fade_s, level_of)
+def _level_frame(address: Address, target: TargetLevel, reaches: Set[int]) -> LevelFrame:
+    level_of = dict.fromkeys(sorted(reaches), target.level)
+    return LevelFrame(address, gear_commands.level(address, target.level), target.fade_s, level_of)
 
 
 def _fewest(frames: list[LevelFrame], due: frozenset[int]) -> list[LevelFrame]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
 from typing import Protocol, TypeVar
 
 from agent.interfaces import Clock
@@ -34,37 +35,57 @@ class LuminaireObserver(Protocol):
 
 
 class GearHealth:
-    """The account of one bus. `observer` hears when a luminaire's availability changes; `needs_level` is called when
-    one must be told its level again."""
+    """The gear of one bus, as it answers: all that a reader of gear needs of a bus, and what keeps the account of it.
 
-    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+    `observer` hears when a luminaire's availability changes. `needs_level` is called when a luminaire must be told its
+    level again, `check_level` awaited with the actual level of one that has had the time to reach its target.
+    """
+
+    def __init__(self, name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.name = name
         self.observer: LuminaireObserver | None = None
         self.needs_level: Callable[[], object] = lambda: None
-        self._bus_name = bus_name
+        self.check_level: Callable[[LuminaireState, int], Awaitable[None]] = _not_checked
         self._bus = bus
         self._clock = clock
         self._events = events
 
+    async def wait_usable(self) -> None:
+        """Returns once the bus can be talked to."""
+        await self._bus.wait_usable()
+
     async def poll_status(self, luminaire: LuminaireState) -> None:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
-        luminaire.status_asked_at = self._clock.monotonic()
-        could_burn, was_well_at = luminaire.can_burn, luminaire.last_well_at
+        luminaire.condition.status_asked_at = self._clock.monotonic()
+        could_burn, was_well_at = luminaire.condition.can_burn, luminaire.condition.last_well_at
         reply = await self.ask(luminaire, "QUERY STATUS")
         certain = reply.kind == Reply.VALUE
-        if certain and ((luminaire.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
+        if certain and ((luminaire.condition.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
             # A bit that flipped on the serial line must not raise an alarm, nor end one; and a level may have come in
             # between, which makes gear forget POWER CYCLE SEEN: the mark below tells then.
             certain = await self.ask(luminaire, "QUERY STATUS") == reply
         if certain:
             self._note_status(luminaire, reply.value)
         # A level makes gear forget POWER CYCLE SEEN before it was asked for it: the mark tells of a cut before that.
-        asked = luminaire.mains_unsure or luminaire.told_since_mark
-        if asked and luminaire.marked and luminaire.answers:
-            luminaire.told_since_mark = False
+        asked = luminaire.mark.mains_unsure or luminaire.mark.level_told_since
+        if asked and luminaire.mark.is_left and luminaire.condition.answers:
+            luminaire.mark.level_told_since = False
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
-            if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.marked:
+            if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.mark.is_left:
                 self._lost_its_mains(luminaire, could_burn, was_well_at)
-        luminaire.mains_unsure = False
+        luminaire.mark.mains_unsure = False
+
+    async def read_level(self, luminaire: LuminaireState) -> int | None:
+        """Returns the actual level (0-254) of the gear; None where it is not known. A lamp that is not at its target
+        level is told again. Raises DriverError."""
+        reply = await self.ask(luminaire, "QUERY ACTUAL LEVEL")
+        if reply.kind != Reply.VALUE:
+            return None
+        actual_level: int = reply.value
+        if luminaire.told.target_level is not None and luminaire.told.verify_at is None:
+            with contextlib.suppress(ConversationFailed):  # the lamp is told again then too, and the level is known
+                await self.check_level(luminaire, actual_level)
+        return actual_level
 
     async def converse(
         self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
@@ -93,39 +114,42 @@ class GearHealth:
                 return reply
         if reply.kind == Reply.VALUE:
             self._answered(luminaire)
-            luminaire.collisions = 0
+            luminaire.condition.collisions = 0
             self._events.end("addressConflict", luminaire.name, f"one gear answers as {luminaire.name} again")
         elif reply.kind == Reply.COLLISION:
-            luminaire.collisions += 1
-            if luminaire.collisions >= COLLISIONS_TO_REPORT:
-                where = f"short address {luminaire.short_address} on {self._bus_name}"
+            luminaire.condition.collisions += 1
+            if luminaire.condition.collisions >= COLLISIONS_TO_REPORT:
+                where = f"short address {luminaire.short_address} on {self.name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
             self._is_gone(luminaire)
         return reply
 
     def _answered(self, luminaire: LuminaireState) -> None:
-        luminaire.last_answer_at = self._clock.monotonic()
-        if not luminaire.answers:
-            luminaire.answers = luminaire.mains_unsure = True
+        condition = luminaire.condition
+        condition.last_answer_at = self._clock.monotonic()
+        if not condition.answers:
+            condition.answers = luminaire.mark.mains_unsure = True
             self._events.end("controlGearCommFailure", luminaire.name, f"{luminaire.name} answers again")
-            luminaire.forget_what_it_shows()
-            self._tell_availability(luminaire, luminaire.last_answer_at)
+            luminaire.forget()
+            self._tell_availability(luminaire, condition.last_answer_at)
             self.needs_level()
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
-        where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+        condition = luminaire.condition
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.name})"
         # Also where its mains was gone: whoever is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))
-        if luminaire.answers:
-            luminaire.answers = False
-            self._tell_availability(luminaire, luminaire.last_answer_at)
+        if condition.answers:
+            condition.answers = False
+            self._tell_availability(luminaire, condition.last_answer_at)
 
     def _note_status(self, luminaire: LuminaireState, status: int) -> None:
-        could_burn, previous, was_well_at = luminaire.can_burn, luminaire.status, luminaire.last_well_at
-        luminaire.status = status
-        luminaire.lamp_failed = bool(status & StatusBit.LAMP_FAILURE)
+        condition = luminaire.condition
+        could_burn, previous, was_well_at = condition.can_burn, condition.status, condition.last_well_at
+        condition.status = status
+        condition.lamp_failed = bool(status & StatusBit.LAMP_FAILURE)
         for bit, event, what in (
             (StatusBit.LAMP_FAILURE, "lampFailure", "a lamp failure: replace its light source"),
             (StatusBit.GEAR_FAILURE, "controlGearFailure", "a control gear failure: replace its driver"),
@@ -134,32 +158,38 @@ class GearHealth:
                 self._events.begin(event, luminaire.name, f"{luminaire.name} reports {what}")
             else:
                 self._events.end(event, luminaire.name, f"{luminaire.name} no longer reports {what}")
-        if luminaire.can_burn:
-            luminaire.last_well_at = self._clock.monotonic()
-        if previous is None or could_burn != luminaire.can_burn:
-            self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
+        if condition.can_burn:
+            condition.last_well_at = self._clock.monotonic()
+        if previous is None or could_burn != condition.can_burn:
+            self._tell_availability(luminaire, condition.last_answer_at if condition.can_burn else was_well_at)
         # Gear says so until it is told a level: it is still the same loss.
-        known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
+        known = luminaire.told.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
             self._lost_its_mains(luminaire, could_burn, was_well_at)
 
     def _lost_its_mains(self, luminaire: LuminaireState, could_burn: bool, was_well_at: float | None) -> None:
         self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
         self._clock.mains_was_lost()
-        luminaire.marked = False
-        luminaire.forget_what_it_shows()
+        luminaire.mark.is_left = False
+        luminaire.forget()
         if could_burn and self.observer:
             self.observer.outage(luminaire.name, was_well_at)
         self.needs_level()
 
     def without_mains(self, luminaire: LuminaireState) -> None:
         """The luminaire is known to have no mains: it cannot burn until it answers again."""
-        if luminaire.answers:
-            luminaire.answers = False
-            self._tell_availability(luminaire, luminaire.last_answer_at, without_mains=True)
+        if luminaire.condition.answers:
+            luminaire.condition.answers = False
+            self._tell_availability(luminaire, luminaire.condition.last_answer_at, without_mains=True)
 
     def _tell_availability(
         self, luminaire: LuminaireState, since: float | None, *, without_mains: bool = False
     ) -> None:
         if self.observer:
-            self.observer.available(luminaire.name, since, available=luminaire.can_burn, without_mains=without_mains)
+            self.observer.available(
+                luminaire.name, since, available=luminaire.condition.can_burn, without_mains=without_mains
+            )
+
+
+async def _not_checked(_luminaire: LuminaireState, _actual_level: int) -> None:
+    """What `check_level` is until a verification takes its place."""

@@ -23,27 +23,27 @@ class LevelLimits:
         self._floor_level = floor_level
         self._events = events
 
-    async def reachable(self, luminaire: LuminaireState, shows: int) -> int:
-        """The level that the gear takes for the commanded one; where its limits keep it from that, it is said. Raises
-        DriverError."""
-        commanded = luminaire.commanded or 0
-        if shows == commanded:
+    async def reachable(self, luminaire: LuminaireState, actual_level: int) -> int:
+        """Returns the level that the gear takes for its target level. Limits that keep it from the target are an event.
+        Raises DriverError."""
+        target_level = luminaire.told.target_level or 0
+        if actual_level == target_level:
             self._events.end(EVENT, luminaire.name, f"{luminaire.name} is back at the level that is asked for")
-            return commanded
-        if commanded == levels.OFF:
-            return commanded
-        if luminaire.level_limits is None:
+            return target_level
+        if target_level == levels.OFF:
+            return target_level
+        if luminaire.stored.level_limits is None:
             lowest = await self._health.ask(luminaire, "QUERY MIN LEVEL")
             highest = await self._health.ask(luminaire, "QUERY MAX LEVEL")
             if lowest.kind != Reply.VALUE or highest.kind != Reply.VALUE:
-                return commanded
-            luminaire.level_limits = (lowest.value, highest.value)
-        lowest_level, highest_level = luminaire.level_limits
-        if shows == highest_level < commanded:
-            await self._limited_from_above(luminaire, commanded, shows)
-        elif shows == lowest_level > commanded:
-            await self._limited_from_below(luminaire, commanded, shows)
-        return max(lowest_level, min(commanded, highest_level))
+                return target_level
+            luminaire.stored.level_limits = (lowest.value, highest.value)
+        lowest_level, highest_level = luminaire.stored.level_limits
+        if actual_level == highest_level < target_level:
+            await self._limited_from_above(luminaire, target_level, actual_level)
+        elif actual_level == lowest_level > target_level:
+            await self._limited_from_below(luminaire, target_level, actual_level)
+        return max(lowest_level, min(target_level, highest_level))
 
     async def leave_the_floor(self, luminaire: LuminaireState) -> bool:
         """Whether its MAX LEVEL lets the lamp give the least light; one that does not is raised. Raises DriverError."""
@@ -52,16 +52,18 @@ class LevelLimits:
             return False
         return bool(reply.value >= self._floor_level) or await self._raise(luminaire, reply.value)
 
-    async def _limited_from_above(self, luminaire: LuminaireState, commanded: int, shows: int) -> None:
-        if shows < self._floor_level and await self._raise(luminaire, shows):
+    async def _limited_from_above(self, luminaire: LuminaireState, target_level: int, actual_level: int) -> None:
+        if actual_level < self._floor_level and await self._raise(luminaire, actual_level):
             return
-        text = f"{luminaire.name} gives no more than {_light(shows)} where {_light(commanded)} is asked for"
+        text = f"{luminaire.name} gives no more than {_light(actual_level)} where {_light(target_level)} is asked for"
         self._events.begin(EVENT, luminaire.name, f"{text}: raise the MAX LEVEL of its gear, or ask for less")
 
-    async def _limited_from_below(self, luminaire: LuminaireState, commanded: int, shows: int) -> None:
+    async def _limited_from_below(self, luminaire: LuminaireState, target_level: int, actual_level: int) -> None:
         physical = await self._health.ask(luminaire, "QUERY PHYSICAL MINIMUM")
-        if physical.kind == Reply.VALUE and physical.value < shows:  # below that, no one has set it
-            text = f"{luminaire.name} gives no less than {_light(shows)} where {_light(commanded)} is asked for"
+        if physical.kind == Reply.VALUE and physical.value < actual_level:  # below that, no one has set it
+            text = (
+                f"{luminaire.name} gives no less than {_light(actual_level)} where {_light(target_level)} is asked for"
+            )
             self._events.begin(EVENT, luminaire.name, f"{text}: lower the MIN LEVEL of its gear, or ask for more")
 
     async def _raise(self, luminaire: LuminaireState, found: int) -> bool:
@@ -73,7 +75,7 @@ class LevelLimits:
         """
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
         await self._bus.run(setting, priorities.CONFIGURATION)
-        luminaire.level_limits = None
+        luminaire.stored.level_limits = None
         reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
         if reply.kind == Reply.VALUE and reply.value < found:
             text = f"{luminaire.name} takes a MAX LEVEL above {_light(found)} for its lowest one"
@@ -85,7 +87,7 @@ class LevelLimits:
             return False
         text = f"{luminaire.name} had a MAX LEVEL of {_light(found)}, below the least light at night: it was raised"
         self._events.note("maxLevelRaised", luminaire.name, text)
-        luminaire.commanded = None
+        luminaire.told.target_level = None
         self._health.needs_level()
         return True
 

@@ -1,4 +1,4 @@
-"""What the agent knows of one luminaire: where its gear should be, what it last said, and whether it can burn."""
+"""What the agent knows of one luminaire, in memory: what it was told, what its gear has stored, and how it is."""
 
 from __future__ import annotations
 
@@ -27,65 +27,101 @@ class StatusBit:
 
 
 @dataclass
-class LuminaireState:
-    """One luminaire's state in memory.
+class Told:
+    """What the agent has told the gear.
 
-    `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
-    the monotonic time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and
-    `scenes` are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
-    `energy_exponent` is the scale of its energy register, None until it was read: gear that was away may be other gear.
-    `marked`: its DTR2 holds our mark; `mains_unsure`: it may have lost its mains; `told_since_mark`: it was told a
-    level since it was last asked for its mark. `shaken` counts how often something else has moved it, or may have.
+    `target_level` (0-254) is None until the gear was told a level since the agent last lost sight of it. `verify_at` is
+    when (monotonic seconds) it must be there; None: that was seen already. `shaken` counts how often something else has
+    moved the lamp, or may have.
     """
 
-    name: str
-    short_address: int
-    address: Address = field(init=False)
-    commanded: int | None = None
+    target_level: int | None = None
     verify_at: float | None = None
-    mismatches: int = 0
-    collisions: int = 0
-    fade_code: int | None = None
-    extended_fade_cleared: bool = False
     shaken: int = 0
-    marked: bool = False
-    mains_unsure: bool = False
-    told_since_mark: bool = False
+
+
+@dataclass
+class Stored:
+    """What the gear has stored; None is what it was not asked for, or not told, yet.
+
+    `groups` are its group addresses, `scenes` the levels of its 16 scenes, `level_limits` its MIN LEVEL and MAX LEVEL,
+    `fade_code` its FADE TIME (0-15), `energy_exponent` the scale of its energy register (10 to this power, in Wh).
+    `fail_safe_checked`: what it does by itself leaves the street lit.
+    """
+
     groups: frozenset[int] | None = None
     scenes: tuple[int, ...] | None = None
     level_limits: tuple[int, int] | None = None
+    fade_code: int | None = None
+    extended_fade_cleared: bool = False
     fail_safe_checked: bool = False
-    fail_safe_seen_at: float = float("-inf")
+    energy_exponent: int | None = None
+
+    def forget_fade(self) -> None:
+        """The fade that the gear has is not known any more."""
+        self.fade_code = None
+        self.extended_fade_cleared = False
+
+
+@dataclass
+class Condition:
+    """How the gear and its lamp are.
+
+    Times are monotonic seconds: `last_answer_at` of the last answer, `last_well_at` of the last status without a lamp
+    failure. `collisions` and `mismatches` count in a row: answers of several gear at once, and levels that were not the
+    target level.
+    """
+
     status: int | None = None
     status_asked_at: float | None = None
     last_answer_at: float | None = None
     last_well_at: float | None = None
     answers: bool = True
     lamp_failed: bool = False
-    by_sensors: bool = False
-    energy_exponent: int | None = None
-
-    def __post_init__(self) -> None:
-        self.address = addresses.short(self.short_address)
+    collisions: int = 0
+    mismatches: int = 0
 
     @property
     def can_burn(self) -> bool:
         """Whether the lamp is available: its gear answers and reports no lamp failure."""
         return self.answers and not self.lamp_failed
 
-    def moved_by_another(self) -> None:
-        """Something that the agent did not send may have moved it: its level must be told again."""
-        self.commanded = None
-        self.verify_at = None
-        self.shaken += 1
 
-    def forget_what_it_shows(self) -> None:
-        """After any trouble on the bus: its level must be told again, and its fail-safe levels looked at."""
+@dataclass
+class Mark:
+    """The mark in the gear's DTR2, by which a loss of its mains is found out (agent/lamps/mains.py).
+
+    `is_left`: the gear holds it, unless it has lost its mains; `mains_unsure`: it may have lost them.
+    `level_told_since`: it was told a level since it was last asked for its mark.
+    """
+
+    is_left: bool = False
+    mains_unsure: bool = False
+    level_told_since: bool = False
+
+
+@dataclass
+class LuminaireState:
+    """One luminaire. `by_sensors`: its level says what sensors have seen, which the record must not tell."""
+
+    name: str
+    short_address: int
+    address: Address = field(init=False)
+    by_sensors: bool = False
+    told: Told = field(default_factory=Told)
+    stored: Stored = field(default_factory=Stored)
+    condition: Condition = field(default_factory=Condition)
+    mark: Mark = field(default_factory=Mark)
+
+    def __post_init__(self) -> None:
+        self.address = addresses.short(self.short_address)
+
+    def moved_by_another(self) -> None:
+        """Something that the agent did not send may have moved the lamp: its level must be told again."""
+        self.told = Told(shaken=self.told.shaken + 1)
+
+    def forget(self) -> None:
+        """After any trouble on the bus: its level must be told again, and all that its gear has stored is asked anew,
+        because gear that was away may be other gear."""
         self.moved_by_another()
-        self.fade_code = None
-        self.extended_fade_cleared = False
-        self.fail_safe_checked = False
-        self.groups = None
-        self.scenes = None
-        self.level_limits = None
-        self.energy_exponent = None
+        self.stored = Stored()

@@ -16,9 +16,10 @@ from drivers.dali.bus import DaliBus
 from protocols.dali import addresses, sequences
 
 MARK = 0xA5
-IN_VAIN_AFTER = 2
-IN_VAIN_FOR_S = 300.0
-"""Gear that the board does not know says for ever that it lost its mains: the lamps are then told again this often."""
+CUTS_IN_A_ROW = 2
+"""More of them, one in each cycle, are the word of gear that the board does not know: no level ends it."""
+UNKNOWN_GEAR_IGNORED_S = 300.0
+"""Gear that the board does not know says for ever that it lost its mains: the lamps are told again this often."""
 
 
 class Mains:
@@ -32,21 +33,21 @@ class Mains:
         self._luminaires = luminaires
         self._clock = clock
         self._yes_in_a_row = 0
-        self._vain_until = float("-inf")
+        self._unknown_gear_ignored_until = float("-inf")
         self._no_at = self._mark_due_at = float("-inf")
         for luminaire in luminaires:
-            luminaire.marked = luminaire.mains_unsure = (
+            luminaire.mark.is_left = luminaire.mark.mains_unsure = (
                 isinstance(known_marked, list) and luminaire.name in known_marked
             )
 
     def state(self) -> Mapping[str, object]:
         """What a new process needs to go on, by name."""
-        return {state_name(self._bus_name): [each.name for each in self._luminaires if each.marked]}
+        return {state_name(self._bus_name): [each.name for each in self._luminaires if each.mark.is_left]}
 
     async def lost_by_any(self) -> bool:
         """One broadcast asks all gear whether it has lost its mains since its last level. Raises DriverError."""
         now = self._clock.monotonic()
-        if now < self._vain_until:
+        if now < self._unknown_gear_ignored_until:
             self._no_at = now
             return False
         # It bears on light, so it does not wait for the telemetry share.
@@ -56,21 +57,21 @@ class Mains:
             self._yes_in_a_row, self._no_at = 0, now
             return False
         self._yes_in_a_row += 1
-        if self._yes_in_a_row > IN_VAIN_AFTER:
+        if self._yes_in_a_row > CUTS_IN_A_ROW:
             self._yes_in_a_row = 0
-            self._vain_until, self._no_at = now + IN_VAIN_FOR_S, now
+            self._unknown_gear_ignored_until, self._no_at = now + UNKNOWN_GEAR_IGNORED_S, now
             return False
         return True
 
     def ask_for_marks(self) -> None:
         """Any gear may have lost its mains, or have them back: each is asked for its status soon, and for its mark."""
         for luminaire in self._luminaires:
-            luminaire.mains_unsure = True
+            luminaire.mark.mains_unsure = True
 
     def forget_marks(self) -> None:
         """Another master has changed DTR2."""
         for luminaire in self._luminaires:
-            luminaire.marked = False
+            luminaire.mark.is_left = False
 
     async def mark(self) -> None:
         """Leaves the mark where it is missing. Raises DriverError.
@@ -78,24 +79,24 @@ class Mains:
         That is a broadcast, after which nothing tells of a cut any more: whichever gear may have been without its mains
         is asked before, and where one was, the next question to all is waited for: it was hardly alone.
         """
-        answering = [each for each in self._luminaires if each.answers]
-        if all(each.marked for each in answering):
+        answering = [each for each in self._luminaires if each.condition.answers]
+        if all(each.mark.is_left for each in answering):
             self._mark_due_at = float("-inf")
             return
-        marked = [each for each in self._luminaires if each.marked]
+        marked = [each for each in self._luminaires if each.mark.is_left]
         begins = bool(marked) and self._mark_due_at == float("-inf")
         if begins:
             self._mark_due_at = self._clock.monotonic()
         for luminaire in marked:
-            luminaire.mains_unsure |= begins or (luminaire.answers and luminaire.told_since_mark)
-        if any(each.mains_unsure for each in self._luminaires):
+            luminaire.mark.mains_unsure |= begins or (luminaire.condition.answers and luminaire.mark.level_told_since)
+        if any(each.mark.mains_unsure for each in self._luminaires):
             return
         if self._no_at < self._mark_due_at:
             return
         await self._bus.run(sequences.load_dtr(2, MARK), priorities.CONFIGURATION)
         self._mark_due_at = float("-inf")
         for luminaire in answering:
-            luminaire.marked, luminaire.told_since_mark = True, False
+            luminaire.mark.is_left, luminaire.mark.level_told_since = True, False
 
 
 def state_name(bus_name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from agent.interfaces import Clock
 from agent.lamps.luminaire import LuminaireState
@@ -29,38 +28,35 @@ EVERY_S = 86400.0
 AGAIN_S = 900.0
 
 
-class Aging(NamedTuple):
-    """A luminaire with constant light output, and the bus that it hangs on."""
-
-    luminaire: LuminaireState
-    bus: DaliBus
-
-
 class OperatingHours:
-    """Asks once a day, and again soon where somebody does not answer. `observe` takes the readings."""
+    """Asks the gear of the lamps of one bus that have constant light output, once a day, and again soon where one does
+    not answer. `observe` takes the readings."""
 
-    def __init__(self, aging: Sequence[Aging], observe: Callable[[Reading], None], clock: Clock) -> None:
-        self._aging = aging
+    def __init__(
+        self, luminaires: Sequence[LuminaireState], bus: DaliBus, observe: Callable[[Reading], None], clock: Clock
+    ) -> None:
+        self._luminaires = luminaires
+        self._bus = bus
         self._observe = observe
         self._clock = clock
 
     async def run(self) -> None:
         """Asks for ever."""
         while True:
-            missing = [each for each in self._aging if not await self._ask(each)]
+            missing = [each for each in self._luminaires if not await self._ask(each)]
             await self._clock.sleep(AGAIN_S if missing else EVERY_S)
 
-    async def _ask(self, aging: Aging) -> bool:
-        """Whether this lamp's hours are known now; gear that counts none is not asked again before its day."""
+    async def _ask(self, luminaire: LuminaireState) -> bool:
+        """Returns False where it is worth asking again soon; gear that counts no hours is not asked before its day."""
         with contextlib.suppress(TimeoutError):
-            await self._clock.wait_for(aging.bus.wait_usable(), AGAIN_S)
-        inquiry = read_values(aging.luminaire.address, BANK_206, [FIELD])
+            await self._clock.wait_for(self._bus.wait_usable(), AGAIN_S)
+        inquiry = read_values(luminaire.address, BANK_206, [FIELD])
         try:
-            found = await run_inquiry(aging.bus, self._clock, inquiry, priorities.DISCOVERY)
+            found = await run_inquiry(self._bus, self._clock, inquiry, priorities.DISCOVERY)
         except (ConversationFailed, DriverError) as error:
-            log.debug("operating hours of %s: %s", aging.luminaire.name, error)
+            log.debug("operating hours of %s: %s", luminaire.name, error)
             return False
         seconds = found.value(FIELD).amount
         if seconds is not None:
-            self._observe(Reading("", OPERATING_HOURS, seconds / 3600.0, aging.luminaire.name))
+            self._observe(Reading("", OPERATING_HOURS, seconds / 3600.0, luminaire.name))
         return True

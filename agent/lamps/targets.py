@@ -1,4 +1,4 @@
-"""What each luminaire should show now: the plan, as sensors and overrides have it; where that fails, the safe level."""
+"""The target of each luminaire now: the plan's, as sensors and overrides have it; where that fails, the safe level."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from agent.inputs.input_state import Inputs
 from agent.inputs.overrides import Overrides
 from agent.interfaces import Almanac, Clock
 from agent.records.alarms import EventLog
-from agent.schedule.demand import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE, demand, night_of
+from agent.schedule.conditions import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE
+from agent.schedule.night import night_of
 from agent.schedule.photocells import FLICKERS, flickering
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan
+from agent.schedule.target import target_of
 
 log = logging.getLogger("lichtmast")
 
 
-class Wanted(NamedTuple):
-    """Light in percent (0-100), and the fade in seconds that leads to it.
+class LampTarget(NamedTuple):
+    """The light that a lamp should give, in percent (0-100), and the fade in seconds that leads to it.
 
     `ready_fade_s` is the fade that the gear is best left with afterwards, so that a sensor's next rise needs no frame
     but the level; None: no sensor raises this luminaire tonight.
@@ -47,7 +49,7 @@ class Targets:
         self._names = names
         self._plan = plan
         self._place = Place(almanac, *place)
-        self._safe = Wanted(plan.safe_percent, 0.0)
+        self._safe = LampTarget(plan.safe_percent, 0.0)
         self._clock = clock
         self._events = events
         self._inputs = inputs
@@ -55,8 +57,8 @@ class Targets:
         self._conditions: set[tuple[str, str]] = set()
         self._twins = _twins(plan, names)
 
-    def now(self) -> Mapping[str, Wanted]:
-        """The wanted light of each luminaire at this moment."""
+    def now(self) -> Mapping[str, LampTarget]:
+        """Returns the target of each luminaire, by name, at this moment."""
         unix, valid = self._clock.wall(), self._clock.valid()
         overrides = self._overrides.current
         if overrides != self._plan.overrides:
@@ -65,18 +67,18 @@ class Targets:
         # Constant light output follows each lamp's own hours: then no two need be alike.
         twins = {} if self._inputs.state.operating_hours else self._twins
         conditions: set[tuple[str, str]] = set()
-        wanted: dict[str, Wanted] = {}
+        targets: dict[str, LampTarget] = {}
         failure = ""
         for name in self._names:
             if name in twins:
-                wanted[name] = wanted[twins[name]]
+                targets[name] = targets[twins[name]]
                 continue
             try:
-                wanted[name] = self._wanted(name, unix, valid, conditions)
+                targets[name] = self._target(name, unix, valid, conditions)
             except Exception as error:
                 # No fault in a plan may darken a street.
                 log.debug("the plan of %s failed", name, exc_info=True)
-                wanted[name] = self._safe
+                targets[name] = self._safe
                 failure = failure or f"the program of {name} failed ({error}): the lamp burns at the safe level"
         conditions |= {(FLICKERS, sensor) for sensor in flickering(self._inputs.state, unix)}
         self._tell(conditions)
@@ -84,16 +86,16 @@ class Targets:
             self._events.begin("invalidProgram", "gateway", failure)
         else:
             self._events.end("invalidProgram", "gateway", "every program works again")
-        return wanted
+        return targets
 
-    def _wanted(self, name: str, unix: float, valid: bool, conditions: set[tuple[str, str]]) -> Wanted:
+    def _target(self, name: str, unix: float, valid: bool, conditions: set[tuple[str, str]]) -> LampTarget:
         plan = self._plan
-        asked = demand(plan, name, self._place, self._inputs.state, unix, valid)
-        for condition in asked.conditions:
+        target = target_of(plan, name, self._place, self._inputs.state, unix, valid)
+        for condition in target.conditions:
             conditions.add((condition, name if condition == UNKNOWN_LUMINAIRE else "gateway"))
-        if CLOCK_UNKNOWN in asked.conditions or UNKNOWN_LUMINAIRE in asked.conditions:
-            return Wanted(asked.percent, asked.fade_s)
-        return Wanted(asked.percent, asked.fade_s, self._ready_fade_s(plan, name, unix))
+        if CLOCK_UNKNOWN in target.conditions or UNKNOWN_LUMINAIRE in target.conditions:
+            return LampTarget(target.percent, target.fade_s)
+        return LampTarget(target.percent, target.fade_s, self._ready_fade_s(plan, name, unix))
 
     def _ready_fade_s(self, plan: Plan, name: str, unix: float) -> float | None:
         """How tonight's sensors would raise this luminaire: along a path, else by its program."""

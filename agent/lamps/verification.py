@@ -25,6 +25,7 @@ class Verification:
         self._limits = limits
         self._clock = clock
         self._events = events
+        health.check_level = self.compare
 
     async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
         """Each one that was told a level and has had the time to be there. Raises DriverError, once all of them have
@@ -32,35 +33,36 @@ class Verification:
         await each_in_turn(luminaires, self._verify)
 
     async def _verify(self, luminaire: LuminaireState) -> None:
-        verify_at = luminaire.verify_at
-        if verify_at is None or verify_at > self._clock.monotonic() or luminaire.commanded is None:
+        verify_at = luminaire.told.verify_at
+        if verify_at is None or verify_at > self._clock.monotonic() or luminaire.told.target_level is None:
             return
         reply = await self._health.ask(luminaire, "QUERY ACTUAL LEVEL")
         # A lamp that was told another level meanwhile is looked at once it can be there.
-        if reply.kind == Reply.VALUE and luminaire.verify_at == verify_at:
-            luminaire.verify_at = None
+        if reply.kind == Reply.VALUE and luminaire.told.verify_at == verify_at:
+            luminaire.told.verify_at = None
             await self.compare(luminaire, reply.value)
 
-    async def compare(self, luminaire: LuminaireState, shows: int) -> None:
-        """Level shown with level told. Raises DriverError."""
+    async def compare(self, luminaire: LuminaireState, actual_level: int) -> None:
+        """Compares the actual level with the target level. Raises DriverError."""
         try:
-            obeys = luminaire.lamp_failed or shows == await self._limits.reachable(luminaire, shows)
+            failed = luminaire.condition.lamp_failed
+            obeys = failed or actual_level == await self._limits.reachable(luminaire, actual_level)
         except (DriverError, ConversationFailed):
             self._tell_again(luminaire)  # its limits can wait: no question stands before a level
             raise
         if obeys:
-            luminaire.mismatches = 0
+            luminaire.condition.mismatches = 0
             self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
             return
-        if luminaire.commanded is None:
+        if luminaire.told.target_level is None:
             return  # it has moved while its limits were asked for
-        luminaire.mismatches += 1
-        if luminaire.mismatches >= MISMATCHES_TO_REPORT:
-            text = f"{luminaire.name} shows level {shows} instead of {luminaire.commanded}: check its limits"
-            self._events.begin("dimmingFailure", luminaire.name, text)
+        luminaire.condition.mismatches += 1
+        if luminaire.condition.mismatches >= MISMATCHES_TO_REPORT:
+            shown = f"level {actual_level} instead of {luminaire.told.target_level}"
+            self._events.begin("dimmingFailure", luminaire.name, f"{luminaire.name} shows {shown}: check its limits")
         self._tell_again(luminaire)
 
     def _tell_again(self, luminaire: LuminaireState) -> None:
-        luminaire.commanded = None
-        luminaire.level_limits = None  # what was read of them may have been disturbed
+        luminaire.told.target_level = None
+        luminaire.stored.level_limits = None  # what was read of them may have been disturbed
         self._health.needs_level()

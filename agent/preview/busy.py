@@ -45,7 +45,7 @@ def _busy_calendar(calendar: Calendar, raised: float) -> Calendar:
 def _busy_program(program: Program, raised: float) -> Program:
     steps = []
     for step in program.steps:
-        # As in agent/schedule/demand.py: paths, then the controls, of which the first has the last word.
+        # As in agent/schedule/target.py: paths, then the controls, of which the first has the last word.
         percent = max(step.percent, raised)
         for dynamic in reversed(program.dynamics):
             percent = dynamic.applied(percent)

@@ -1,6 +1,6 @@
 """What a program will do to a street in a span of time: hours, energy, saving, CO2 and money. Pure.
 
-The levels come from the schedule's own undisturbed course (agent/schedule/demand.py), the one that the lamps follow
+The levels come from the schedule's own undisturbed course (agent/schedule/course.py), the one that the lamps follow
 while no sensor and no override speaks; the powers are those of agent/savings, and so is the baseline's meaning.
 """
 
@@ -14,7 +14,7 @@ from agent.preview.busy import busy_plan
 from agent.preview.street import Lamp, Street
 from agent.preview.usage import Usage, usages
 from agent.savings.emission_factors import TABLE, EmissionFactor, factor_for
-from agent.schedule.demand import changes
+from agent.schedule.course import changes
 from agent.schedule.evaluate import Change, burning_seconds
 from agent.schedule.plan import Plan
 

@@ -1,4 +1,4 @@
-"""What a program asks of a lamp at an instant: a pure function of time, program, almanac and place.
+"""A program's level over a night, and when a lamp burns: a pure function of time, program, almanac and place.
 
 A night is a day from noon to noon of the local clock, so that it belongs to one date: that of its evening.
 - White night (the sun never passes below the horizon): off, as at noon, where the period hangs on the sun.
@@ -7,46 +7,21 @@ A night is a day from noon to noon of the local clock, so that it belongs to one
   both ends are missing so is empty.
 - A period whose end comes before its beginning is empty that night: a morning switch-on after sunrise never burns all
   day.
-Photocells, dynamic controls and overrides come on top of it in agent/schedule/demand.py.
+Photocells, dynamic controls and overrides come on top of it in agent/schedule/target.py.
 """
 
 from collections import namedtuple
 
 from agent.schedule.marks import TIME, Mark, seconds_after_noon
-from agent.schedule.place import Cache, Day, Place, passing_of
+from agent.schedule.place import Place, passing_of
 from agent.schedule.program import Program
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from agent.interfaces import Almanac
+    from agent.schedule.place import Cache, Day
     from agent.schedule.program import Step
-
-__all__ = (
-    "Cache",
-    "Change",
-    "Day",
-    "Place",
-    "ProgramNight",
-    "Target",
-    "append_change",
-    "burning_seconds",
-    "burning_spans",
-    "night",
-    "program_night",
-    "target",
-)
-
-
-class Target(namedtuple("Target", ("percent", "fade_s", "since_unix"))):
-    """The level that is asked for, the fade that leads to it, and since when it is asked for.
-
-    `since_unix` looks back at most to the noon before last: a level that is older than that is dated so.
-    """
-
-    percent: float
-    fade_s: float
-    since_unix: float
 
 
 class Change(namedtuple("Change", ("unix", "percent", "fade_s"))):
@@ -114,38 +89,6 @@ def append_change(changes: "list[Change]", change: "Change") -> None:
         changes.pop()
     if not changes or changes[-1].percent != change.percent:
         changes.append(change)
-
-
-def target(
-    program: "Program", almanac: "Almanac", latitude: float, longitude: float, unix: float, cache: "Cache | None" = None
-) -> "Target":
-    """What the program asks for at this instant. Give the same `cache` each time to make repeated
-    questions cheap."""
-    place = _place(cache, almanac, latitude, longitude)
-    day = place.day_at(unix)
-    found = program_night(place, program, day).changes
-    current = found[0]
-    for change in found:
-        if change.unix > unix:
-            break
-        current = change
-    if current is found[0]:
-        before = program_night(place, program, place.day(day.number - 1)).changes[-1]
-        if before.percent == current.percent:
-            current = before
-    return Target(current.percent, current.fade_s, current.unix)
-
-
-def night(
-    program: "Program", almanac: "Almanac", latitude: float, longitude: float, unix: float, cache: "Cache | None" = None
-) -> "list[Change]":
-    """Every change of level in the noon-to-noon day that holds this instant, in order of time.
-
-    The first one is at that noon only where the program is lit there; an empty list is a night without light.
-    """
-    place = _place(cache, almanac, latitude, longitude)
-    changes = program_night(place, program, place.day_at(unix)).changes
-    return changes[0 if changes[0].percent > 0 else 1 :]
 
 
 def burning_spans(

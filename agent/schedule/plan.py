@@ -1,5 +1,5 @@
 """All that decides over a gateway's light, resolved: calendars, groups, overrides, paths, outputs, the installer's
-floor. The host makes it from its files (agent/config/plan.py); demand() evaluates it."""
+floor. The host makes it from its files (agent/config/plan.py); target_of() evaluates it."""
 
 from agent.schedule.calendars import Calendar
 from agent.schedule.output import Output

@@ -1,7 +1,7 @@
 """A connection by MQTT 3.1.1 (OASIS mqtt-v3.1.1) that comes back by itself; the one importer of aiomqtt.
 
 aiomqtt neither reconnects nor bounds each wait; this module does both. Every wait for the broker happens inside
-`clock.waiting_for_the_world`, so that virtual time stands still meanwhile.
+`waiting_for_the_world`, so that virtual time stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiomqtt
 
-from agent.interfaces import Clock
+from agent.hardware.world import world_of
+from agent.interfaces import Clock, World
 from agent.wire.bounded_reader import LARGEST_TOPIC_BYTES, Reading
 
 ANSWER_S = 30.0
@@ -116,17 +117,17 @@ class Client(aiomqtt.Client):
 class Session:
     """One connection, while it lasts. Each method raises LinkLost."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
-        self._client, self._clock = client, clock
+    def __init__(self, client: Client, world: World) -> None:
+        self._client, self._world = client, world
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publishes at QoS 1. Returns once the broker has acknowledged it, which says nothing about any receiver."""
-        with self._clock.waiting_for_the_world(f"the broker's answer to a publish on {topic}"):
+        with self._world.waiting_for_the_world(f"the broker's answer to a publish on {topic}"):
             await self._answer(self._client.publish(topic, payload, qos=1, retain=retain))
 
     async def subscribe(self, topic: str) -> None:
         """Subscribes at QoS 1. Returns once the broker has granted it."""
-        with self._clock.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
+        with self._world.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
             granted = await self._answer(self._client.subscribe(topic, qos=1))
         if any((code if isinstance(code, int) else code.value) > 2 for code in granted):
             raise LinkLost(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
@@ -172,6 +173,7 @@ class Link:
         chance: random.Random | None = None,
     ) -> None:
         self._broker, self._clock, self._on_change = broker, clock, on_change
+        self._world = world_of(clock)
         self._will = will
         self._chance = chance or random.Random()
         self._away = False
@@ -222,15 +224,15 @@ class Link:
         client.largest_payload_bytes, client.reads_sparingly = broker.largest_payload_bytes, broker.reads_sparingly
         polite = False
         try:
-            with self._clock.waiting_for_the_world(f"the broker {broker.host}:{broker.port} to accept a connection"):
+            with self._world.waiting_for_the_world(f"the broker {broker.host}:{broker.port} to accept a connection"):
                 await self._entered(client)
             polite = True
-            yield Session(client, self._clock)
+            yield Session(client, self._world)
         except LinkLost:
             polite = False  # the broker cannot hear a goodbye
             raise
         finally:
-            with self._clock.waiting_for_the_world("the end of the connection to the broker"):
+            with self._world.waiting_for_the_world("the end of the connection to the broker"):
                 if polite:
                     with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                         await self._clock.wait_for(client.__aexit__(None, None, None), GOODBYE_S)

@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from agent.lamps.control import CYCLE_S, LuminaireControl
+from agent.lamps.control import LuminaireControl
 from agent.lamps.dimming import Dimming
 from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
-from agent.lamps.targets import Wanted
+from agent.lamps.questions import CYCLE_S
+from agent.lamps.targets import LampTarget
 from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusBusy, InterfaceSilent
@@ -155,8 +156,8 @@ def with_one_failing(query: str, failure: str, telemetry_share: float = 0.05) ->
         bus = DaliBus(interface, 1, clock, telemetry_share)
         lamps = [LuminaireState(f"L{number}", number) for number in range(LAMPS)]
         log = EventLog(lambda _kind, body: events.append(str(body["name"])), clock.wall)
-        wanted = {lamp.name: Wanted(50.0, 0.0) for lamp in lamps}
-        dimming = Dimming(bus, lamps, lambda: wanted, clock)
+        targets = {lamp.name: LampTarget(50.0, 0.0) for lamp in lamps}
+        dimming = Dimming(bus, lamps, lambda: targets, clock)
         health = GearHealth("bench", bus, clock, log)
         control = LuminaireControl("bench", bus, lamps, dimming, health, FULL, clock, log)
         running = asyncio.ensure_future(control.run(lambda: None))
@@ -165,7 +166,7 @@ def with_one_failing(query: str, failure: str, telemetry_share: float = 0.05) ->
             begins = clock.wall() + 2 * CYCLE_S - clock.wall() % CYCLE_S
             await clock.sleep_until(begins - 0.001)
             percent, level = (100.0, FULL) if cycle % 2 == 0 else (50.0, HALF)
-            wanted.update({lamp.name: Wanted(percent, 0.0) for lamp in lamps})
+            targets.update({lamp.name: LampTarget(percent, 0.0) for lamp in lamps})
             interface.level_frames.clear()
             due_at = clock.monotonic() + 0.001
             await clock.sleep(CYCLE_S / 2)

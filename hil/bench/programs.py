@@ -24,11 +24,11 @@ from agent.schedule import sun
 from agent.schedule.evaluate import burning_seconds
 from agent.schedule.marks import parse_mark
 from agent.schedule.plan import plain_plan
-from hil.bench.street_demand import LUMINAIRES, evaluate
+from hil.bench.street_targets import LUMINAIRES, evaluate
 from hil.bench.table import Row
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(__file__).with_name("street_demand.py")
+SCRIPT = Path(__file__).with_name("street_targets.py")
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 EVALUATIONS = 200
 SAMPLED_DAYS = 11

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.hardware.serial_port import port_opener
-from agent.lamps.frame_plan import StoredInGear, Wish, plan
+from agent.lamps.frame_plan import StoredInGear, TargetLevel, plan
 from drivers import catalogue
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
@@ -205,17 +205,17 @@ async def _asked(bench: _Bench, number: int) -> int | None:
 
 def _planner() -> Iterator[Row]:
     everybody = set(range(GEAR))
-    same = dict.fromkeys(everybody, Wish(229, 8.0))
+    same = dict.fromkeys(everybody, TargetLevel(229, 8.0))
     groups = StoredInGear({group: {number for number in everybody if number % 4 == group} for group in range(4)})
-    by_group = {number: Wish(150 + 20 * (number % 4), 8.0) for number in everybody}
-    each = {number: Wish(100 + number, 8.0) for number in everybody}
-    scene = StoredInGear(scenes={3: {number: wish.level for number, wish in each.items()}})
-    for what, wishes, stored in (
+    by_group = {number: TargetLevel(150 + 20 * (number % 4), 8.0) for number in everybody}
+    each = {number: TargetLevel(100 + number, 8.0) for number in everybody}
+    scene = StoredInGear(scenes={3: {number: target.level for number, target in each.items()}})
+    for what, targets, stored in (
         ("all alike", same, StoredInGear()),
         ("four groups, a level each", by_group, groups),
         ("a level of its own each, stored as a scene", each, scene),
     ):
-        frames = len(plan(wishes, everybody, stored))
+        frames = len(plan(targets, everybody, stored))
         yield Row(
             f"frames from one step to the next, {GEAR} luminaires {what}",
             frames,

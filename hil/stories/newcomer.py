@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from agent.hardware.world import world_of
 from agent.interfaces import Clock
 from agent.wire import payloads
 from agent.wire.mqtt import Broker, Link, Session
@@ -23,7 +24,7 @@ async def retained_state(broker_port: int, clock: Clock) -> str:
     link = Link(Broker("127.0.0.1", broker_port, "newcomer"), clock, lambda back, sentence: None)
     listening = asyncio.create_task(link.run(listen))
     try:
-        with clock.waiting_for_the_world("the retained state"):
+        with world_of(clock).waiting_for_the_world("the retained state"):
             return await told
     finally:
         listening.cancel()

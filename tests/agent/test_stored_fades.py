@@ -23,14 +23,14 @@ def test_the_first_level_comes_at_once_all_the_same() -> None:
     async def story(bus: LampBus) -> None:
         for gear in bus.street.gear:
             gear.variables.extended_fade_time = SIXTEEN_MINUTES
-        bus.want(100.0)
+        bus.ask_for(100.0)
         began = bus.clock.monotonic()
-        await bus.control.cycle()
+        await bus.cycle()
         first = next(frame.time for frame in bus.street.bus.trace if frame.value == 0xFE00 | FULL)
         assert first - began < 0.3
         assert bus.levels() == [FULL] * 3
         assert [gear.variables.extended_fade_time for gear in bus.street.gear] == [0] * 3
-        bus.want(50.0)
+        bus.ask_for(50.0)
         bus.forget_frames()
         await bus.cycles()
         # It is cleared once, and not with each level.
@@ -45,11 +45,11 @@ def test_one_that_is_found_later_is_cleared_and_the_lamp_told_again() -> None:
     """The frame that clears it for all did not reach this gear."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(100.0)
+        bus.ask_for(100.0)
         await bus.cycles()
         bus.street.gear[1].variables.extended_fade_time = SIXTEEN_MINUTES
-        bus.lamps[1].fail_safe_checked = False
-        bus.want(50.0)
+        bus.lamps[1].stored.fail_safe_checked = False
+        bus.ask_for(50.0)
         await bus.cycles(2)
         assert bus.street.gear[1].variables.extended_fade_time == 0
         assert bus.levels() == [HALF] * 3
@@ -80,10 +80,10 @@ def test_gear_of_edition_1_has_none_and_is_no_trouble(monkeypatch: pytest.Monkey
     monkeypatch.setitem(CONFIGURATION, SET_EXTENDED_FADE_TIME, lambda gear, now: None)
 
     async def story(bus: LampBus) -> None:
-        bus.want(100.0)
+        bus.ask_for(100.0)
         await bus.cycles(3)
         assert bus.levels() == [FULL] * 3
-        assert all(lamp.fail_safe_checked and lamp.answers for lamp in bus.lamps)
+        assert all(lamp.stored.fail_safe_checked and lamp.condition.answers for lamp in bus.lamps)
         # Asked once each: it is not gear that does not answer.
         assert sorted(bus.queries(QUERY_EXTENDED_FADE_TIME)) == [1, 3, 5]
         assert bus.told() == []

@@ -3,9 +3,12 @@
 Sun events are those of NREL's SPA (as pvlib has it); switching times follow from them and from the clock.
 """
 
-from agent.schedule import evaluate, sun
+from agent.schedule import sun
 from agent.schedule.civil import date_of_day
+from agent.schedule.evaluate import burning_seconds
+from agent.schedule.place import Cache
 from agent.schedule.program import Mark, MarkError, Program, Step, mark_text, parse_mark
+from tests.rigs.program_nights import changes_of_night, held
 
 # latitude, longitude, sunset and the sunrise after it.
 SUN_NIGHTS = (
@@ -104,12 +107,12 @@ def run() -> int:
 
 
 def nights() -> int:
-    """Whole nights, change by change, and target step by step through them."""
+    """Whole nights, change by change, and the level step by step through them."""
     checks = 0
     almanac = Netherlands()
-    cache = evaluate.Cache()
+    cache = Cache()
     for unix, expected in D60_NIGHTS:
-        changes = evaluate.night(D60, almanac, 51.44, 5.47, unix)
+        changes = changes_of_night(D60, almanac, 51.44, 5.47, unix)
         assert len(changes) == len(expected), changes
         for index, (at, percent, fade_s) in enumerate(expected):
             assert near(changes[index].unix, at), changes[index]
@@ -122,14 +125,14 @@ def nights() -> int:
                 if when <= at:
                     level = percent
             for given in (None, cache):
-                target = evaluate.target(D60, almanac, 51.44, 5.47, at, given)
-                assert target.percent == level, (at, level, target)
-                assert target.since_unix <= at, (at, target)
+                level_held = held(D60, almanac, 51.44, 5.47, at, given)
+                assert level_held.percent == level, (at, level, level_held)
+                assert level_held.since_unix <= at, (at, level_held)
             checks += 1
     # A night without a sunset (white) and one without a sunrise (polar).
-    assert evaluate.night(D60, almanac, 70.0, 20.0, 1782090000) == []
-    assert evaluate.target(D60, almanac, 70.0, 20.0, 1766314800).percent == 100
-    burning = evaluate.burning_seconds(D60.on, D60.off, almanac, 51.44, 5.47, 1768492720 - 900, 1768492720 + 900)
+    assert changes_of_night(D60, almanac, 70.0, 20.0, 1782090000) == []
+    assert held(D60, almanac, 70.0, 20.0, 1766314800).percent == 100
+    burning = burning_seconds(D60.on, D60.off, almanac, 51.44, 5.47, 1768492720 - 900, 1768492720 + 900)
     assert near(burning, 900), burning
     return checks + 3
 

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 
 from agent.hardware.serial_port import port_opener
-from agent.lamps.control import CYCLE_S, LuminaireControl
+from agent.lamps.control import LuminaireControl
 from agent.lamps.dimming import Dimming
 from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
-from agent.lamps.targets import Wanted
+from agent.lamps.questions import CYCLE_S
+from agent.lamps.targets import LampTarget
 from agent.records.alarms import EventLog
 from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import DaliBus
@@ -72,35 +73,55 @@ class LampBus:
         self.clock = clock
         self.street = street
         self.records: list[tuple[str, Mapping[str, object]]] = []
-        self.wanted = dict.fromkeys(names, Wanted(0.0, 0.0))
+        self.targets = dict.fromkeys(names, LampTarget(0.0, 0.0))
         self.lamps = [LuminaireState(name, number) for number, name in enumerate(names)]
         self.events = EventLog(lambda kind, body: self.records.append((kind, body)), clock.wall)
         self.observed = Observed()
+        self.until_change_s: Callable[[], float | None] = lambda: None
+        """In how many seconds what sensors said will change a level, as a test has it."""
         assert street.port is not None
         # By its link where it has one: the number of a terminal that was unplugged may soon be another process's.
         opener = port_opener(str(street.port.link or street.port.path), clock)
         self.interface = AtxHat(opener, clock, lambda *_heard: None, (1,), self._foreign)
         self.dali = DaliBus(self.interface, 1, clock)
-        dimming = Dimming(self.dali, self.lamps, lambda: self.wanted, clock, stagger_s)
+        dimming = Dimming(self.dali, self.lamps, lambda: self.targets, clock, stagger_s)
         health = GearHealth("street", self.dali, clock, self.events)
         dimming.observer = health.observer = self.observed
         self.control = LuminaireControl(
-            "street", self.dali, self.lamps, dimming, health, safe_level, clock, self.events, floor_level=floor_level
+            "street",
+            self.dali,
+            self.lamps,
+            dimming,
+            health,
+            safe_level,
+            clock,
+            self.events,
+            self._until_change_s,
+            floor_level=floor_level,
         )
+
+    def _until_change_s(self) -> float | None:
+        return self.until_change_s()
 
     def _foreign(self, channel: int, frame: ForwardFrame) -> None:
         self.dali.note_foreign(frame)
         self.control.note_foreign(frame)
 
-    def want(self, percent: float, fade_s: float = 0.0, *names: str) -> None:
+    def ask_for(self, percent: float, fade_s: float = 0.0, *names: str) -> None:
         """The schedule asks for this, of all luminaires or of these."""
-        for name in names or self.wanted:
-            self.wanted[name] = Wanted(percent, fade_s)
+        for name in names or self.targets:
+            self.targets[name] = LampTarget(percent, fade_s)
+
+    async def cycle(self) -> None:
+        """Once through everything that the control does in a cycle, one after the other."""
+        await self.control.tell_levels()
+        await self.control.look_for_lost_mains()
+        await self.control.ask()
 
     async def cycles(self, count: int = 1) -> None:
         """So many cycles of the control, and the pause after each."""
         for _ in range(count):
-            await self.control.cycle()
+            await self.cycle()
             await self.clock.sleep(CYCLE_S - self.clock.wall() % CYCLE_S)
 
     def drift(self, number: int, level: int) -> None:
@@ -170,7 +191,7 @@ def on_the_bus(
         )
         bus = LampBus(clock, street, [f"L{number}" for number in range(lamps)], safe_level, stagger_s, floor_level)
         async with running(bus.interface.run()):
-            await bus.control.wait_usable()
+            await bus.dali.wait_usable()
             bus.forget_frames()
             await story(bus)
         street.close()

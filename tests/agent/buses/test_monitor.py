@@ -152,7 +152,7 @@ def on_socket(story: Awaitable[T]) -> T:
 
 
 async def joined(watch: Monitor, count: int) -> None:
-    while len(watch._readers) < count:
+    while watch.readers < count:
         await asyncio.sleep(0)
 
 
@@ -208,7 +208,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_the_others_go_on(tmp_path: P
         await joined(watch, 2)
         observe = watch.observer("S")
         seen = 0
-        while len(watch._readers) == 2:
+        while watch.readers == 2:
             observe(QUERY, answered(200))
             assert json.loads(await reader.readline())["value"] == 200
             seen += 1

@@ -15,7 +15,7 @@ from agent.almanac import ZoneAlmanac
 from agent.commands import check, schema
 from agent.config.program import load_program
 from agent.interfaces import Clock
-from agent.schedule.evaluate import night
+from tests.rigs.program_nights import changes_of_night
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "board_configs" / "demo.toml"
@@ -189,7 +189,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong.write_text("[board]\nx = \n")
     assert checked("--json", DEMO, wrong) == 2
     good, bad = json.loads(capsys.readouterr().out)["files"]
-    expected = night(load_program("d60"), NL, 51.44, 5.47, NL.local_to_unix(2026, 1, 16, 43200))
+    expected = changes_of_night(load_program("d60"), NL, 51.44, 5.47, NL.local_to_unix(2026, 1, 16, 43200))
     assert [each["unix"] for each in good["night"]["changes"]] == [round(change.unix) for change in expected]
     assert good["kind"] == "board"
     assert good["problems"] == []

@@ -19,10 +19,10 @@ from agent.config.plan import ProgramFiles, load_plan, place_of
 from agent.config.problems import ConfigError
 from agent.config.program import load_program, read_program, ready_programs
 from agent.schedule.calendars import LAST
-from agent.schedule.demand import demand
 from agent.schedule.inputs import no_inputs
 from agent.schedule.output import Output
 from agent.schedule.plan import Plan
+from agent.schedule.target import target_of
 
 BOARD = """\
 [board]
@@ -347,7 +347,7 @@ def test_every_ready_program_makes_a_plan_and_is_judged(tmp_path: Path) -> None:
     for name in ready_programs():
         plan = planned(tmp_path, f'program = "{name}"\ndark_allowed = true')
         midnight = place.clock_time(20468, 22 * 3600)
-        found = demand(plan, "L01", place, no_inputs(midnight - 90000), midnight)
+        found = target_of(plan, "L01", place, no_inputs(midnight - 90000), midnight)
         assert found.percent > 0
         assert (darkest_night(plan.programs[0], place) is not None) == plan.programs[0].dark
         assert trimmed_steps(plan.programs[0], place).keys() <= ({0} if "part" in name else set())

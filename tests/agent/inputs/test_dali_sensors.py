@@ -170,9 +170,10 @@ def test_a_passage_is_heard_while_other_sensors_are_set_up(tmp_path: Path) -> No
         state = gateway.runtime / "mast.inputs.json"
         async with gateway.agent() as agent:
             await gateway.until(120.0)
+            sensors = agent.lines[0].sensors
             for passage in range(20):
                 number = passage % 10
-                (sensors,) = agent._sensors.values()
+                assert sensors is not None
                 sensors.set_up_again()
                 await gateway.clock.sleep(0.3 + 0.05 * passage)
                 began = gateway.clock.wall()

@@ -68,6 +68,18 @@ def test_a_new_process_knows_what_the_old_one_knew(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "run").iterdir()] == [FILE]
 
 
+def test_listeners_hear_of_each_reading_once_it_is_part_of_the_state() -> None:
+    clock = HandClock()
+    one = made(clock, None)
+    heard: list[str] = []
+    one.add_listener(lambda: heard.append(f"first {len(one.state.active)}"))
+    one.add_listener(lambda: heard.append("second"))
+    one.observe(presence(1.0))
+    assert heard == ["first 1", "second"]
+    one.tell_listeners()
+    assert heard == ["first 1", "second"] * 2
+
+
 def test_without_a_folder_nothing_is_written_and_nothing_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     clock = HandClock()
@@ -104,8 +116,8 @@ def test_any_state_in_the_file_can_be_gone_on_with(
     (folder / FILE).write_text(json.dumps({"believed": believed, "ahead_s": NOW - 5, **found}))
     one = made(HandClock(), folder)
     one.observe(presence(1.0))
-    end = one.next_end()
-    assert end is None or end > NOW
+    left_s = one.until_next_end_s()
+    assert left_s is None or left_s > 0
     assert one.state.active["presence@L01"][0] <= NOW
 
 
@@ -150,14 +162,14 @@ def test_the_next_end_is_the_first_of_all_inputs() -> None:
     one.observe(Reading("C1", "lux", 3.0, ""))  # dark counts 5 s later; below 5 lx is a control's condition too
     one.observe(presence(1.0))
     one.observe(presence(0.0))
-    assert one.next_end() == clock.wall() + 5
+    assert one.until_next_end_s() == pytest.approx(5)
     clock.now += 5
-    assert one.next_end() == clock.wall() + 25
+    assert one.until_next_end_s() == pytest.approx(25)
     one.observe(Reading("P1", "presence", 1.0, "L02"))
     one.observe(Reading("P1", "presence", 0.0, "L02"))
-    assert one.next_end() == clock.wall() + 25
+    assert one.until_next_end_s() == pytest.approx(25)
     clock.now += 25
-    assert one.next_end() == clock.wall() + 5
+    assert one.until_next_end_s() == pytest.approx(5)
 
 
 def test_a_file_of_garbage_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -235,15 +247,15 @@ def test_the_next_end_is_the_next_hold_that_runs_out() -> None:
     path = LightPath("street", ("L01",), hold_s=12.0)
     one = made(clock, None, Plan(list(PLAN.luminaires.values()), paths=(path,)))
     clock.now += 100
-    assert one.next_end() is None
+    assert one.until_next_end_s() is None
     one.observe(presence(1.0))
     clock.now += 1
     one.observe(presence(0.0))
-    assert one.next_end() == clock.wall() + 12
+    assert one.until_next_end_s() == pytest.approx(12)
     clock.now += 12
-    assert one.next_end() == clock.wall() + 18
+    assert one.until_next_end_s() == pytest.approx(18)
     clock.now += 18
-    assert one.next_end() is None
+    assert one.until_next_end_s() is None
 
 
 def test_the_folder_is_the_one_asked_for_else_the_services_else_the_systems(

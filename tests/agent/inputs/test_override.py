@@ -266,7 +266,7 @@ def test_two_commands_at_once_do_not_forget_each_others_override(
 ) -> None:
     """The first is held up between reading and writing; the second waits for it."""
     held, go_on = threading.Event(), threading.Event()
-    write = overrides._write
+    write = overrides.write
 
     def slowly(state: Path, given: list[Given]) -> None:
         if not held.is_set():
@@ -274,7 +274,7 @@ def test_two_commands_at_once_do_not_forget_each_others_override(
             assert go_on.wait(10)
         write(state, given)
 
-    monkeypatch.setattr(overrides, "_write", slowly)
+    monkeypatch.setattr(overrides, "write", slowly)
     first = threading.Thread(target=give, args=(tmp_path, Override(10.0, 0.0, luminaires=("L01",)), at(0.0)))
     second = threading.Thread(target=give, args=(tmp_path, Override(20.0, 0.0, luminaires=("L02",)), at(0.0)))
     first.start()

@@ -30,7 +30,7 @@ def disturb_next(
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flipped_status_bit_raises_no_alarm(bit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         available = list(bus.observed.availability)
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status ^ 1 << bit)
@@ -46,20 +46,20 @@ def test_a_flipped_status_bit_raises_no_alarm(bit: int, monkeypatch: pytest.Monk
 def test_a_flipped_status_bit_ends_no_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         bus.street.lamp_failed(1)
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         assert bus.told() == [("lampFailure", "L1", True)]
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status & ~StatusBit.LAMP_FAILURE)
         await bus.control.health.poll_status(bus.lamps[1])
         assert bus.told() == [("lampFailure", "L1", True)]
-        assert bus.lamps[1].lamp_failed
+        assert bus.lamps[1].condition.lamp_failed
 
     on_the_bus(story)
 
 
 def test_a_bit_that_is_set_is_believed_at_the_second_time() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.lamp_failed(1)
         bus.forget_frames()
@@ -82,10 +82,10 @@ def test_gear_that_never_answers_one_query_is_not_gone(opcode: int, monkeypatch:
 
         monkeypatch.setattr(gear, "receive", silent)
         for percent in (50.0, 70.0, 50.0):
-            bus.want(percent)
+            bus.ask_for(percent)
             await bus.cycles(12)
         assert bus.told() == []
-        assert bus.lamps[1].answers
+        assert bus.lamps[1].condition.answers
         assert bus.levels() == [HALF] * 3
 
     on_the_bus(story)

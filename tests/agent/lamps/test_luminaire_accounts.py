@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S, TOGETHER_S
-from agent.lamps.luminaire import StatusBit
+from agent.lamps.control import TOGETHER_S
+from agent.lamps.luminaire import LuminaireState, StatusBit
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from drivers.errors import BusBusy
 from protocols.dali import sequences
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
+from protocols.errors import Interrupted
 from tests.agent.lamps.test_disturbed_answers import disturb_next
 from tests.agent.lamps.test_one_fails import failing
 from tests.rigs.lamp_bus import FULL, HALF, OFF, ONE_PERCENT, QUERY_STATUS, SEVENTY, LampBus, on_the_bus, running
@@ -21,7 +23,7 @@ QUERY_PRESENT, QUERY_ACTUAL_LEVEL = 0x91, 0xA0
 
 def test_a_lamp_that_burns_again_does_so_since_it_said_so() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.lamp_failed(2)
         await bus.cycles(POLLED)
@@ -38,7 +40,7 @@ def test_a_lamp_that_burns_again_does_so_since_it_said_so() -> None:
 
 def test_gear_that_answers_again_is_there_since_that_answer() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.gear_dead(1)
         await bus.control.health.poll_status(bus.lamps[1])
@@ -56,7 +58,7 @@ def test_gear_that_answers_again_is_there_since_that_answer() -> None:
 
 def test_a_lamp_that_could_not_burn_anyway_loses_no_light_with_its_mains() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         bus.street.lamp_failed(1)
         await bus.cycles(4)
         for number in (0, 1):
@@ -74,7 +76,7 @@ def test_a_lamp_that_could_not_burn_anyway_loses_no_light_with_its_mains() -> No
 def test_all_of_it_goes_on_where_no_ledger_listens() -> None:
     async def story(bus: LampBus) -> None:
         bus.control.health.observer = bus.control.dimming.observer = None
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.mains(False, 1)
         await bus.clock.sleep(1.0)
@@ -91,9 +93,9 @@ def test_all_of_it_goes_on_where_no_ledger_listens() -> None:
 
 def test_a_dead_bus_that_the_gear_feeds_means_no_mains_and_another_one_the_safe_level() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
-        heard_at = [lamp.last_answer_at for lamp in bus.lamps]
+        heard_at = [lamp.condition.last_answer_at for lamp in bus.lamps]
         bus.observed.availability.clear()
         bus.observed.levels.clear()
         bus.control.note_bus_without_voltage(gear_feeds_bus=False)
@@ -122,7 +124,7 @@ def test_gear_that_is_silent_is_not_said_to_have_no_mains() -> None:
 
 def test_gear_that_is_known_to_be_gone_is_asked_once_and_not_four_times() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.gear_dead(1)
         bus.forget_frames()
@@ -150,14 +152,14 @@ def test_an_address_conflict_begins_with_the_second_collision_in_a_row_and_ends_
         assert bus.told() == [(conflict, "L1", True)]
         await asked(False)
         assert bus.told() == [(conflict, "L1", True), (conflict, "L1", False)]
-        assert bus.lamps[1].answers
+        assert bus.lamps[1].condition.answers
 
     on_the_bus(story)
 
 
 def test_a_conversation_that_comes_through_shows_that_gear_is_back() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.gear_dead(1)
         await bus.control.health.poll_status(bus.lamps[1])
@@ -176,14 +178,14 @@ def test_a_gear_failure_is_an_alarm_of_its_own_and_the_lamp_counts_as_burning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         for _ in range(2):  # it is asked twice
             disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status | StatusBit.GEAR_FAILURE)
         await bus.control.health.poll_status(bus.lamps[1])
         assert bus.told() == [("controlGearFailure", "L1", True)]
         assert "a control gear failure: replace its driver" in bus.texts()[0]
-        assert bus.lamps[1].can_burn
+        assert bus.lamps[1].condition.can_burn
 
     on_the_bus(story)
 
@@ -193,11 +195,11 @@ def test_another_answer_the_second_time_is_no_answer(monkeypatch: pytest.MonkeyP
 
     async def story(bus: LampBus) -> None:
         await bus.cycles(3)
-        before = bus.lamps[1].status
+        before = bus.lamps[1].condition.status
         disturb_next(monkeypatch, bus, 1, QUERY_STATUS, lambda status: status ^ 0x42)
         await bus.control.health.poll_status(bus.lamps[1])
-        assert (bus.lamps[1].status, bus.told()) == (before, [])
-        assert bus.lamps[1].status_asked_at == pytest.approx(bus.clock.monotonic(), abs=0.3)
+        assert (bus.lamps[1].condition.status, bus.told()) == (before, [])
+        assert bus.lamps[1].condition.status_asked_at == pytest.approx(bus.clock.monotonic(), abs=0.3)
 
     on_the_bus(story)
 
@@ -206,11 +208,11 @@ def test_a_scene_that_all_gear_has_stored_is_one_frame() -> None:
     async def story(bus: LampBus) -> None:
         for gear, level in zip(bus.street.gear, (HALF, SEVENTY, FULL), strict=True):
             gear.variables.scenes[3] = level
-        for name, percent in zip(bus.wanted, (20.0, 30.0, 40.0), strict=True):
-            bus.want(percent, 0.0, name)
+        for name, percent in zip(bus.targets, (20.0, 30.0, 40.0), strict=True):
+            bus.ask_for(percent, 0.0, name)
         await bus.cycles(8)  # in which the gear is asked for its groups, then for its scenes
-        for name, percent in zip(bus.wanted, (50.0, 70.0, 100.0), strict=True):
-            bus.want(percent, 0.0, name)
+        for name, percent in zip(bus.targets, (50.0, 70.0, 100.0), strict=True):
+            bus.ask_for(percent, 0.0, name)
         bus.forget_frames()
         await bus.cycles()
         assert bus.levels() == [HALF, SEVENTY, FULL]
@@ -223,15 +225,15 @@ def test_a_scene_that_one_gear_was_not_asked_for_is_not_used() -> None:
     async def story(bus: LampBus) -> None:
         for gear, level in zip(bus.street.gear, (HALF, SEVENTY, FULL), strict=True):
             gear.variables.scenes[3] = level
-        for name, percent in zip(bus.wanted, (20.0, 30.0, 40.0), strict=True):
-            bus.want(percent, 0.0, name)
+        for name, percent in zip(bus.targets, (20.0, 30.0, 40.0), strict=True):
+            bus.ask_for(percent, 0.0, name)
         await bus.cycles(5)
-        assert [lamp.scenes is None for lamp in bus.lamps] == [False, False, True]
-        bus.lamps[2].answers = False
-        for name, percent in zip(bus.wanted, (50.0, 70.0, 40.0), strict=True):
-            bus.want(percent, 0.0, name)
+        assert [lamp.stored.scenes is None for lamp in bus.lamps] == [False, False, True]
+        bus.lamps[2].condition.answers = False
+        for name, percent in zip(bus.targets, (50.0, 70.0, 40.0), strict=True):
+            bus.ask_for(percent, 0.0, name)
         bus.forget_frames()
-        await bus.control._tell(counts=True)
+        await bus.control.tell_levels()
         assert bus.level_frames() == [(0, HALF), (2, SEVENTY)]
 
     on_the_bus(story)
@@ -240,9 +242,9 @@ def test_a_scene_that_one_gear_was_not_asked_for_is_not_used() -> None:
 def test_scenes_are_not_read_where_all_lamps_are_always_alike() -> None:
     async def story(bus: LampBus) -> None:
         for percent in (50.0, 100.0, 0.0):
-            bus.want(percent)
+            bus.ask_for(percent)
             await bus.cycles(4)
-        assert all(lamp.groups is not None and lamp.scenes is None for lamp in bus.lamps)
+        assert all(lamp.stored.groups is not None and lamp.stored.scenes is None for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -254,7 +256,7 @@ def test_a_part_that_fails_ends_all_others_with_it() -> None:
         def fails() -> None:
             raise ZeroDivisionError
 
-        bus.want(50.0)
+        bus.ask_for(50.0)
         with pytest.raises(ZeroDivisionError):
             await bus.control.run(fails)
         await bus.clock.sleep(1.0)
@@ -267,7 +269,7 @@ def test_a_part_that_fails_ends_all_others_with_it() -> None:
 
 def test_after_trouble_levels_are_told_at_once_and_again_for_gear_that_could_not_hear() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             began = bus.clock.monotonic()
@@ -283,18 +285,18 @@ def test_after_trouble_levels_are_told_at_once_and_again_for_gear_that_could_not
 
 def test_a_reading_finds_a_lamp_that_has_drifted_and_says_what_it_shows() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.drift(1, ONE_PERCENT)
-        assert await bus.control.read_level(bus.lamps[1]) == ONE_PERCENT
-        assert [lamp.commanded for lamp in bus.lamps] == [HALF, None, HALF]
+        assert await bus.control.health.read_level(bus.lamps[1]) == ONE_PERCENT
+        assert [lamp.told.target_level for lamp in bus.lamps] == [HALF, None, HALF]
         # One that has only just been told its level may still be fading to it.
-        bus.want(100.0, 8.0)
-        await bus.control._tell(counts=True)
-        assert await bus.control.read_level(bus.lamps[0]) != FULL
-        assert bus.lamps[0].commanded == FULL
+        bus.ask_for(100.0, 8.0)
+        await bus.control.tell_levels()
+        assert await bus.control.health.read_level(bus.lamps[0]) != FULL
+        assert bus.lamps[0].told.target_level == FULL
         bus.street.gear_dead(0)
-        assert await bus.control.read_level(bus.lamps[0]) is None
+        assert await bus.control.health.read_level(bus.lamps[0]) is None
 
     on_the_bus(story)
 
@@ -329,16 +331,16 @@ def test_a_bus_is_unusable_only_after_three_cycles_of_the_same_part_in_a_row(mon
 
 def test_mismatches_count_in_a_row_only() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(2)
         for _ in range(3):
             bus.drift(1, ONE_PERCENT)
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
             await bus.cycles()  # told anew
             bus.drift(1, ONE_PERCENT)
             await bus.cycles()  # looked at, and found wrong for the second time
             await bus.cycles(2)  # told anew, and found right
-            assert await bus.control.read_level(bus.lamps[1]) == HALF
+            assert await bus.control.health.read_level(bus.lamps[1]) == HALF
         assert bus.told() == []
 
     on_the_bus(story)
@@ -346,7 +348,7 @@ def test_mismatches_count_in_a_row_only() -> None:
 
 def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.mains(False, 1)
         await bus.clock.sleep(1.0)
@@ -357,7 +359,7 @@ def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one(
             await bus.control.health.poll_status(bus.lamps[1])
             assert bus.told() == [("supplyLoss", "L1", True)]
         assert [name for name, _ in bus.observed.outages] == ["L1"]
-        await bus.control.cycle()
+        await bus.cycle()
         bus.street.mains(False, 1)
         await bus.clock.sleep(1.0)
         bus.street.mains(True, 1)
@@ -370,11 +372,11 @@ def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one(
 
 def test_a_drift_that_a_reading_finds_is_corrected_within_seconds() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             bus.drift(1, ONE_PERCENT)
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
             await bus.clock.sleep(TOGETHER_S + 0.5)
             assert bus.levels() == [HALF] * 3
 
@@ -383,14 +385,29 @@ def test_a_drift_that_a_reading_finds_is_corrected_within_seconds() -> None:
 
 def test_limits_that_cannot_be_read_keep_no_lamp_from_being_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.drift(1, ONE_PERCENT)
         failing(bus, monkeypatch, 0x03A1, 0x03A2)
         with pytest.raises(BusBusy):
-            await bus.control.read_level(bus.lamps[1])
+            await bus.control.health.read_level(bus.lamps[1])
         await bus.cycles()
         assert bus.levels() == [HALF] * 3
+
+    on_the_bus(story)
+
+
+def test_a_comparison_that_fails_costs_no_reading() -> None:
+    """Another master may interrupt the questions that a comparison leads to; the level itself is known by then."""
+
+    async def interrupted(_luminaire: LuminaireState, _actual_level: int) -> None:
+        raise Interrupted("another master keeps changing the DTRs")
+
+    async def story(bus: LampBus) -> None:
+        bus.ask_for(50.0)
+        await bus.cycles(3)
+        bus.control.health.check_level = interrupted
+        assert await bus.control.health.read_level(bus.lamps[1]) == HALF
 
     on_the_bus(story)
 
@@ -401,7 +418,7 @@ def test_a_power_cut_of_a_lamp_is_told_to_the_clock(monkeypatch: pytest.MonkeyPa
     async def story(bus: LampBus) -> None:
         told: list[str] = []
         monkeypatch.setattr(bus.clock, "mains_was_lost", lambda: told.append("lost"))
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         assert told == []
         bus.street.mains(False, 1)
@@ -417,7 +434,7 @@ def test_groups_of_both_halves_are_read() -> None:
     async def story(bus: LampBus) -> None:
         bus.street.gear[0].variables.groups = 1 << 1 | 1 << 7 | 1 << 8 | 1 << 15
         await bus.cycles(2)
-        assert bus.lamps[0].groups == frozenset({1, 7, 8, 15})
+        assert bus.lamps[0].stored.groups == frozenset({1, 7, 8, 15})
 
     on_the_bus(story)
 

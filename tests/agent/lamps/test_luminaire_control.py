@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from hil.devices.gear_variables import GearProfile
 from hil.virtual_time import VirtualClock
 from protocols.dali import sequences
@@ -34,7 +34,7 @@ DTR0 = 0xA3
 
 def test_one_broadcast_where_all_agree() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles()
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert bus.levels() == [HALF] * 3
@@ -46,13 +46,13 @@ def test_one_broadcast_where_all_agree() -> None:
 
 def test_single_frames_where_they_differ_and_only_to_those_that_change() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(70.0)
-        bus.want(50.0, 0.0, "L1")
+        bus.ask_for(70.0)
+        bus.ask_for(50.0, 0.0, "L1")
         await bus.cycles()
         assert bus.level_frames() == [(0, SEVENTY), (2, HALF), (4, SEVENTY)]
         assert bus.levels() == [SEVENTY, HALF, SEVENTY]
         bus.forget_frames()
-        bus.want(100.0, 0.0, "L2")
+        bus.ask_for(100.0, 0.0, "L2")
         await bus.cycles()
         assert bus.level_frames() == [(4, FULL)]
         assert bus.levels() == [SEVENTY, HALF, FULL]
@@ -62,7 +62,7 @@ def test_single_frames_where_they_differ_and_only_to_those_that_change() -> None
 
 def test_a_bus_with_one_luminaire_is_addressed_singly() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles()
         assert bus.level_frames() == [(0, HALF)]
         assert bus.levels() == [HALF, OFF]
@@ -72,10 +72,10 @@ def test_a_bus_with_one_luminaire_is_addressed_singly() -> None:
 
 def test_the_first_level_comes_at_once_and_later_ones_fade() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(100.0, 64.0)
+        bus.ask_for(100.0, 64.0)
         await bus.cycles()
         assert bus.levels() == [FULL] * 3
-        bus.want(50.0, 64.0)
+        bus.ask_for(50.0, 64.0)
         await bus.cycles(3)
         assert all(HALF < level < FULL for level in bus.levels())
         await bus.cycles(5)
@@ -87,7 +87,7 @@ def test_the_first_level_comes_at_once_and_later_ones_fade() -> None:
             *((f"L{number}", HALF, 64.0) for number in range(3)),
         ]
         bus.forget_frames()
-        bus.want(100.0, 64.0)
+        bus.ask_for(100.0, 64.0)
         await bus.cycles()
         assert bus.sent().count(0xFF2E) == 0
 
@@ -96,9 +96,9 @@ def test_the_first_level_comes_at_once_and_later_ones_fade() -> None:
 
 def test_off_is_told_as_off() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(100.0)
+        bus.ask_for(100.0)
         await bus.cycles()
-        bus.want(0.0)
+        bus.ask_for(0.0)
         await bus.cycles(2)
         assert bus.levels() == [OFF] * 3
         assert bus.told() == []
@@ -109,13 +109,13 @@ def test_off_is_told_as_off() -> None:
 def test_levels_outside_the_gears_own_limits_are_not_told_again_and_again() -> None:
     async def story(bus: LampBus) -> None:
         bus.street.gear[1].variables.max_level = 230
-        bus.want(1.0)
+        bus.ask_for(1.0)
         await bus.cycles(3)
         assert bus.levels() == [170] * 3
         bus.forget_frames()
         await bus.cycles(10)
         assert bus.level_frames() == []
-        bus.want(100.0)
+        bus.ask_for(100.0)
         await bus.cycles(3)
         assert bus.levels() == [FULL, 230, FULL]
         bus.forget_frames()
@@ -128,7 +128,7 @@ def test_levels_outside_the_gears_own_limits_are_not_told_again_and_again() -> N
 
 def test_a_level_that_is_not_the_told_one_is_corrected_at_once() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0, 64.0)
+        bus.ask_for(50.0, 64.0)
         await bus.cycles()
         bus.drift(1, ONE_PERCENT)
         assert bus.levels() == [HALF, ONE_PERCENT, HALF]
@@ -149,7 +149,7 @@ def test_a_lamp_that_will_not_show_its_level_is_reported_at_the_third_time() -> 
         await bus.cycles()
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await changed_by_another(bus)
         await changed_by_another(bus)
         assert bus.told() == []
@@ -181,7 +181,7 @@ def test_status_polls_spread_over_five_minutes() -> None:
 
 def test_a_quiet_cycle_is_one_frame_and_a_few_polls() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.forget_frames()
         await bus.cycles(60)
@@ -203,7 +203,7 @@ def test_run_cycles_at_whole_multiples_and_waits_for_what_comes_after() -> None:
             await bus.clock.sleep(1.0)
             ended.append(bus.clock.wall())
 
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(after_cycle)):
             await bus.clock.sleep(65.0)
         assert len(ended) == 7
@@ -215,7 +215,7 @@ def test_run_cycles_at_whole_multiples_and_waits_for_what_comes_after() -> None:
 def test_run_goes_on_where_nothing_comes_after_a_cycle_and_wakes_to_tell_again() -> None:
     async def story(bus: LampBus) -> None:
         cycles: list[float] = []
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: cycles.append(bus.clock.wall()))):
             await bus.clock.sleep(12.0)
             for number in range(3):
@@ -240,13 +240,13 @@ def test_levels_are_looked_at_once_a_cycle_though_a_timer_fires_a_moment_early(m
 
     async def story(bus: LampBus) -> None:
         monkeypatch.setattr(VirtualClock, "wait_for", early)
-        command_levels = bus.control.dimming.command_levels
+        tell_levels = bus.control.dimming.tell_levels
 
         async def counted() -> None:
             looked_at.append(bus.clock.wall())
-            await command_levels()
+            await tell_levels()
 
-        monkeypatch.setattr(bus.control.dimming, "command_levels", counted)
+        monkeypatch.setattr(bus.control.dimming, "tell_levels", counted)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(100 * CYCLE_S + 1.0)
         monkeypatch.undo()
@@ -258,7 +258,7 @@ def test_levels_are_looked_at_once_a_cycle_though_a_timer_fires_a_moment_early(m
 def test_run_waits_for_a_bus_that_is_not_there() -> None:
     async def story(bus: LampBus) -> None:
         chances_to_record: list[float] = []
-        bus.want(50.0)
+        bus.ask_for(50.0)
         bus.street.bus_power(False)
         async with running(bus.control.run(lambda: chances_to_record.append(bus.clock.wall()))):
             await bus.clock.sleep(5.0)
@@ -284,16 +284,16 @@ def test_a_conversation_that_fails_is_returned_and_leaves_the_bus_free() -> None
             bus.lamps[1], sequences.query_value(bus.lamps[1].address, "QUERY STATUS")
         )
         assert isinstance(found, int)
-        assert bus.lamps[1].last_answer_at == pytest.approx(bus.clock.monotonic(), abs=0.01)
+        assert bus.lamps[1].condition.last_answer_at == pytest.approx(bus.clock.monotonic(), abs=0.01)
 
     on_the_bus(story)
 
 
 def test_a_staggered_switch_on_lights_one_lamp_after_the_other() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(0.0)
+        bus.ask_for(0.0)
         await bus.cycles()
-        bus.want(100.0)
+        bus.ask_for(100.0)
         bus.forget_frames()
         switching = asyncio.ensure_future(bus.cycles())
         lit = []
@@ -304,7 +304,7 @@ def test_a_staggered_switch_on_lights_one_lamp_after_the_other() -> None:
         await switching
         assert bus.levels() == [FULL] * 3
         assert bus.level_frames() == [(0, FULL), (2, FULL), (4, FULL)]
-        bus.want(50.0)  # from lit to lit there is no inrush
+        bus.ask_for(50.0)  # from lit to lit there is no inrush
         bus.forget_frames()
         await bus.cycles()
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
@@ -319,7 +319,7 @@ def test_groups_that_the_gear_have_stored_spare_frames() -> None:
         bus.street.gear[3].variables.groups = 1 << 2
         await bus.cycles(6)  # in which the gear is asked, one at a cycle
         bus.forget_frames()
-        bus.want(50.0, 0.0, "L0", "L1", "L2")
+        bus.ask_for(50.0, 0.0, "L0", "L1", "L2")
         await bus.cycles()
         assert bus.levels() == [HALF, HALF, HALF, OFF]
         assert bus.level_frames() == [(0x80 | 9 << 1, HALF)]
@@ -333,7 +333,7 @@ def test_a_group_that_silent_gear_may_be_in_is_not_used() -> None:
             gear.variables.groups = 1 << 9
         bus.street.no_answer(3)
         await bus.cycles(6)
-        bus.want(50.0, 0.0, "L0", "L1", "L2")
+        bus.ask_for(50.0, 0.0, "L0", "L1", "L2")
         await bus.cycles()
         assert bus.levels() == [HALF, HALF, HALF, OFF]
 
@@ -350,7 +350,7 @@ def test_what_comes_after_a_cycle_may_hang_and_the_lamps_still_get_their_levels(
         async with running(bus.control.run(commit)):
             await bus.clock.sleep(CYCLE_S)
             for percent, level in ((50.0, HALF), (100.0, FULL)):
-                bus.want(percent)
+                bus.ask_for(percent)
                 await bus.clock.sleep(2 * CYCLE_S)
                 assert bus.levels() == [level] * 3
 
@@ -362,7 +362,7 @@ def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
     disturbed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles()
         transmit, left = bus.interface.transmit, disturbed
 
@@ -375,7 +375,7 @@ def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
             return reply
 
         monkeypatch.setattr(bus.interface, "transmit", disturbing)
-        bus.want(100.0, 1.0)
+        bus.ask_for(100.0, 1.0)
         await bus.cycles(3)
         # Where the fade cannot be set, the level goes out without.
         assert bus.levels() == [FULL] * 3

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.lamps.control import CYCLE_S, STATUS_EVERY_S
 from agent.lamps.fail_safe import CHECKS_A_CYCLE as FAIL_SAFE_CHECKS_A_CYCLE
 from agent.lamps.luminaire import LuminaireState
+from agent.lamps.questions import CYCLE_S, STATUS_EVERY_S
 from agent.records import alarms as events
 from hil.devices.dali_gear import Gear
 from hil.devices.gear_configuration import CONFIGURATION
@@ -41,14 +41,14 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
     frame: int, corrections: list[tuple[int, int]]
 ) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         for _ in range(2):
             bus.street.bus.other_controller(frame)
             await bus.clock.sleep(0.1)
             assert bus.levels()[1] == frame & 0xFF
             bus.forget_frames()
-            await bus.control.cycle()
+            await bus.cycle()
             assert bus.levels() == [HALF] * 3
             assert bus.level_frames() == corrections
         assert bus.told() == [("foreignMaster", "street", True)]
@@ -102,10 +102,10 @@ def test_a_bus_that_got_its_voltage_back_during_a_restart_is_told_of() -> None:
 
 def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the_same_cycle() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0, 64.0)
+        bus.ask_for(50.0, 64.0)
         await bus.cycles(3)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
         await bus.clock.sleep(5.0)
         bus.street.mains(False, 1)
@@ -114,7 +114,7 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
         await bus.clock.sleep(2.0)
         assert bus.levels() == [HALF, FULL, HALF]
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [HALF] * 3
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
@@ -132,14 +132,14 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
 
 def test_mains_of_the_whole_street_is_answered_by_one_broadcast() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.mains(False)
         await bus.clock.sleep(3.0)
         bus.street.mains(True)
         await bus.clock.sleep(2.0)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [HALF] * 3
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert sorted(bus.told()) == [("supplyLoss", f"L{number}", True) for number in range(3)]
@@ -149,8 +149,8 @@ def test_mains_of_the_whole_street_is_answered_by_one_broadcast() -> None:
 
 def test_unknown_gear_that_lost_its_mains_does_not_cost_a_sweep_each_cycle() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0, 0.0)
-        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        bus.ask_for(50.0, 0.0)
+        bus.ask_for(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
         await bus.cycles(3)
         bus.street.mains(False, 3)
         await bus.clock.sleep(1.0)
@@ -181,7 +181,7 @@ def test_fail_safe_levels_are_set_and_read_back() -> None:
         for gear in bus.street.gear:
             gear.variables.power_on_level = 0
             gear.variables.system_failure_level = MASK
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles()
         for gear in bus.street.gear:
             assert (gear.variables.power_on_level, gear.variables.system_failure_level) == (SEVENTY, SEVENTY)
@@ -202,16 +202,16 @@ def test_gear_that_is_shaken_during_its_check_is_checked_again(monkeypatch: pyte
         ask = bus.control.health.ask
 
         async def reset_meanwhile(luminaire: LuminaireState, name: str) -> Reply:
-            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.shaken:
+            if name == "QUERY MAX LEVEL" and luminaire is bus.lamps[1] and not luminaire.told.shaken:
                 bus.street.gear[1].variables.power_on_level = 0
-                luminaire.forget_what_it_shows()
+                luminaire.forget()
             return await ask(luminaire, name)
 
         monkeypatch.setattr(bus.control.health, "ask", reset_meanwhile)
         await bus.cycles()
-        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
+        assert [lamp.stored.fail_safe_checked for lamp in bus.lamps] == [True, False, True]
         await bus.cycles()
-        assert bus.lamps[1].fail_safe_checked
+        assert bus.lamps[1].stored.fail_safe_checked
         assert bus.street.gear[1].variables.power_on_level == SEVENTY
 
     on_the_bus(story, safe_level=SEVENTY)
@@ -286,7 +286,7 @@ def test_a_full_bus_takes_its_fail_safe_levels_in_turn() -> None:
 
 def test_gear_that_is_gone_is_reported_once_and_told_its_level_when_it_is_back() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         assert bus.observed.availability[-1][2]
         bus.street.gear_dead(1)
@@ -311,7 +311,7 @@ def test_gear_that_is_gone_is_reported_once_and_told_its_level_when_it_is_back()
 
 def test_one_lost_answer_is_no_failure() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(2)
         bus.street.no_answer(0)
         bus.forget_frames()
@@ -335,21 +335,21 @@ def test_one_lost_answer_is_no_failure() -> None:
         gear.receive = counting  # type: ignore[method-assign]
         await bus.control.health.poll_status(bus.lamps[0])
         assert bus.told() == []
-        assert bus.lamps[0].answers
+        assert bus.lamps[0].condition.answers
 
     on_the_bus(story)
 
 
 def test_a_lamp_failure_begins_and_ends_once() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
-        well_at = bus.lamps[2].last_well_at
+        well_at = bus.lamps[2].condition.last_well_at
         bus.street.lamp_failed(2)
         await bus.cycles(3 * int(STATUS_EVERY_S / CYCLE_S))
         assert bus.told() == [("lampFailure", "L2", True)]
         assert bus.observed.availability[-1] == ("L2", well_at, False)
-        bus.want(70.0)
+        bus.ask_for(70.0)
         await bus.cycles(4)
         assert bus.told() == [("lampFailure", "L2", True)]
         bus.street.lamp_failed(2, False)
@@ -363,9 +363,9 @@ def test_a_lamp_failure_begins_and_ends_once() -> None:
 def test_gear_that_shows_no_level_because_its_lamp_failed_is_no_dimming_failure() -> None:
     async def story(bus: LampBus) -> None:
         bus.street.lamp_failed(0)
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(8)
-        bus.want(70.0)
+        bus.ask_for(70.0)
         await bus.cycles(8)
         assert bus.told() == [("lampFailure", "L0", True)]
 
@@ -374,7 +374,7 @@ def test_gear_that_shows_no_level_because_its_lamp_failed_is_no_dimming_failure(
 
 def test_two_gear_at_one_short_address() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(5)
         assert bus.told("addressConflict") == [("addressConflict", "L1", True)]
         assert any("several gear answer to short address 1 on street" in text for text in bus.texts())
@@ -385,7 +385,7 @@ def test_two_gear_at_one_short_address() -> None:
 
 def test_a_bus_that_cannot_be_used_is_reported_until_it_can() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         for cycle in range(4):
             bus.street.transmit_collisions(8)  # another master, each time that fade and level are tried
             await bus.cycles()
@@ -402,7 +402,7 @@ def test_a_bus_that_cannot_be_used_is_reported_until_it_can() -> None:
 @pytest.mark.parametrize("trouble", ["cable", "bus power"])
 def test_trouble_that_the_interface_says_itself_is_not_said_twice(trouble: str, tmp_path: Path) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles()
         if trouble == "cable":
             bus.street.unplug()
@@ -437,7 +437,7 @@ def test_gear_that_never_takes_its_fail_safe_level_does_not_keep_others_from_the
 
 def test_gear_that_does_not_come_back_with_its_mains_is_reported() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.control.note_bus_without_voltage(gear_feeds_bus=True)
         bus.street.gear_dead(1)
@@ -454,7 +454,7 @@ def test_gear_that_does_not_come_back_with_its_mains_is_reported() -> None:
 
 def test_a_power_cut_that_a_reading_finds_first_is_told_once() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         for _ in range(2):
             bus.street.mains(False, 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.lamps.control import CYCLE_S
-from agent.lamps.mains import IN_VAIN_AFTER, IN_VAIN_FOR_S, MARK, Mains
+from agent.lamps.mains import CUTS_IN_A_ROW, MARK, UNKNOWN_GEAR_IGNORED_S, Mains
+from agent.lamps.questions import CYCLE_S
 from hil.devices.gear_variables import GearProfile
 from protocols.dali.frames import ForwardFrame
 from tests.rigs.lamp_bus import (
@@ -45,14 +45,14 @@ def test_the_mark_is_left_once_and_not_again() -> None:
 @pytest.mark.parametrize("lost", [(1,), (0, 2), (0, 1, 2)])
 def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
-        well_at = [lamp.last_well_at for lamp in bus.lamps]
+        well_at = [lamp.condition.last_well_at for lamp in bus.lamps]
         for _ in range(2):
             bus.records.clear()
             bus.observed.outages.clear()
             await cut(bus, *lost)
-            await bus.control.cycle()
+            await bus.cycle()
             assert bus.levels() == [HALF] * 3
             await bus.cycles(4)
             assert bus.told() == [("supplyLoss", f"L{number}", True) for number in lost]
@@ -61,7 +61,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
                 # Dark since it was last known to be well, and not since it was asked for its mark.
                 assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
             well_at = []
-        assert all(lamp.marked for lamp in bus.lamps)
+        assert all(lamp.mark.is_left for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -71,16 +71,16 @@ def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -
     """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(35)  # each was marked, and asked for its status after that
-        well_at = bus.lamps[1].last_well_at
+        well_at = bus.lamps[1].condition.last_well_at
         await cut(bus, 1)
         if another_masters:
             bus.street.bus.other_controller(0xFF05)  # RECALL MAX LEVEL
         else:
-            bus.want(70.0)
+            bus.ask_for(70.0)
         await bus.clock.sleep(1.0)
-        await bus.control.dimming.command_levels()
+        await bus.control.dimming.tell_levels()
         await bus.cycles(35)
         assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
         assert bus.observed.outages == [("L1", well_at)]
@@ -94,7 +94,7 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
     """One is found by its own status before the question to all; the mark is a broadcast, and so may a level be."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(35)
         for number in range(3):
             bus.street.mains(False, number)
@@ -106,8 +106,8 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
         await bus.control.health.poll_status(bus.lamps[2])
         assert bus.told("supplyLoss") == [("supplyLoss", "L2", True)]
         await bus.control.mains.mark()
-        bus.want(level)
-        await bus.control.dimming.command_levels()
+        bus.ask_for(level)
+        await bus.control.dimming.tell_levels()
         await bus.cycles(3)
         assert sorted(bus.told("supplyLoss")) == [("supplyLoss", f"L{number}", True) for number in range(3)]
         assert [gear.dtr2 for gear in bus.street.gear] == [MARK] * 3
@@ -117,14 +117,14 @@ def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent:
 
 def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_before_the_question() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.mains(False, 1)
         await bus.control.health.poll_status(bus.lamps[1])
-        assert not bus.lamps[1].answers
+        assert not bus.lamps[1].condition.answers
         bus.street.mains(True, 1)
         await bus.clock.sleep(1.0)
-        bus.want(70.0)
+        bus.ask_for(70.0)
         await bus.cycles(3)
         assert bus.told("supplyLoss") == [("supplyLoss", "L1", True)]
 
@@ -133,11 +133,11 @@ def test_gear_that_was_silent_without_its_mains_is_told_of_when_a_level_comes_be
 
 def test_the_levels_come_before_the_question_who_it_was() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         await cut(bus, 1)
         bus.forget_frames()
-        await bus.control.cycle()
+        await bus.cycle()
         kinds = ["level" if not value & 0x100 else value & 0xFF for value in bus.sent()]
         assert kinds[:2] == [QUERY_POWER_FAILURE, "level"]
         assert kinds.index("level") < kinds.index(QUERY_CONTENT_DTR2)
@@ -148,14 +148,14 @@ def test_the_levels_come_before_the_question_who_it_was() -> None:
 @pytest.mark.parametrize("known", [["L0", "L1", "L2"], None])
 def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | None) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         kept = bus.control.mains.state()
         assert kept == {"marked:street": ["L0", "L1", "L2"]}
         await cut(bus, 2)
         for lamp in bus.lamps:
-            lamp.forget_what_it_shows()
-            lamp.marked = False
+            lamp.forget()
+            lamp.mark.is_left = False
         bus.control.mains = Mains("street", bus.dali, bus.lamps, bus.clock, known)
         await bus.cycles(2)
         assert bus.told() == ([("supplyLoss", "L2", True)] if known else [])
@@ -166,7 +166,7 @@ def test_a_new_process_asks_for_the_marks_of_the_one_before(known: list[str] | N
 
 def test_another_masters_dtr2_is_no_power_cut() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.bus.other_controller(0xC500)
         await bus.clock.sleep(0.1)
@@ -180,7 +180,7 @@ def test_another_masters_dtr2_is_no_power_cut() -> None:
 
 def test_a_mark_of_anything_but_0_is_no_power_cut() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.street.gear[1].dtr2 = 7
         bus.control.tell_again()
@@ -195,7 +195,7 @@ def test_gear_that_hears_nothing_for_a_while_after_its_mains_is_told_all_the_sam
     boot_s: float, brightest: int
 ) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             bus.street.mains(False)
@@ -215,7 +215,7 @@ def test_a_power_cut_is_asked_for_late_in_each_cycle() -> None:
     """Just before levels fall due: a level makes gear forget that it lost its mains."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(3 * CYCLE_S)
             began = bus.clock.wall() - bus.clock.monotonic()
@@ -235,7 +235,7 @@ def test_a_lamp_told_off_by_day_is_told_so_again_without_a_flash() -> None:
         await bus.cycles(3)
         await cut(bus, 1)
         assert bus.levels() == [OFF, FULL, OFF]
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.levels() == [OFF] * 3
         bus.control.note_foreign(ForwardFrame(24, 0))
 
@@ -246,7 +246,7 @@ def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(mon
     """The first answer says power cycle seen, the second, after the level, does not."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         await cut(bus, 1)
         bus.control.tell_again()
@@ -272,7 +272,7 @@ def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
     """Their SYSTEM FAILURE LEVEL at once; or nothing, where their own gear feeds the bus and has no mains."""
 
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         bus.observed.levels.clear()
         bus.observed.availability.clear()
@@ -289,13 +289,13 @@ def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
 
     async def story(bus: LampBus) -> None:
         await bus.cycles(3)
-        bus.lamps[0].marked = False
-        bus.lamps[1].mains_unsure = True
+        bus.lamps[0].mark.is_left = False
+        bus.lamps[1].mark.mains_unsure = True
         bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == []
         for lamp in bus.lamps:
-            lamp.mains_unsure = False
+            lamp.mark.mains_unsure = False
         await bus.clock.sleep(1.0)
         await bus.control.mains.mark()
         assert bus.sent() == []  # nor before all were asked whether they lost theirs
@@ -303,7 +303,7 @@ def test_no_mark_is_left_while_one_is_still_to_be_asked_for() -> None:
         bus.forget_frames()
         await bus.control.mains.mark()
         assert bus.sent() == [0xC500 | MARK]
-        assert bus.lamps[0].marked
+        assert bus.lamps[0].mark.is_left
 
     on_the_bus(story)
 
@@ -322,19 +322,19 @@ def test_silent_gear_is_not_taken_for_marked() -> None:
     on_the_bus(story)
 
 
-def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
+def test_more_cuts_in_a_row_are_the_word_of_unknown_gear() -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(2)
         mains = bus.control.mains
         for _ in range(3):
             await cut(bus, 1)
-            assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER)] == [True] * IN_VAIN_AFTER
+            assert [await mains.lost_by_any() for _ in range(CUTS_IN_A_ROW)] == [True] * CUTS_IN_A_ROW
             bus.street.gear[1].level_changed(bus.clock.monotonic())
             assert not await mains.lost_by_any()
         await cut(bus, 1)
-        assert [await mains.lost_by_any() for _ in range(IN_VAIN_AFTER + 2)] == [True] * IN_VAIN_AFTER + [False] * 2
+        assert [await mains.lost_by_any() for _ in range(CUTS_IN_A_ROW + 2)] == [True] * CUTS_IN_A_ROW + [False] * 2
         bus.forget_frames()
-        await bus.clock.sleep(IN_VAIN_FOR_S - 1.0)
+        await bus.clock.sleep(UNKNOWN_GEAR_IGNORED_S - 1.0)
         assert not await mains.lost_by_any()
         assert bus.queries(QUERY_POWER_FAILURE) == []
         await bus.clock.sleep(1.0)
@@ -345,8 +345,8 @@ def test_only_so_many_cuts_in_a_row_are_in_vain() -> None:
 
 def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_minutes() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
-        bus.want(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
+        bus.ask_for(50.0)
+        bus.ask_for(70.0, 0.0, "L1")  # single frames, so nothing tells the unknown one a level
         await bus.cycles(3)
         await cut(bus, 3)
         for _ in range(2):
@@ -357,7 +357,7 @@ def test_gear_that_is_not_on_the_board_is_answered_twice_and_then_left_for_five_
                 told.append(len(bus.level_frames()))
             assert told == [3, 3, 0, 0]
             bus.forget_frames()
-            await bus.cycles(int(IN_VAIN_FOR_S / CYCLE_S) - 4)
+            await bus.cycles(int(UNKNOWN_GEAR_IGNORED_S / CYCLE_S) - 4)
             assert bus.level_frames() == []
             await bus.clock.sleep(3 * CYCLE_S)
 

@@ -28,8 +28,8 @@ def failing(bus: LampBus, patch: pytest.MonkeyPatch, *values: int, error: Except
 def test_one_level_frame_that_fails_stops_no_other(stagger_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(2)
-        for number, name in enumerate(bus.wanted):
-            bus.want(20.0 + number, 0.0, name)
+        for number, name in enumerate(bus.targets):
+            bus.ask_for(20.0 + number, 0.0, name)
         failing(bus, monkeypatch, *(0x0000 | level for level in range(255)))
         await bus.cycles()
         levels = bus.levels()
@@ -41,10 +41,10 @@ def test_one_level_frame_that_fails_stops_no_other(stagger_s: float, monkeypatch
 
 def test_a_fade_that_cannot_be_set_keeps_no_lamp_from_its_level(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(2)
         failing(bus, monkeypatch, 0xFF2E, 0x012E, 0x032E, 0x052E)
-        bus.want(100.0, 8.0)
+        bus.ask_for(100.0, 8.0)
         await bus.cycles()
         assert bus.levels() == [FULL] * 3
         # Nor is it tried for each frame of a round.
@@ -57,11 +57,11 @@ def test_a_fade_that_cannot_be_set_keeps_no_lamp_from_its_level(monkeypatch: pyt
 def test_a_lost_port_ends_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(2)
-        for number, name in enumerate(bus.wanted):
-            bus.want(20.0 + number, 0.0, name)
+        for number, name in enumerate(bus.targets):
+            bus.ask_for(20.0 + number, 0.0, name)
         failing(bus, monkeypatch, *(0x0000 | level for level in range(255)), error=PortUnavailable("pulled"))
         bus.forget_frames()
-        assert not await bus.control._tell(counts=True)
+        assert not await bus.control.tell_levels()
         assert len(bus.level_frames()) <= 3  # those that were waiting beside it
         assert bus.told() == []
 
@@ -76,7 +76,7 @@ def test_gear_that_refuses_one_fail_safe_level_has_the_other(monkeypatch: pytest
             gear.variables.power_on_level = gear.variables.system_failure_level = 0
         await bus.cycles()
         assert [gear.variables.system_failure_level for gear in bus.street.gear] == [FULL] * 3
-        assert all(not lamp.fail_safe_checked for lamp in bus.lamps)
+        assert all(not lamp.stored.fail_safe_checked for lamp in bus.lamps)
 
     on_the_bus(story)
 
@@ -93,7 +93,7 @@ def test_a_question_of_the_fail_safe_levels_that_fails_stops_no_other(
         set_levels = [(each.variables.power_on_level, each.variables.system_failure_level) for each in bus.street.gear]
         first = {0x01A3: (0, FULL), 0x01A4: (FULL, 0)}.get(query, (FULL, FULL))
         assert set_levels == [first, (FULL, FULL), (FULL, FULL)]
-        assert [lamp.fail_safe_checked for lamp in bus.lamps] == [False, True, True]
+        assert [lamp.stored.fail_safe_checked for lamp in bus.lamps] == [False, True, True]
         assert bus.told() == [("busUnusable", "street", True)]
 
     on_the_bus(story)
@@ -101,7 +101,7 @@ def test_a_question_of_the_fail_safe_levels_that_fails_stops_no_other(
 
 def test_a_failed_level_is_tried_again_soon_and_then_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             tried: list[float] = []
@@ -114,7 +114,7 @@ def test_a_failed_level_is_tried_again_soon_and_then_less_often(monkeypatch: pyt
                 return await transmit(channel, transmission, priority)
 
             monkeypatch.setattr(bus.interface, "transmit", refused)
-            bus.want(100.0)
+            bus.ask_for(100.0)
             bus.control.wake()
             began = bus.clock.monotonic()
             await bus.clock.sleep(7.0)

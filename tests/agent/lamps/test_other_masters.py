@@ -12,6 +12,7 @@ from agent.lamps.foreign_masters import (
     PATTERN_WITHIN_S,
     ForeignMasters,
 )
+from agent.lamps.luminaire import Stored
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 from tests.rigs.lamp_bus import FULL, HALF, OFF, LampBus, on_the_bus, running
 
@@ -47,10 +48,10 @@ def hear(bus: LampBus, frame: int, bits: int = 16) -> None:
 )
 def test_which_lamps_a_foreign_frame_may_have_moved(frame: int, shaken: list[int]) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         hear(bus, frame)
-        assert [number for number, lamp in enumerate(bus.lamps) if lamp.commanded is None] == shaken
+        assert [number for number, lamp in enumerate(bus.lamps) if lamp.told.target_level is None] == shaken
         another = frame in (0x7F00,) or bool(shaken)  # what is no business of ours is another master's all the same
         assert bus.told() == ([("foreignMaster", "street", True)] if another else [])
 
@@ -61,21 +62,19 @@ def test_which_lamps_a_foreign_frame_may_have_moved(frame: int, shaken: list[int
 def test_after_a_foreign_setting_nothing_is_taken_for_granted(frame: int) -> None:
     async def story(bus: LampBus) -> None:
         await bus.cycles(6)
-        assert bus.lamps[1].groups is not None
+        assert bus.lamps[1].stored.groups is not None
         hear(bus, frame)
-        one = bus.lamps[1]
-        assert (one.fade_code, one.groups, one.fail_safe_checked, one.level_limits) == (None, None, False, None)
-        assert not one.extended_fade_cleared
-        assert bus.lamps[0].fail_safe_checked
+        assert bus.lamps[1].stored == Stored()
+        assert bus.lamps[0].stored.fail_safe_checked
         await bus.cycles()
-        assert one.fail_safe_checked
+        assert bus.lamps[1].stored.fail_safe_checked
 
     on_the_bus(story)
 
 
 def test_an_answer_comes_at_once_and_only_as_often_as_the_limit_says() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             bus.forget_frames()
@@ -146,10 +145,10 @@ def test_the_pattern_is_named_once_it_is_one_and_ended_after_an_hour() -> None:
         assert bus.told(contested) == [(contested, "street", True)]
         assert "sends OFF to all about every 7.5 s: each time the lamps are told their levels again" in bus.texts()[-1]
         await bus.clock.sleep(GONE_AFTER_S - 10.0)
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.told(contested, "foreignMaster")[-1][-1]
         await bus.clock.sleep(10.0)
-        await bus.control.cycle()
+        await bus.cycle()
         assert bus.told(contested, "foreignMaster")[-2:] == [
             ("foreignMaster", "street", False),
             (contested, "street", False),
@@ -163,7 +162,7 @@ def test_the_pattern_is_named_once_it_is_one_and_ended_after_an_hour() -> None:
 
 def test_a_frame_that_is_heard_while_ours_goes_out_leaves_the_lamp_untold(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         transmit = bus.interface.transmit
 
@@ -173,17 +172,17 @@ def test_a_frame_that_is_heard_while_ours_goes_out_leaves_the_lamp_untold(monkey
             monkeypatch.setattr(bus.interface, "transmit", transmit)
             return reply
 
-        bus.want(100.0)
+        bus.ask_for(100.0)
         monkeypatch.setattr(bus.interface, "transmit", meanwhile)
-        await bus.control._tell(counts=True)
-        assert [lamp.commanded for lamp in bus.lamps] == [FULL, None, FULL]
+        await bus.control.tell_levels()
+        assert [lamp.told.target_level for lamp in bus.lamps] == [FULL, None, FULL]
 
     on_the_bus(story)
 
 
 def test_a_fade_that_another_sets_while_ours_goes_out_is_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         await bus.cycles(3)
         transmit = bus.interface.transmit
 
@@ -194,9 +193,9 @@ def test_a_fade_that_another_sets_while_ours_goes_out_is_not_relied_on(monkeypat
                 monkeypatch.setattr(bus.interface, "transmit", transmit)
             return reply
 
-        bus.want(100.0, 8.0)
+        bus.ask_for(100.0, 8.0)
         monkeypatch.setattr(bus.interface, "transmit", meanwhile)
-        await bus.control._tell(counts=True)
+        await bus.control.tell_levels()
         assert bus.sent().count(0xFF2E) == 2 * 3  # the first time of all, ours, and ours again
 
     on_the_bus(story)
@@ -204,7 +203,7 @@ def test_a_fade_that_another_sets_while_ours_goes_out_is_not_relied_on(monkeypat
 
 def test_a_reset_deafens_gear_and_the_answer_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(50.0)
+        bus.ask_for(50.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(12.0)
             began = bus.clock.monotonic()

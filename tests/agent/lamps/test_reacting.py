@@ -6,8 +6,8 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 
-from agent.lamps.control import CYCLE_S
-from agent.lamps.targets import Wanted
+from agent.lamps.questions import CYCLE_S
+from agent.lamps.targets import LampTarget
 from drivers.dali.bus import DISCOVERY
 from protocols.dali import sequences
 from tests.rigs.lamp_bus import FULL, HALF, OFF, LampBus, on_the_bus, running
@@ -17,9 +17,9 @@ CODE_OF_1_S, CODE_OF_64_S = 2, 14
 
 
 def ready(bus: LampBus, percent: float, fade_s: float, *names: str) -> None:
-    """Wanted of lamps that sensors may raise by a fade of 1 s."""
-    for name in names or bus.wanted:
-        bus.wanted[name] = Wanted(percent, fade_s, 1.0)
+    """The target of lamps that sensors may raise by a fade of 1 s."""
+    for name in names or bus.targets:
+        bus.targets[name] = LampTarget(percent, fade_s, 1.0)
 
 
 @contextlib.asynccontextmanager
@@ -78,9 +78,9 @@ def test_the_fade_that_sensors_need_is_left_in_the_gear_after_each_other_fade() 
 
 def test_gear_that_no_sensor_raises_keeps_the_fade_of_its_last_step() -> None:
     async def story(bus: LampBus) -> None:
-        bus.want(100.0, 64.0)
+        bus.ask_for(100.0, 64.0)
         async with controlled(bus):
-            bus.want(50.0, 64.0)
+            bus.ask_for(50.0, 64.0)
             bus.control.wake()
             await bus.clock.sleep(70.0)
             assert fades_set(bus) == [0xFF]
@@ -111,7 +111,7 @@ def test_news_in_the_middle_of_many_frames_goes_before_the_rest() -> None:
     async def story(bus: LampBus) -> None:
         ready(bus, 100.0, 1.0)
         async with controlled(bus):
-            for number, name in enumerate(bus.wanted):
+            for number, name in enumerate(bus.targets):
                 ready(bus, 20.0 + number, 1.0, name)
             bus.control.wake()
             await bus.clock.sleep(0.1)
@@ -154,16 +154,16 @@ def test_levels_change_when_a_hold_is_over_and_not_at_the_next_cycle() -> None:
             left_s = over_at - bus.clock.monotonic()
             if left_s > 0:
                 return left_s
-            bus.want(0.0)
+            bus.ask_for(0.0)
             return None
 
-        bus.control._next_change_s = until_over_s
-        bus.want(100.0)
+        bus.until_change_s = until_over_s
+        bus.ask_for(100.0)
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(over_at - bus.clock.monotonic() - 0.1)
             assert bus.levels() == [FULL] * 3
             # The control asks once more after the time has come, and is woken by nobody.
-            bus.want(0.0)
+            bus.ask_for(0.0)
             await bus.clock.sleep(0.3)
             assert bus.levels() == [OFF] * 3
 
@@ -180,7 +180,7 @@ def test_a_lamp_that_moves_while_it_waits_to_be_asked_is_no_mismatch() -> None:
 
         async def ask_for_ever() -> None:
             while True:
-                await bus.control.read_level(bus.lamps[1])
+                await bus.control.health.read_level(bus.lamps[1])
                 await bus.clock.sleep(0.3)
 
         ready(bus, 50.0, 1.0)

@@ -14,9 +14,9 @@ from agent.config.program import load_program
 from agent.inputs.input_state import Inputs
 from agent.inputs.overrides import Overrides, give
 from agent.interfaces import Clock
-from agent.lamps.targets import Targets, Wanted
+from agent.lamps.targets import LampTarget, Targets
 from agent.records.alarms import EventLog
-from agent.schedule import demand
+from agent.schedule import target as schedule
 from agent.schedule.calendars import Calendar
 from agent.schedule.inputs import Reading
 from agent.schedule.output import Output
@@ -71,7 +71,7 @@ class Street:
         self.overrides = Overrides(state, self.events, clock, lambda: None)
         self.targets = Targets(names, plan, NL, EINDHOVEN, clock, self.events, self.inputs, self.overrides)
 
-    def now(self) -> Mapping[str, Wanted]:
+    def now(self) -> Mapping[str, LampTarget]:
         """The targets, after a look at the overrides."""
         asyncio.run(self.overrides.look())
         return self.targets.now()
@@ -86,7 +86,7 @@ class Street:
 )
 def test_the_program_by_the_hour(hour: int, percent: float, fade_s: float) -> None:
     street = Street(D60, hour)
-    assert street.targets.now() == dict.fromkeys(["L01", "L02"], Wanted(percent, fade_s))
+    assert street.targets.now() == dict.fromkeys(["L01", "L02"], LampTarget(percent, fade_s))
     assert street.told == []
 
 
@@ -94,7 +94,7 @@ def test_a_clock_that_cannot_be_believed_means_the_safe_level_even_by_day() -> N
     street = Street(D60, 12)
     street.clock.believed = False
     for _ in range(3):
-        assert street.targets.now() == dict.fromkeys(["L01", "L02"], Wanted(80.0, 0.0))
+        assert street.targets.now() == dict.fromkeys(["L01", "L02"], LampTarget(80.0, 0.0))
     assert street.told == [("clockInvalid", True)]
     street.clock.believed = True
     for _ in range(3):
@@ -104,17 +104,17 @@ def test_a_clock_that_cannot_be_believed_means_the_safe_level_even_by_day() -> N
 
 def test_a_program_that_fails_means_the_safe_level(monkeypatch: pytest.MonkeyPatch) -> None:
     street = Street(D60, 23)
-    works = demand.demand
+    works = schedule.target_of
 
     def fails(*_arguments: object) -> None:
         raise ZeroDivisionError("no night today")
 
-    monkeypatch.setattr("agent.lamps.targets.demand", fails)
+    monkeypatch.setattr("agent.lamps.targets.target_of", fails)
     for _ in range(3):
-        assert street.targets.now()["L02"] == Wanted(80.0, 0.0)
+        assert street.targets.now()["L02"] == LampTarget(80.0, 0.0)
     assert street.told == [("invalidProgram", True)]
-    monkeypatch.setattr("agent.lamps.targets.demand", works)
-    assert street.targets.now()["L02"] == Wanted(50.0, 64.0)
+    monkeypatch.setattr("agent.lamps.targets.target_of", works)
+    assert street.targets.now()["L02"] == LampTarget(50.0, 64.0)
     assert street.told == [("invalidProgram", True), ("invalidProgram", False)]
 
 
@@ -133,24 +133,26 @@ def test_midsummer_and_midwinter_days_are_dark() -> None:
 
 
 def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    works = demand.demand
+    works = schedule.target_of
 
-    def fails(plan: Plan, luminaire: str, *rest: object) -> demand.Demand:
+    def fails(plan: Plan, luminaire: str, *rest: object) -> schedule.Target:
         if luminaire == "L01":
             raise ZeroDivisionError("no night today")
         return works(plan, luminaire, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("agent.lamps.targets.demand", fails)
-    monkeypatch.setattr("agent.lamps.targets._twins", lambda plan, names: {})  # alike lamps would fail alike
-    street = Street(D60, 23)
-    assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(50.0, 64.0)}
+    monkeypatch.setattr("agent.lamps.targets.target_of", fails)
+    calendar = Calendar(D60.name, D60)
+    # In groups of their own: the plan is asked once for lamps that are alike.
+    lamps = [PlannedLuminaire(name, calendar, (name,)) for name in ("L01", "L02")]
+    street = Street(D60, 23, plan=Plan(lamps, safe_percent=80.0))
+    assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0)}
     assert street.told == [("invalidProgram", True)]
 
 
 def test_a_luminaire_that_no_plan_knows_burns_safely_and_is_told() -> None:
     street = Street(D60, 12, plan=plain_plan(D60, ["L02"], 80.0))
     for _ in range(2):
-        assert street.targets.now() == {"L01": Wanted(80.0, 0.0), "L02": Wanted(0.0, 8.0)}
+        assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(0.0, 8.0)}
     assert street.told == [("luminaireNotPlanned", True)]
     assert street.subjects == ["L01"]
 
@@ -210,20 +212,20 @@ MOTION = Program(
 def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> None:
     street = Street(MOTION, 23)
     # Nothing is known of the past: lit, until whoever is there must have been told again.
-    assert street.targets.now()["L01"] == Wanted(100.0, 1.0, 1.0)
-    assert street.inputs.next_end() == street.clock.now + 60
+    assert street.targets.now()["L01"] == LampTarget(100.0, 1.0, 1.0)
+    assert street.inputs.until_next_end_s() == pytest.approx(60)
     street.clock.now += 60
     assert street.targets.now()["L01"].percent == 20.0
-    assert street.inputs.next_end() is None
+    assert street.inputs.until_next_end_s() is None
     street.inputs.observe(Reading("P01", "presence", 1.0, "L01"))
-    assert street.targets.now() == {"L01": Wanted(100.0, 1.0, 1.0), "L02": Wanted(20.0, 0.0, 1.0)}
+    assert street.targets.now() == {"L01": LampTarget(100.0, 1.0, 1.0), "L02": LampTarget(20.0, 0.0, 1.0)}
     street.clock.now += 10
     street.inputs.observe(Reading("P01", "presence", 0.0, "L01"))
-    assert street.inputs.next_end() == street.clock.now + 30
+    assert street.inputs.until_next_end_s() == pytest.approx(30)
     street.clock.now += 29.5
     assert street.targets.now()["L01"].percent == 100.0
     street.clock.now += 0.5
-    assert street.targets.now()["L01"] == Wanted(20.0, 8.0, 1.0)
+    assert street.targets.now()["L01"] == LampTarget(20.0, 8.0, 1.0)
 
 
 BY_CELL = Program(
@@ -246,10 +248,10 @@ def test_a_photocell_that_contradicts_the_sun_is_told_once_and_the_lamps_burn() 
     assert level == 60.0
     assert street.told == [("photocellContradictsSun", True)]
     street.inputs.observe(Reading("C1", "lux", 1.0, ""))
-    assert street.inputs.next_end() == street.clock.now + 5
+    assert street.inputs.until_next_end_s() == pytest.approx(5)
     street.clock.now += 5
     assert street.targets.now()["L01"].percent == 60.0
-    assert street.inputs.next_end() is None
+    assert street.inputs.until_next_end_s() is None
     assert street.told == [("photocellContradictsSun", True), ("photocellContradictsSun", False)]
 
 
@@ -271,13 +273,13 @@ def test_a_photocell_that_flickers_is_named_once_and_again_when_it_is_steady() -
 
 def test_alike_luminaires_are_asked_about_once_and_a_different_one_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    works = demand.demand
+    works = schedule.target_of
 
-    def counts(plan: Plan, luminaire: str, *rest: object) -> demand.Demand:
+    def counts(plan: Plan, luminaire: str, *rest: object) -> schedule.Target:
         asked.append(luminaire)
         return works(plan, luminaire, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("agent.lamps.targets.demand", counts)
+    monkeypatch.setattr("agent.lamps.targets.target_of", counts)
     street = Street(D60, 23)
     assert street.targets.now()["L01"] == street.targets.now()["L02"]
     assert asked == ["L01", "L01"]
@@ -298,7 +300,7 @@ def test_lamps_of_different_output_calendar_or_hours_are_told_each_its_own() -> 
     street = Street(D60, 23, plan=Plan(list(lamps.values()), safe_percent=80.0), names=tuple(lamps))
 
     def percents() -> dict[str, float]:
-        return {name: wanted.percent for name, wanted in street.targets.now().items()}
+        return {name: target.percent for name, target in street.targets.now().items()}
 
     plain = {"L01": 50.0, "L02": 40.0, "L03": 100.0, "L06": 50.0, "L07": 50.0}
     # Hours that are not known count as the most.
@@ -313,9 +315,9 @@ def test_an_override_for_a_group_or_a_lamp_singles_it_out(tmp_path: Path) -> Non
     d60 = Calendar("d60", D60)
     lamps = [PlannedLuminaire("L01", d60), PlannedLuminaire("L02", d60, ("main",)), PlannedLuminaire("L03", d60)]
     street = Street(D60, 23, tmp_path, Plan(lamps, safe_percent=80.0), ("L01", "L02", "L03"))
-    assert [wanted.percent for wanted in street.now().values()] == [50.0, 50.0, 50.0]
+    assert [target.percent for target in street.now().values()] == [50.0, 50.0, 50.0]
     now, clock = street.clock.now, cast(Clock, street.clock)
     give(tmp_path, Override(90.0, now, now + 600, groups=("main",)), clock)
-    assert [wanted.percent for wanted in street.now().values()] == [50.0, 90.0, 50.0]
+    assert [target.percent for target in street.now().values()] == [50.0, 90.0, 50.0]
     give(tmp_path, Override(20.0, now, now + 600, luminaires=("L03",)), clock)
-    assert [wanted.percent for wanted in street.now().values()] == [50.0, 90.0, 20.0]
+    assert [target.percent for target in street.now().values()] == [50.0, 90.0, 20.0]

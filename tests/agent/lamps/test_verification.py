@@ -22,16 +22,16 @@ def verification(bus: LampBus) -> Verification:
 def test_a_lamp_that_is_told_another_level_while_it_is_asked_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         lamp = bus.lamps[0]
-        lamp.commanded, lamp.verify_at = HALF, bus.clock.monotonic()
-        later = lamp.verify_at + 5.0
+        lamp.told.target_level, lamp.told.verify_at = HALF, bus.clock.monotonic()
+        later = lamp.told.verify_at + 5.0
 
         async def told_meanwhile(luminaire: LuminaireState, name: str) -> Reply:
-            luminaire.commanded, luminaire.verify_at = FULL, later
+            luminaire.told.target_level, luminaire.told.verify_at = FULL, later
             return Reply(Reply.VALUE, HALF)
 
         monkeypatch.setattr(bus.control.health, "ask", told_meanwhile)
         await verification(bus).verify_all([lamp])
-        assert (lamp.commanded, lamp.verify_at, lamp.mismatches) == (FULL, later, 0)
+        assert (lamp.told.target_level, lamp.told.verify_at, lamp.condition.mismatches) == (FULL, later, 0)
 
     on_the_bus(story)
 
@@ -39,7 +39,7 @@ def test_a_lamp_that_is_told_another_level_while_it_is_asked_is_not_judged(monke
 def test_a_lamp_whose_limits_cannot_be_asked_is_told_again_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(bus: LampBus) -> None:
         lamp = bus.lamps[0]
-        lamp.commanded = FULL
+        lamp.told.target_level = FULL
 
         async def silent(luminaire: LuminaireState, name: str) -> Reply:
             raise InterfaceSilent("no word")
@@ -47,7 +47,7 @@ def test_a_lamp_whose_limits_cannot_be_asked_is_told_again_all_the_same(monkeypa
         monkeypatch.setattr(bus.control.health, "ask", silent)
         with pytest.raises(InterfaceSilent):
             await verification(bus).compare(lamp, HALF)
-        assert lamp.commanded is None
+        assert lamp.told.target_level is None
 
     on_the_bus(story)
 

@@ -26,11 +26,11 @@ from agent.records.journal import Journal
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.power_model import PowerModel
 from agent.schedule.calendars import Calendar
-from agent.schedule.demand import demand
 from agent.schedule.inputs import no_inputs
 from agent.schedule.paths import Path as LightPath
 from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Program, Step, parse_mark
+from agent.schedule.target import target_of
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "board_configs" / "demo.toml"
@@ -66,14 +66,14 @@ def read(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 
 
 @pytest.mark.parametrize("evening", [date(2025, 12, 15), date(2026, 6, 21), date(2026, 3, 28), date(2026, 10, 24)])
-def test_a_nights_energy_is_the_sum_of_what_is_demanded_by_the_power_law(evening: date) -> None:
+def test_a_nights_energy_is_the_sum_of_the_targets_by_the_power_law(evening: date) -> None:
     street = street_of(None)
     plan = plain_plan(without_fades("d60"), [EXAMPLE_LAMP])
     span = night_span(street.almanac, evening)
     total = preview_night([("d60", plan)], street, evening, None, None).programs[0].total
 
     asked = [
-        demand(plan, EXAMPLE_LAMP, street.place, no_inputs(0.0), span.start + (number + 0.5) * STEP_S).percent
+        target_of(plan, EXAMPLE_LAMP, street.place, no_inputs(0.0), span.start + (number + 0.5) * STEP_S).percent
         for number in range(round((span.end - span.start) / STEP_S))
     ]
     used_wh = sum(power_w(percent) for percent in asked) * STEP_S / 3600

@@ -10,7 +10,7 @@ from typing import get_args, get_type_hints
 from agent.records import alarm_names
 from agent.records.alarm_names import ALARMS, NOTICES
 from agent.savings.intervals import Anomaly
-from agent.schedule.demand import CONDITIONS
+from agent.schedule.conditions import CONDITIONS
 
 SOURCES = [
     path

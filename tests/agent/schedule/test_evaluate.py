@@ -1,4 +1,4 @@
-"""What a program asks for: a year, its traps (June, the wrap, summer time, poles), and that only time matters."""
+"""What level a program holds: a year, its traps (June, the wrap, summer time, poles), and that only time matters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from agent.almanac import UnknownTimezone, ZoneAlmanac
 from agent.config.program import load_program
 from agent.schedule.civil import date_of_day
-from agent.schedule.evaluate import Cache, burning_seconds, burning_spans, night, target
+from agent.schedule.evaluate import burning_seconds, burning_spans
+from agent.schedule.place import Cache
 from agent.schedule.program import MarkError, Program, Step, mark_text, parse_mark
 from agent.schedule.sun import night_around
+from tests.rigs.program_nights import changes_of_night, held
 
 NL = ZoneAlmanac("Europe/Amsterdam")
 EINDHOVEN = (51.44, 5.47)
@@ -34,7 +36,7 @@ def program(*steps: tuple[str, float], on: str = "sunset", off: str = "sunrise")
 
 
 def percent(asked: Program, text: str, place: tuple[float, float] = EINDHOVEN) -> float:
-    return target(asked, NL, *place, local(text)).percent
+    return held(asked, NL, *place, local(text)).percent
 
 
 @pytest.mark.parametrize(
@@ -57,12 +59,12 @@ def test_a_winter_night_of_d60(moment: str, level: float) -> None:
 
 
 def test_fades_and_since() -> None:
-    late = target(D60, NL, *EINDHOVEN, local("2026-01-15 21:00"))
+    late = held(D60, NL, *EINDHOVEN, local("2026-01-15 21:00"))
     assert (late.fade_s, late.since_unix) == (64, local("2026-01-15 20:00"))
-    dusk = target(D60, NL, *EINDHOVEN, local("2026-01-15 18:00"))
+    dusk = held(D60, NL, *EINDHOVEN, local("2026-01-15 18:00"))
     assert dusk.fade_s == 8
     # By day it has been off since this morning's sunrise, before and after noon alike.
-    before, after = (target(D60, NL, *EINDHOVEN, local(f"2026-01-16 {time}")) for time in ("11:59", "12:01"))
+    before, after = (held(D60, NL, *EINDHOVEN, local(f"2026-01-16 {time}")) for time in ("11:59", "12:01"))
     assert before == after
     assert before.since_unix == pytest.approx(local("2026-01-16 08:36"), abs=60)
 
@@ -75,7 +77,7 @@ def test_the_summer_trap_never_burns_by_day() -> None:
     assert all(percent(early, f"2026-06-22 {hour:02d}:30") == 0 for hour in range(6, 21))
     # A switch-on in the morning, after the sun has risen, is no period at all.
     morning = program(("06:00", 100), on="06:00")
-    assert night(morning, NL, *EINDHOVEN, local("2026-06-21 23:00")) == []
+    assert changes_of_night(morning, NL, *EINDHOVEN, local("2026-06-21 23:00")) == []
     assert percent(morning, "2026-12-21 06:30") == 100
 
 
@@ -83,8 +85,8 @@ def test_steps_and_periods_by_the_sun() -> None:
     asked = program(
         ("sunset", 100), ("sunset+02:00", 40), ("sunrise-01:00", 80), on="sunset+00:20", off="sunrise-00:20"
     )
-    changes = night(asked, NL, *EINDHOVEN, local("2026-03-10 23:00"))
-    plain = night(program(("sunset", 100)), NL, *EINDHOVEN, local("2026-03-10 23:00"))
+    changes = changes_of_night(asked, NL, *EINDHOVEN, local("2026-03-10 23:00"))
+    plain = changes_of_night(program(("sunset", 100)), NL, *EINDHOVEN, local("2026-03-10 23:00"))
     sunset, sunrise = plain[0].unix, plain[-1].unix
     assert [(change.unix, change.percent) for change in changes] == [
         (sunset + 1200, 100),
@@ -109,21 +111,21 @@ def test_part_night_and_the_whole_day() -> None:
         100,
         50,
     ]
-    noon = target(whole, NL, *EINDHOVEN, local("2026-06-15 12:05"))
+    noon = held(whole, NL, *EINDHOVEN, local("2026-06-15 12:05"))
     assert noon.since_unix == local("2026-06-15 08:00")
 
 
 def test_the_nights_when_the_clocks_change() -> None:
     # 02:30 does not exist on 29 March: its step comes at the change. On 25 October it comes at the first 02:30.
     asked = program(("22:00", 50), ("02:15", 30), ("02:30", 60), ("04:00", 80))
-    spring = night(asked, NL, *EINDHOVEN, local("2026-03-28 23:00"))
+    spring = changes_of_night(asked, NL, *EINDHOVEN, local("2026-03-28 23:00"))
     change = datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()
     assert [(each.unix, each.percent) for each in spring[1:-1]] == [
         (local("2026-03-28 22:00"), 50),
         (change, 60),
         (change + 3600, 80),
     ]
-    autumn = night(asked, NL, *EINDHOVEN, local("2026-10-24 23:00"))
+    autumn = changes_of_night(asked, NL, *EINDHOVEN, local("2026-10-24 23:00"))
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()
     assert [(each.unix, each.percent) for each in autumn[1:-1]] == [
         (local("2026-10-24 22:00"), 50),
@@ -139,15 +141,15 @@ def test_the_nights_when_the_clocks_change() -> None:
 def test_white_night_is_off_and_polar_night_is_lit() -> None:
     north, almanac = (70.0, 20.0), OSLO
     for hour in range(24):
-        assert target(D60, almanac, *north, local("2026-06-20 12:00", almanac) + hour * 3600).percent == 0
-        assert target(D60, almanac, *north, local("2026-12-20 12:00", almanac) + hour * 3600).percent > 0
+        assert held(D60, almanac, *north, local("2026-06-20 12:00", almanac) + hour * 3600).percent == 0
+        assert held(D60, almanac, *north, local("2026-12-20 12:00", almanac) + hour * 3600).percent > 0
     shifted = program(("sunset+02:00", 40), ("sunrise-02:00", 90), on="sunset+01:00", off="sunrise-01:00")
     for minute in range(0, 1440, 10):
-        assert target(shifted, almanac, *north, local("2026-12-20 12:00", almanac) + minute * 60).percent > 0
-        assert target(shifted, almanac, *north, local("2026-06-20 12:00", almanac) + minute * 60).percent == 0
+        assert held(shifted, almanac, *north, local("2026-12-20 12:00", almanac) + minute * 60).percent > 0
+        assert held(shifted, almanac, *north, local("2026-06-20 12:00", almanac) + minute * 60).percent == 0
     # A period of the clock alone burns in a white night too, and its sun steps do not get lost.
     clock = program(("sunset", 40), on="22:00", off="02:00")
-    assert target(clock, almanac, *north, local("2026-06-20 23:00", almanac)).percent == 40
+    assert held(clock, almanac, *north, local("2026-06-20 23:00", almanac)).percent == 40
 
 
 def test_an_offset_that_crosses_noon_still_burns() -> None:
@@ -157,7 +159,7 @@ def test_an_offset_that_crosses_noon_still_burns() -> None:
     assert sunset is not None
     assert noon < sunset < noon + 5400
     early = program(("12:00", 100), on="sunset-02:00")
-    burning = [target(early, almanac, *north, sunset + after).percent for after in (-7260, -7140, -3600, 0)]
+    burning = [held(early, almanac, *north, sunset + after).percent for after in (-7260, -7140, -3600, 0)]
     assert burning == [0, 100, 100, 100]
     seconds = burning_seconds(early.on, early.off, almanac, *north, noon - 7200, noon + 7200)
     assert seconds == pytest.approx(noon + 7200 - (sunset - 7200))
@@ -224,7 +226,7 @@ def test_an_angle_that_the_sun_does_not_go_up_to(on: str, off: str, spans: list[
 def test_steps_at_angles_that_are_not_reached_hold_from_the_lowest_point_or_from_noon() -> None:
     asked = program(("sunset", 90), ("sun below -10", 40), ("sun above -10", 60), ("sunrise-01:00", 70))
     levels = [
-        target(asked, OSLO, *NORTH_60, unix).percent
+        held(asked, OSLO, *NORTH_60, unix).percent
         for unix in (JUNE_LOWEST - 60, JUNE_LOWEST + 60, JUNE_SUNRISE - 3500, JUNE_SUNRISE + 60)
     ]
     # Both come at the lowest point: the later in the list holds.
@@ -232,7 +234,7 @@ def test_steps_at_angles_that_are_not_reached_hold_from_the_lowest_point_or_from
     winter = program(("sun below 8", 40), ("sunset", 90), ("sun above 8", 10), on="12:00", off="12:00")
     noon = local("2026-12-21 12:00", OSLO)
     levels = [
-        target(winter, OSLO, *NORTH_60, unix).percent
+        held(winter, OSLO, *NORTH_60, unix).percent
         for unix in (noon, DECEMBER_SUNSET - 60, DECEMBER_SUNSET + 60, noon + 86399)
     ]
     assert levels == [40, 40, 90, 90]
@@ -243,7 +245,7 @@ def test_a_midpoint_in_the_polar_night_is_the_suns_lowest_point() -> None:
     noon = local("2026-12-20 12:00", OSLO)
     lowest = night_around(*north, noon + 43200).midnight
     asked = program(("12:00", 50), ("midpoint-02:00", 90), on="12:00", off="12:00")
-    found = [target(asked, OSLO, *north, lowest - 7200 + after).percent for after in (-60, 60)]
+    found = [held(asked, OSLO, *north, lowest - 7200 + after).percent for after in (-60, 60)]
     assert found == [50, 90]
 
 
@@ -265,7 +267,7 @@ def test_a_year_has_the_hours_of_its_convention() -> None:
 def test_the_target_burns_as_long_as_its_convention() -> None:
     start, end = local("2025-02-01 00:00"), local("2025-05-01 00:00")
     cache = Cache()
-    lit = sum(target(D60, NL, *DE_BILT, at, cache).percent > 0 for at in range(int(start), int(end), 60)) * 60
+    lit = sum(held(D60, NL, *DE_BILT, at, cache).percent > 0 for at in range(int(start), int(end), 60)) * 60
     counted = burning_seconds(D60.on, D60.off, NL, *DE_BILT, start, end, cache)
     assert lit == pytest.approx(counted, abs=89 * 2 * 60)
     # Quarters add up to the whole.
@@ -297,10 +299,10 @@ TIMES = st.floats(local("2026-01-01 00:00"), local("2028-01-01 00:00"))
 @given(asked=st.lists(st.tuples(PROGRAMS, TIMES, st.sampled_from([51.44, 0.0, 66.5, 70.0])), min_size=1, max_size=6))
 def test_only_time_matters(asked: list[tuple[Program, float, float]]) -> None:
     """The same answers in any order, with a warm cache, a cold one or none."""
-    fresh = [target(each, NL, north, 5.47, at) for each, at, north in asked]
+    fresh = [held(each, NL, north, 5.47, at) for each, at, north in asked]
     cache = Cache()
-    warm = [target(each, NL, north, 5.47, at, cache) for each, at, north in asked]
-    again = [target(each, NL, north, 5.47, at, cache) for each, at, north in reversed(asked)]
+    warm = [held(each, NL, north, 5.47, at, cache) for each, at, north in asked]
+    again = [held(each, NL, north, 5.47, at, cache) for each, at, north in reversed(asked)]
     assert fresh == warm == again[::-1]
     for (each, at, _), found in zip(asked, fresh, strict=True):
         assert found.since_unix <= at
@@ -310,14 +312,14 @@ def test_only_time_matters(asked: list[tuple[Program, float, float]]) -> None:
 @settings(max_examples=100)
 @given(asked=PROGRAMS, at=TIMES, north=st.sampled_from([51.44, 0.0, 66.5, 70.0]))
 def test_a_night_is_what_target_says(asked: Program, at: float, north: float) -> None:
-    changes = night(asked, NL, north, 5.47, at)
+    changes = changes_of_night(asked, NL, north, 5.47, at)
     times = [change.unix for change in changes]
     assert times == sorted(set(times))
-    found = [target(asked, NL, north, 5.47, change.unix) for change in changes]
+    found = [held(asked, NL, north, 5.47, change.unix) for change in changes]
     assert [one.percent for one in found] == [change.percent for change in changes]
     # Each but the first begins at its own second.
     for change, one in zip(changes[1:], found[1:], strict=True):
-        assert target(asked, NL, north, 5.47, change.unix - 1).since_unix < one.since_unix
+        assert held(asked, NL, north, 5.47, change.unix - 1).since_unix < one.since_unix
 
 
 @given(st.text())
@@ -342,7 +344,7 @@ def test_dates_agree_with_datetime(day: int) -> None:
 def test_a_wrong_clock_ends_in_an_answer(unix: float) -> None:
     assert NL.utc_offset_s(unix) in range(7201)
     if -1e9 < unix < 1e11:
-        assert target(D60, NL, *EINDHOVEN, unix).percent in {0, 50, 70, 100}
+        assert held(D60, NL, *EINDHOVEN, unix).percent in {0, 50, 70, 100}
 
 
 def test_the_almanac_at_the_changes_of_the_clock() -> None:

@@ -1,12 +1,12 @@
-"""Not what is demanded of a lamp but how: the fade is that of what happened last, a step, a sensor or an override; and
-what a plan, an output and a place keep of what they were given."""
+"""How a lamp gets to its target: the fade is that of what happened last, a step, a sensor or an override; and what a
+plan, an output and a place keep of what they were given."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent.schedule.calendars import Calendar
-from agent.schedule.demand import Demand, changes, demand
+from agent.schedule.course import changes
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
 from agent.schedule.output import Output
 from agent.schedule.override import Override
@@ -14,7 +14,8 @@ from agent.schedule.paths import Path
 from agent.schedule.place import Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
 from agent.schedule.program import Dynamic, Program, Step, parse_mark
-from tests.agent.schedule.test_demand import NL, local
+from agent.schedule.target import Target, target_of
+from tests.agent.schedule.test_target import NL, local
 
 PLACE = Place(NL, 51.44, 5.47)
 TEN = local("2026-01-15 22:00")
@@ -33,8 +34,8 @@ def plan_of(program: Program, *names: str, **more: object) -> Plan:
     return Plan([PlannedLuminaire(name, calendar) for name in names or ("A",)], **more)  # type: ignore[arg-type]
 
 
-def at(plan: Plan, after_ten_s: float, state: InputState = KNOWN, name: str = "A") -> Demand:
-    return demand(plan, name, PLACE, state, TEN + after_ten_s)
+def at(plan: Plan, after_ten_s: float, state: InputState = KNOWN, name: str = "A") -> Target:
+    return target_of(plan, name, PLACE, state, TEN + after_ten_s)
 
 
 def seen(plan: Plan, *passings: tuple[float, str]) -> InputState:
@@ -134,9 +135,9 @@ def test_what_comes_from_a_clock_that_was_ahead_is_not_known() -> None:
 
 def test_a_clock_counts_from_2020_on() -> None:
     plan = plan_of(evening(), safe_percent=70)
-    assert demand(plan, "A", PLACE, KNOWN, 1577836799.0)[:1] == (70,)
-    assert demand(plan, "A", PLACE, KNOWN, 1577836799.0).conditions == ("clockInvalid",)
-    assert demand(plan, "A", PLACE, KNOWN, 1577836800.0)[::3] == (50, ())
+    assert target_of(plan, "A", PLACE, KNOWN, 1577836799.0)[:1] == (70,)
+    assert target_of(plan, "A", PLACE, KNOWN, 1577836799.0).conditions == ("clockInvalid",)
+    assert target_of(plan, "A", PLACE, KNOWN, 1577836800.0)[::3] == (50, ())
 
 
 def test_a_new_override_changes_nothing_else_of_a_plan() -> None:
@@ -147,7 +148,7 @@ def test_a_new_override_changes_nothing_else_of_a_plan() -> None:
     assert found.luminaires == plan.luminaires
     assert found.longest_hold_s == 30
     assert plan.overrides == ()
-    assert demand(found, "A", PLACE, KNOWN, TEN, clock_valid=False).percent == 70
+    assert target_of(found, "A", PLACE, KNOWN, TEN, clock_valid=False).percent == 70
     assert at(found, 0)[::2] == (30, "floor")
 
 

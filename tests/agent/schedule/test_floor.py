@@ -9,7 +9,7 @@ import pytest
 
 from agent.almanac import ZoneAlmanac
 from agent.schedule.calendars import Calendar
-from agent.schedule.demand import changes, demand
+from agent.schedule.course import changes
 from agent.schedule.inputs import Reading, no_inputs, observe
 from agent.schedule.output import Output
 from agent.schedule.override import Override
@@ -17,6 +17,7 @@ from agent.schedule.place import Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
 from agent.schedule.program import Photocell, Program, Step, parse_mark
 from agent.schedule.sun import elevation_deg
+from agent.schedule.target import target_of
 
 NEW_YEAR = 1767225600.0  # 2026-01-01 00:00 UTC
 DAY_S = 86400
@@ -45,7 +46,7 @@ def test_no_night_anywhere_goes_below_the_floor(zone: str, north: float, east: f
     dark = lit = 0
     for step in range(365 * 9):
         unix = NEW_YEAR + 9731.0 * step
-        found = demand(off if step % 2 else HALVED, "A", place, known, unix).percent
+        found = target_of(off if step % 2 else HALVED, "A", place, known, unix).percent
         if elevation_deg(north, east, unix) < -6.01:
             assert found >= 12, unix
             dark += 1
@@ -57,7 +58,7 @@ def test_no_night_anywhere_goes_below_the_floor(zone: str, north: float, east: f
 
 
 @pytest.mark.parametrize(("zone", "north", "east"), [each[1:] for each in PLACES], ids=[each[0] for each in PLACES])
-def test_the_course_of_a_night_is_what_is_demanded(zone: str, north: float, east: float) -> None:
+def test_the_course_of_a_night_is_the_target(zone: str, north: float, east: float) -> None:
     place = Place(ZoneAlmanac(zone), north, east)
     known = no_inputs(NEW_YEAR - DAY_S)
     for day in (20, 318, 322, 327):  # where the polar night begins and ends
@@ -67,7 +68,7 @@ def test_the_course_of_a_night_is_what_is_demanded(zone: str, north: float, east
         for one, following in pairwise(course):
             for unix in (one.unix + 0.01, following.unix - 0.01):
                 if one.unix < unix < following.unix:
-                    assert demand(HALVED, "A", place, known, unix).percent == one.percent
+                    assert target_of(HALVED, "A", place, known, unix).percent == one.percent
     assert {12, 9} <= {change.percent for change in changes(HALVED, "A", place, NEW_YEAR, NEW_YEAR + 150 * DAY_S)}
 
 
@@ -77,7 +78,7 @@ def lamp(night_percent: float, output: Output, percent: float, override: float |
     overrides = () if override is None else (Override(override, NEW_YEAR),)
     plan = Plan([PlannedLuminaire("A", Calendar("c", program), output=output)], Floor(night_percent), overrides)
     place = Place(ZoneAlmanac("Europe/Amsterdam"), 51.44, 5.47)
-    return demand(plan, "A", place, no_inputs(NEW_YEAR - DAY_S), NEW_YEAR + 300.0)[::2]
+    return target_of(plan, "A", place, no_inputs(NEW_YEAR - DAY_S), NEW_YEAR + 300.0)[::2]
 
 
 def test_the_floor_is_of_the_light_that_comes_out() -> None:
@@ -102,7 +103,7 @@ def test_dark_that_is_agreed_on_stays_dark_behind_any_output() -> None:
     dark = Program("p", parse_mark("sunset"), parse_mark("sunrise"), steps, 0, dark=True)
     plan = Plan([PlannedLuminaire("A", Calendar("c", dark), output=Output(50, (), 20))], Floor(15, dark_allowed=True))
     place = Place(ZoneAlmanac("Europe/Amsterdam"), 51.44, 5.47)
-    assert demand(plan, "A", place, no_inputs(NEW_YEAR - DAY_S), NEW_YEAR)[:3] == (0, 0, "program")
+    assert target_of(plan, "A", place, no_inputs(NEW_YEAR - DAY_S), NEW_YEAR)[:3] == (0, 0, "program")
 
 
 @pytest.mark.parametrize(("percent", "wanted"), [(0, 0), (0.5, 10), (1, 10), (9.9, 10), (10, 10), (10.1, 10.1)])
@@ -126,4 +127,4 @@ def test_the_floor_holds_for_what_a_photocell_lights_too() -> None:
     state = no_inputs(NEW_YEAR - 9 * 3600)
     for minute in range(-540, 30, 30):
         state = observe(plan, state, Reading("E", "photocell", 1, ""), NEW_YEAR + 60 * minute)
-    assert demand(plan, "A", place, state, NEW_YEAR)[::2] == (12, "floor")
+    assert target_of(plan, "A", place, state, NEW_YEAR)[::2] == (12, "floor")

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from agent.almanac import ZoneAlmanac
 from agent.schedule.calendars import Calendar, Rule
 from agent.schedule.cells import CellState
-from agent.schedule.demand import Demand, demand, night_of
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
+from agent.schedule.night import night_of
 from agent.schedule.photocells import active, flickering, heard
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Photocell, Program, Step, parse_mark
+from agent.schedule.target import Target, target_of
 
 NL = ZoneAlmanac("Europe/Amsterdam")
 PLACE = Place(NL, 51.44, 5.47)
@@ -73,8 +74,8 @@ class Cell:
         self.observe()
         return self
 
-    def ask(self) -> Demand:
-        return demand(self.plan, "A", PLACE, self.state, self.now)
+    def ask(self) -> Target:
+        return target_of(self.plan, "A", PLACE, self.state, self.now)
 
     @property
     def percent(self) -> float:
@@ -88,18 +89,18 @@ def test_hysteresis() -> None:
     for step, lux in enumerate([12, 10, 9.9, 12, 14.9, 15, 12, 9]):
         at = SUNSET - 6900 + 301 * step
         state = observe(plan, state, Reading("E1", "lux", lux, ""), at)
-        seen.append(demand(plan, "A", PLACE, state, at + 300.5).percent)
+        seen.append(target_of(plan, "A", PLACE, state, at + 300.5).percent)
     assert seen == [0, 0, 100, 100, 100, 0, 0, 100]
 
 
 def test_a_photocell_that_says_itself_what_it_sees() -> None:
     plan = plan_of(BY_CELL)
     state = observe(plan, no_inputs(SUNSET - 7200), Reading("E1", "photocell", 0, ""), SUNSET - 600)
-    assert demand(plan, "A", PLACE, state, SUNSET - 301).percent == 100
-    assert demand(plan, "A", PLACE, state, SUNSET - 300).percent == 0
+    assert target_of(plan, "A", PLACE, state, SUNSET - 301).percent == 100
+    assert target_of(plan, "A", PLACE, state, SUNSET - 300).percent == 0
     state = observe(plan, state, Reading("E1", "photocell", 1, ""), SUNSET + 600)
-    assert demand(plan, "A", PLACE, state, SUNSET + 604).percent == 0
-    assert demand(plan, "A", PLACE, state, SUNSET + 605).percent == 100
+    assert target_of(plan, "A", PLACE, state, SUNSET + 604).percent == 0
+    assert target_of(plan, "A", PLACE, state, SUNSET + 605).percent == 100
 
 
 class Loose:
@@ -114,7 +115,7 @@ class Loose:
         return self
 
     def percent(self, at: float) -> float:
-        return demand(self.plan, "A", PLACE, self.state, SUNSET + at).percent
+        return target_of(self.plan, "A", PLACE, self.state, SUNSET + at).percent
 
 
 def test_light_lasts_five_minutes_and_dark_five_seconds_before_it_counts() -> None:
@@ -191,10 +192,10 @@ def test_what_a_state_says_of_the_future_is_not_believed() -> None:
         (light._replace(seen=noon + 1e9), 100),
     ):
         state = no_inputs(noon - 60)._replace(cells={"photocell:10:15@E1": cell})
-        assert demand(plan, "A", PLACE, state, noon).percent == percent
-        assert demand(plan, "A", PLACE, state, noon, clock_valid=False).percent == percent
+        assert target_of(plan, "A", PLACE, state, noon).percent == percent
+        assert target_of(plan, "A", PLACE, state, noon, clock_valid=False).percent == percent
     ahead = no_inputs(noon)._replace(cells={"photocell:10:15@E1": light._replace(since=noon + 1e9)})
-    assert demand(plan, "A", PLACE, ahead, noon, clock_valid=False).percent == 100
+    assert target_of(plan, "A", PLACE, ahead, noon, clock_valid=False).percent == 100
 
 
 def test_a_silent_one_leaves_the_marks_and_since_when_they_hold() -> None:
@@ -320,9 +321,9 @@ def test_a_silent_photocell_means_light_and_then_the_sun() -> None:
     plan = plan_of(BY_CELL)
     noon = local("2026-01-15 12:00")
     lost = no_inputs(noon)
-    assert demand(plan, "A", PLACE, lost, noon + 3599)[::3] == (100, ())
-    assert demand(plan, "A", PLACE, lost, noon + 3600)[::3] == (0, ("photocellSilent",))
-    assert demand(plan, "A", PLACE, lost, SUNSET + 1)[::3] == (100, ("photocellSilent",))
+    assert target_of(plan, "A", PLACE, lost, noon + 3599)[::3] == (100, ())
+    assert target_of(plan, "A", PLACE, lost, noon + 3600)[::3] == (0, ("photocellSilent",))
+    assert target_of(plan, "A", PLACE, lost, SUNSET + 1)[::3] == (100, ("photocellSilent",))
     spoke = Cell(plan, noon).until(SUNSET - 3000)
     spoke.speaks = False
     spoke.until(SUNSET + 500)
@@ -411,11 +412,11 @@ def test_minimum_burning_time_and_trimming() -> None:
     clock = plain_plan(trimmed, ["A"])
     known = no_inputs(SUNSET - 86400)
     at = [SUNSET + 598, SUNSET + 602, SUNRISE - 302, SUNRISE - 298]
-    assert [demand(clock, "A", PLACE, known, unix).percent for unix in at] == [0, 100, 100, 0]
+    assert [target_of(clock, "A", PLACE, known, unix).percent for unix in at] == [0, 100, 100, 0]
     # A period that is shorter than the least burning time is made as long; an empty one stays empty.
     for off, wanted in (("17:10", 1), ("16:50", 0)):
         short = Program("p", parse_mark("sunset"), parse_mark(off), steps, 0, min_burning_s=1800)
-        assert (demand(plain_plan(short, ["A"]), "A", PLACE, known, SUNSET + 1790).percent == 100) == bool(wanted)
+        assert (target_of(plain_plan(short, ["A"]), "A", PLACE, known, SUNSET + 1790).percent == 100) == bool(wanted)
 
 
 HOUR = 3600
@@ -432,13 +433,13 @@ class Clockless:
         self.now = 0.0
 
     def passes(self, hours: float, **says: bool) -> list[float]:
-        """These sensors say dark (or not) for so long; what was demanded then, each minute."""
+        """These sensors say dark (or not) for so long; its target then, each minute."""
         found = []
         for _ in range(round(hours * 60)):
             for sensor, dark in says.items():
                 self.state = observe(self.plan, self.state, Reading(sensor, "photocell", float(dark), ""), self.now)
             self.now += 60
-            found.append(demand(self.plan, "A", PLACE, self.state, self.now, clock_valid=False).percent)
+            found.append(target_of(self.plan, "A", PLACE, self.state, self.now, clock_valid=False).percent)
         return found
 
 
@@ -467,8 +468,8 @@ def test_without_a_clock_light_in_the_past_or_the_future_is_none() -> None:
     cell.passes(3, E1=True)
     assert cell.passes(1, E1=False)[-1] == 0
     for wrong in (cell.now - 2 * HOUR, cell.now - 7 * HOUR, cell.now + 2 * HOUR, -1e6):
-        assert demand(cell.plan, "A", PLACE, cell.state, wrong, clock_valid=False).percent == 70
-    assert demand(cell.plan, "A", PLACE, cell.state, cell.now - 59, clock_valid=False)[::3] == (0, ("clockInvalid",))
+        assert target_of(cell.plan, "A", PLACE, cell.state, wrong, clock_valid=False).percent == 70
+    assert target_of(cell.plan, "A", PLACE, cell.state, cell.now - 59, clock_valid=False)[::3] == (0, ("clockInvalid",))
 
 
 def test_one_of_several_photocells_cannot_darken_a_street_without_a_clock() -> None:
@@ -493,7 +494,7 @@ CONTRADICTS, WHITE, POLAR = "photocellContradictsSun", "sunDoesNotSet", "sunDoes
 
 def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tuple[float, tuple[str, ...]]]:
     """At 70 north, from this hour on (year, month, day, hour): dark or light, as the photocell sees it, hour by hour.
-    What is demanded at half past, and what is not as it should be."""
+    The target at half past, and the conditions."""
     plan = plan_of(BY_CELL)
     begin = OSLO.local_to_unix(*first[:3], first[3] * 3600)
     state = no_inputs(begin - 86400)
@@ -503,7 +504,7 @@ def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tu
             at = begin + 3600 * hour + 60 * minute
             state = observe(plan, state, Reading("E1", "photocell", float(dark), ""), at)
             if minute == 30:
-                found.append(demand(plan, "A", NORTH, state, at)[::3])
+                found.append(target_of(plan, "A", NORTH, state, at)[::3])
     return found
 
 
@@ -557,7 +558,7 @@ def test_whatever_the_photocell_says_deep_night_is_lit(
         at += pause
         state = observe(plan, state, Reading("E1", "lux", lux, ""), at)
         for unix in (at, at + 900, at + 8000):
-            found = demand(plan, "A", PLACE, state, unix)
+            found = target_of(plan, "A", PLACE, state, unix)
             if SUNSET + 3600 < unix < SUNRISE - 3600:
                 assert found.percent == 100
             elif photocell is IN_WINDOW and SUNRISE + 1800 < unix < SUNRISE + 20000:

@@ -1,4 +1,4 @@
-"""What is demanded of a luminaire: precedence, sensors, paths, floors, outputs; and that only time, plan and input
+"""The target level of a luminaire: precedence, sensors, paths, floors, outputs; and that only time, plan and input
 state decide it: a restart changes nothing, a lost state means light."""
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from agent.schedule import inputs as input_states
 from agent.schedule import sun
 from agent.schedule.calendars import Calendar, Rule
 from agent.schedule.cells import CellState
-from agent.schedule.demand import CONDITIONS, Demand, changes, demand
+from agent.schedule.conditions import CONDITIONS
+from agent.schedule.course import changes
 from agent.schedule.inputs import InputState, Reading, no_inputs, observe
 from agent.schedule.output import Output
 from agent.schedule.override import Override, from_json, kept
@@ -26,6 +27,7 @@ from agent.schedule.paths import Path, raised
 from agent.schedule.place import Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire, plain_plan
 from agent.schedule.program import Dynamic, Photocell, Program, Step, parse_mark
+from agent.schedule.target import Target, target_of
 
 NL = ZoneAlmanac("Europe/Amsterdam")
 PLACE = Place(NL, 51.44, 5.47)
@@ -63,8 +65,8 @@ def presence(plan: Plan, state: InputState, where: str, unix: float) -> InputSta
     return observe(plan, state, Reading("s", "presence", 0, where), unix)
 
 
-def ask(plan: Plan, unix: float, state: InputState = KNOWN, name: str = "A") -> Demand:
-    return demand(plan, name, PLACE, state, unix)
+def ask(plan: Plan, unix: float, state: InputState = KNOWN, name: str = "A") -> Target:
+    return target_of(plan, name, PLACE, state, unix)
 
 
 def test_precedence() -> None:
@@ -155,7 +157,7 @@ def test_any_json_is_an_override_or_is_refused(found: object) -> None:
 @given(JSON | st.dictionaries(STATE_KEYS, JSON | st.dictionaries(st.text(max_size=5), JSON)))
 def test_any_json_is_a_state_or_a_lost_one(found: object) -> None:
     state = input_states.from_json(found, NIGHT)
-    assert demand(plain_plan(MOTION, ["A"]), "A", PLACE, state, NIGHT).percent >= 20
+    assert target_of(plain_plan(MOTION, ["A"]), "A", PLACE, state, NIGHT).percent >= 20
 
 
 WHOLE: dict[str, object] = {
@@ -363,7 +365,7 @@ def test_nothing_goes_below_the_installers_floor_at_night() -> None:
     assert ask(plan, NIGHT, presence(plan, KNOWN, "A", NIGHT)).percent == 30
     assert ask(plan, NIGHT + 900)[::2] == (30, "floor")
     # By day an override may switch off, and the sun's own half hour is the program's.
-    assert demand(plan, "A", PLACE, KNOWN, local("2026-01-15 13:00")).percent == 0
+    assert target_of(plan, "A", PLACE, KNOWN, local("2026-01-15 13:00")).percent == 0
 
 
 @pytest.mark.parametrize(
@@ -426,19 +428,19 @@ def test_the_midpoint_is_the_middle_between_sunset_and_sunrise() -> None:
 def test_a_clock_that_cannot_be_believed_means_light() -> None:
     plan = plain_plan(D60, ["A"], 70)
     noon = local("2026-06-15 12:00")
-    assert demand(plan, "A", PLACE, KNOWN, noon, clock_valid=False) == (70, 0, "default", ("clockInvalid",))
+    assert target_of(plan, "A", PLACE, KNOWN, noon, clock_valid=False) == (70, 0, "default", ("clockInvalid",))
     for unix in (0.0, 43200.0, -5.0, 1e9):
-        assert demand(plan, "A", PLACE, KNOWN, unix).percent == 70
-    assert set(demand(plan, "A", PLACE, KNOWN, 0.0).conditions) <= set(CONDITIONS)
+        assert target_of(plan, "A", PLACE, KNOWN, unix).percent == 70
+    assert set(target_of(plan, "A", PLACE, KNOWN, 0.0).conditions) <= set(CONDITIONS)
 
 
 def test_poles_are_conditions() -> None:
     north = Place(ZoneAlmanac("Europe/Oslo"), 70.0, 20.0)
     plan = plain_plan(D60, ["A"])
-    white = demand(plan, "A", north, KNOWN, local("2026-06-20 23:00"))
+    white = target_of(plan, "A", north, KNOWN, local("2026-06-20 23:00"))
     assert white == (0, 8, "program", ("sunDoesNotSet",))
-    assert demand(plan, "A", north, KNOWN, local("2026-12-20 12:30")).conditions == ("sunDoesNotRise",)
-    assert demand(plan, "A", north, KNOWN, local("2026-12-20 12:30")).percent > 0
+    assert target_of(plan, "A", north, KNOWN, local("2026-12-20 12:30")).conditions == ("sunDoesNotRise",)
+    assert target_of(plan, "A", north, KNOWN, local("2026-12-20 12:30")).percent > 0
 
 
 # Properties -----------------------------------------------------------------------------------------------------------
@@ -542,12 +544,12 @@ def test_a_restart_with_its_state_changes_nothing_and_a_lost_one_means_light(
         assert restarted == state
         for after in (0.0, 0.5, 400.0):
             for name in NAMES:
-                never_stopped = demand(plan, name, warm, state, at + after)
-                cold = demand(plan, name, Place(NL, 51.44, 5.47), restarted, at + after)
+                never_stopped = target_of(plan, name, warm, state, at + after)
+                cold = target_of(plan, name, Place(NL, 51.44, 5.47), restarted, at + after)
                 assert cold == never_stopped
         for name in NAMES:
-            lost = demand(plan, name, warm, no_inputs(at), at)
-            assert lost.percent >= demand(plan, name, warm, state, at).percent or lost.reason == "override"
+            lost = target_of(plan, name, warm, no_inputs(at), at)
+            assert lost.percent >= target_of(plan, name, warm, state, at).percent or lost.reason == "override"
 
 
 @settings(max_examples=150, deadline=None)
@@ -560,7 +562,7 @@ def test_never_dark_at_night_unless_both_say_so(plan: Plan, readings: list[tuple
         state = observe(plan, state, reading, unix)
     ((dark_from, dark_until),) = PLACE.day_at(at).nights()
     for name in NAMES:
-        found = demand(plan, name, PLACE, state, at)
+        found = target_of(plan, name, PLACE, state, at)
         assert 0 <= found.percent <= 100
         assert set(found.conditions) <= set(CONDITIONS)
         calendar = plan.luminaires[name].calendar
@@ -571,8 +573,8 @@ def test_never_dark_at_night_unless_both_say_so(plan: Plan, readings: list[tuple
 
 @settings(max_examples=60, deadline=None)
 @given(plan=PLANS, day=st.integers(0, 400))
-def test_the_undisturbed_course_is_what_is_demanded(plan: Plan, day: int) -> None:
-    """changes() and demand() agree at every change and just before it, over two nights, wherever they fall."""
+def test_the_undisturbed_course_is_the_target(plan: Plan, day: int) -> None:
+    """changes() and target_of() agree at every change and just before it, over two nights, wherever they fall."""
     start = START + day * 86400
     bare = plan.with_overrides(())
     for name in NAMES:
@@ -585,7 +587,7 @@ def test_the_undisturbed_course_is_what_is_demanded(plan: Plan, day: int) -> Non
             until = course[index + 1].unix if index + 1 < len(course) else start + 2 * 86400
             for at in (change.unix, (change.unix + until) / 2, until - 0.01):
                 if change.unix <= at < until:
-                    assert demand(bare, name, PLACE, no_inputs(at - 90000), at).percent == change.percent
+                    assert target_of(bare, name, PLACE, no_inputs(at - 90000), at).percent == change.percent
 
 
 @pytest.mark.parametrize("name", ["d60", "always-full", "part-night-dim", "festival", "dynadim"])
@@ -618,12 +620,12 @@ def test_a_clock_that_jumps_ends_in_the_same_levels(
         at += pause + (jumps[index] if index < len(jumps) else 0)
         state = observe(plan, state, reading, at)
         for name in NAMES:
-            assert 0 <= demand(plan, name, PLACE, state, at).percent <= 100
+            assert 0 <= target_of(plan, name, PLACE, state, at).percent <= 100
     state = observe(plan, state, Reading("", "operating_hours", 1, "A"), at)
     after = at + 3600 + plan.longest_hold_s + 30
     for name in NAMES:
-        found = demand(plan, name, PLACE, state, after)
-        fresh = demand(plan, name, PLACE, no_inputs(at), after)
+        found = target_of(plan, name, PLACE, state, after)
+        fresh = target_of(plan, name, PLACE, no_inputs(at), after)
         if not any(each.photocell for each in plan.luminaires[name].calendar.programs()):
             assert found.percent == fresh.percent
 
@@ -645,7 +647,7 @@ def test_a_street_and_a_year_ask_for_the_sun_no_more_often_than_they_must(monkey
     state = presence(plan, KNOWN, "L05", NIGHT)
     for minute in range(120):
         for name in names:
-            demand(plan, name, fresh, state, NIGHT + 60 * minute)
+            target_of(plan, name, fresh, state, NIGHT + 60 * minute)
     # Yesterday's and tomorrow's suns beside tonight's, of the horizon and of the floor.
     assert len(asked) <= 8
     asked.clear()

@@ -1,6 +1,6 @@
 """How long the schedule takes for the targets of 64 luminaires: prints the mean and the longest in milliseconds.
 
-    micropython street_demand.py EVALUATIONS
+    micropython street_targets.py EVALUATIONS
 
 Runs under CPython and MicroPython. The street has two paths, dynamic controls and people on it: the dearest case.
 """
@@ -10,13 +10,13 @@ import time
 
 from agent.schedule.calendars import Calendar
 from agent.schedule.civil import day_of_date
-from agent.schedule.demand import demand
 from agent.schedule.inputs import Reading, no_inputs, observe
 from agent.schedule.marks import parse_mark
 from agent.schedule.paths import Path
 from agent.schedule.place import Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
 from agent.schedule.program import MAX, PRESENCE, Dynamic, Program, Step
+from agent.schedule.target import target_of
 
 LUMINAIRES = 64
 # A winter evening in De Bilt, 2025-12-15 18:00 UTC; an evaluation each three minutes: 200 are 10 h.
@@ -68,7 +68,7 @@ def evaluate(evaluations: int) -> "tuple[float, float]":
             state = observe(plan, state, reading, unix)
         began = now_us()
         for name in plan.names:
-            demand(plan, name, place, state, unix)
+            target_of(plan, name, place, state, unix)
         took = passed_us(began) / TICKS_PER_MS
         if turn:
             # The first one fills the place's memory; it stands by itself.

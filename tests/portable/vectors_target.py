@@ -1,4 +1,4 @@
-"""The demand's vectors: the same file runs under CPython and under MicroPython, and prints how many it checked.
+"""The vectors of target levels: the same file runs under CPython and under MicroPython, and prints how many it checked.
 
 A whole night of ten luminaires with a presence wave, a photocell, an override and a calendar, asked minute by
 minute; the sums follow from its hours.
@@ -8,7 +8,7 @@ import json
 
 from agent.schedule.calendars import LAST, Calendar, Rule, SpecialDay
 from agent.schedule.civil import day_of_date, easter, weekday
-from agent.schedule.demand import changes, demand
+from agent.schedule.course import changes
 from agent.schedule.inputs import Reading, from_json, no_inputs, observe, to_json
 from agent.schedule.marks import MarkError, mark_text, parse_mark
 from agent.schedule.output import Output
@@ -18,6 +18,7 @@ from agent.schedule.paths import Path, raised
 from agent.schedule.place import Place
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
 from agent.schedule.program import Dynamic, Photocell, Program, Step
+from agent.schedule.target import target_of
 
 MARKS = (
     ("dusk", "dusk"),
@@ -142,7 +143,7 @@ def night(warm: bool) -> "list[tuple[float, float]]":
             place = Place(Winter(), 51.44, 5.47)
             state = from_json(json.loads(json.dumps(to_json(state))), at)
         for index, name in enumerate(NAMES):
-            found = demand(plan, name, place, state, at)
+            found = target_of(plan, name, place, state, at)
             sums[index] = (sums[index][0] + found.percent, sums[index][1] + found.fade_s)
     return sums
 
@@ -163,7 +164,7 @@ def check() -> int:
     for year, month, day in EASTERS:
         assert easter(year) == day_of_date(year, month, day), year
         count += 1
-    return count + check_rules() + check_demand() + check_night()
+    return count + check_rules() + check_targets() + check_night()
 
 
 def check_rules() -> int:
@@ -184,7 +185,7 @@ def check_rules() -> int:
     return len(holds) + 1
 
 
-def check_demand() -> int:
+def check_targets() -> int:
     plan = street()
     place = Place(Winter(), 51.44, 5.47)
     known = no_inputs(NOON - 86400.0)
@@ -203,11 +204,11 @@ def check_demand() -> int:
         ("nobody", known, small_hours, True, (100, 0, "default", ("luminaireNotPlanned",))),
     )
     for index, (name, state, unix, valid, wanted) in enumerate(expected):
-        found = demand(plan, name, place, state, unix, valid)
+        found = target_of(plan, name, place, state, unix, valid)
         assert tuple(found) == wanted, (index, found)
     assert raised(plan.paths, "L03") == ["L02", "L03", "L04", "L05"]
     lost = from_json({"begun": "x"}, small_hours)
-    assert demand(plan, "L01", place, lost, small_hours).percent == 100
+    assert target_of(plan, "L01", place, lost, small_hours).percent == 100
     override = plan.overrides[0]
     assert override_from_json(json.loads(json.dumps(override.as_json()))) == override
     course = changes(plan, "L01", place, NOON, NOON + 86400)

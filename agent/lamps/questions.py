@@ -1,0 +1,92 @@
+"""What the gear of one bus is asked in each cycle: never before a level, and none keeps another from being asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+
+from agent.interfaces import Clock
+from agent.lamps.attempts import Attempts
+from agent.lamps.dimming import Dimming
+from agent.lamps.fail_safe import FailSafe
+from agent.lamps.gear_health import GearHealth
+from agent.lamps.level_limits import LevelLimits
+from agent.lamps.luminaire import LuminaireState
+from agent.lamps.mains import Mains
+from agent.lamps.turns import each_in_turn
+from agent.lamps.verification import Verification
+from agent.records.alarms import EventLog
+from drivers.dali.bus import DaliBus
+
+CYCLE_S = 10.0
+STATUS_EVERY_S = 300.0
+"""Each gear is asked for its status about this often; a reading asks too."""
+
+
+class Questions:
+    """The questions to the gear of one bus. `safe_level` (1-254) is what gear shows when its mains return or the bus
+    fails, `floor_level` (1-254) the least light at night."""
+
+    def __init__(
+        self,
+        bus: DaliBus,
+        luminaires: Sequence[LuminaireState],
+        health: GearHealth,
+        mains: Mains,
+        dimming: Dimming,
+        attempts: Attempts,
+        safe_level: int,
+        floor_level: int,
+        clock: Clock,
+        events: EventLog,
+    ) -> None:
+        limits = LevelLimits(bus, health, floor_level, events)
+        self._verification = Verification(health, limits, clock, events)
+        self._fail_safe = FailSafe(bus, health, limits, safe_level, clock, events)
+        self._luminaires = luminaires
+        self._health = health
+        self._mains = mains
+        self._dimming = dimming
+        self._attempts = attempts
+        self._clock = clock
+        self._events = events
+
+    async def ask_all(self) -> None:
+        """Asks everything that is due but for the mains. A bus in trouble is left: its interface says what it is."""
+        parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("verification", lambda: self._verification.verify_all(self._luminaires)),
+            ("fail-safe levels", lambda: self._fail_safe.check_some(self._luminaires)),
+            ("status", self._poll_some),
+            ("marks", self._mains.mark),
+            ("stored levels", self._dimming.learn_stored),
+        )
+        for part, ask in parts:
+            await self._attempts.succeeds(part, ask)
+
+    async def mains_were_lost(self) -> bool:
+        """Asks all gear by one broadcast whether any has lost its mains; returns False where that is not known."""
+        lost = False
+
+        async def ask() -> None:
+            nonlocal lost
+            lost = await self._mains.lost_by_any()
+            name = self._health.name
+            if self._events.remembers("supplyLoss", name):  # the interface tells of changes since its start only
+                self._events.end("supplyLoss", name, f"DALI bus {name} has voltage again")
+
+        await self._attempts.succeeds("mains", ask)
+        return lost
+
+    async def _poll_some(self) -> None:
+        """Asks those that may have lost their mains for their status; and of those that are due never so many that
+        they fill a cycle: they spread out by themselves."""
+        old = self._clock.monotonic() - STATUS_EVERY_S
+        unsure = [each for each in self._luminaires if each.mark.mains_unsure]
+        due = [
+            each
+            for each in self._luminaires
+            if each.condition.status_asked_at is None or each.condition.status_asked_at < old
+        ]
+        polled = [*unsure, *due[: math.ceil(len(self._luminaires) * CYCLE_S / STATUS_EVERY_S)]]
+        once = {each.name: each for each in polled}
+        await each_in_turn(once.values(), self._health.poll_status)
