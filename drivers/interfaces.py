@@ -1,7 +1,7 @@
 """What drivers are given, and what they promise. Only type checkers read this file: MicroPython has no `typing`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 
@@ -29,6 +29,16 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Closes the port at once, whatever it has still to send."""
+
+
+class Reader(Protocol):
+    """A product's codec for what arrives: bytes in, messages out."""
+
+    def feed(self, content: bytes) -> list[Any]:
+        """The messages that these bytes complete."""
+
+    def drop_rest(self) -> object:
+        """Forgets a message that has begun and not ended."""
 
 
 class OpenPort(Protocol):
