@@ -55,6 +55,9 @@ class OpenPort(Protocol):
         to `received`; tells `lost`, once and with the reason, that the port is lost. Raises PortUnavailable."""
 
 
+Outcome = Reply | str
+"""What has become of a frame: what came back, or drivers.dali.sender.NOT_SENT."""
+
 Foreign = Callable[[int, ForwardFrame], None]
 """Hears (channel, frame) of each forward frame that another master has sent."""
 

@@ -16,7 +16,7 @@ from protocols.dali_interfaces.atx_hat import BusStatus, Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.dali.sender import Outcome
+    from drivers.interfaces import Outcome
     from protocols.dali.frames import Transmission
 
 SECOND_N_WITHIN_S = 0.05

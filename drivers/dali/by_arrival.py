@@ -17,7 +17,7 @@ from protocols.dali.frames import ANSWER_FROM_S, BACKWARD_FRAME_S, Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.dali.sender import Outcome
+    from drivers.interfaces import Outcome
     from protocols.dali.frames import Transmission
 
 

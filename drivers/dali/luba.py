@@ -22,7 +22,7 @@ from protocols.dali_interfaces.luba import Accepted, Descriptor, Received, Refus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.dali.sender import Outcome
+    from drivers.interfaces import Outcome
     from protocols.dali.frames import ForwardFrame, Transmission
 
 TAKEN_WITHIN_S = 0.25

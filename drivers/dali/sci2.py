@@ -20,7 +20,7 @@ from protocols.dali_interfaces.sci2 import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.dali.sender import Outcome
+    from drivers.interfaces import Outcome
     from protocols.dali.frames import Transmission
 
 WINDOW_AFTER_NO_S = 0.0165

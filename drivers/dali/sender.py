@@ -25,19 +25,22 @@ The same on the bus, after a query's last edge (IEC 62386-101 clause 8.2):
     -----|--------|==============|--------------------------|==========|--------|----> next frame
       query    an answer may begin      late gear begin up to here    and end
 
-**A driver of a new product** is one class. Two kinds of products differ in what binds an answer to its query:
+**A driver of a new product** is one class, whose base is chosen by what binds an answer to its query:
 
-  by_arrival.ByArrival  the interface gives no time: what comes before the frame can have ended is no answer
-  by_clock.Timed        it tells when each frame was on the bus: the answer lies in the query's window by that clock
+  by_arrival.ByArrival  the interface gives no times: what comes before the frame can have ended is no answer
+  by_clock.ByClock      it tells when each frame was on the bus: an answer lies in the query's window by that clock
 
-What the class fills in, with the codec of protocols/dali_interfaces/ at hand:
+The class gives constants (PRODUCT, BAUD, LINES, IF_SILENT, ASK_IDLE_AFTER_S of Link; READER, IDENTIFY and the others
+below), and fills in, with the codec of protocols/dali_interfaces/ at hand:
 
-  BAUD, PRODUCT ...     the constants of Link and Sender, below each its meaning; READER is the codec's class
   encode                the bytes that send a transmission
-  take                  one message of the codec's: calls `replied`, `note_power`, `hear_edge`, `hear_foreign`, and
-                        says what became of the frame (`hear` of ByArrival, or what `send` waits for)
+  take                  what one message of the codec's means. It calls `replied`, `note_power`, `hear_edge` and
+                        `hear_foreign`; with ByArrival also `hear` and `hear_no_voltage`, with ByClock `hear_backward`
   ask_bus               asks whether a bus has voltage
-  send                  hands one frame over and waits for what becomes of it; ByArrival has one
+  carry, window         with ByClock only: hands a frame over and waits for what `take` notes; where an answer may lie
+
+What is special to a product goes into `send`, `makes_pair`, `identify`, `drop_rest`, `failure` or `greet`: each says
+what it does where nothing is special.
 """
 
 from drivers.dali.link import REPLY_WITHIN_S, Link
@@ -50,10 +53,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any  # noqa: TID251 - only type checkers come here
 
-    from drivers.interfaces import Clock, Foreign, Listener, OpenPort, Reader
+    from drivers.interfaces import Clock, Foreign, Listener, OpenPort, Outcome, Reader
     from protocols.dali.frames import ForwardFrame, Transmission
-
-    Outcome = Reply | str
 
 NOT_SENT = "not sent"
 """The outcome of a frame that met another master's, or that the interface did not take: it is sent again."""
@@ -67,7 +68,7 @@ QUIET_AFTER_EDGE_S = 0.065
 """Gear that answer up to 40 ms too late (from 10 ms) have done so by now, from the query's last edge. A driver that
 sent its next query earlier would take that answer for the next gear's."""
 PAIR_S = 0.095
-"""Gear take two frames as a pair up to here (IEC 62386-101 clause 9.3); a pair that took longer begins again."""
+"""Gear take two frames as a pair up to here (IEC 62386-101, receivers); a pair that took longer begins again."""
 QUEUE_TRIES = 20
 QUEUE_AGAIN_S = 0.05
 """An interface whose own queue is full, or not empty after a doubt, is asked so often, so far apart."""
@@ -113,9 +114,9 @@ class Sender(Link):
         raise NotImplementedError
 
     async def send(self, channel: int, transmission: "Transmission", content: bytes) -> "Outcome":
-        """Hands one frame over and returns its Reply, or NOT_SENT; clears `in_doubt` where nothing more can come.
+        """Hands one frame over and returns its Reply, or NOT_SENT. Raises DriverError.
 
-        Raises DriverError.
+        `in_doubt` is True until nothing more can come of the frame.
         """
         raise NotImplementedError
 
@@ -191,7 +192,6 @@ class Sender(Link):
         self.refuse_unpowered(channel)
         await self.clear_doubt(channel)
         await self.settle(channel, content, priority)
-        self.in_doubt = True
         return await self.send(channel, transmission, content)
 
     async def clear_doubt(self, channel: int) -> None:

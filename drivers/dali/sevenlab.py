@@ -20,7 +20,7 @@ from protocols.dali_interfaces.sevenlab import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from drivers.dali.sender import Outcome
+    from drivers.interfaces import Outcome
     from protocols.dali.frames import ForwardFrame, Transmission
 
 PAIR_MS = round(PAIR_S * 1000)
