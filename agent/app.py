@@ -29,6 +29,7 @@ from agent.lamps.gear_health import GearHealth
 from agent.lamps.luminaire import LuminaireState
 from agent.lamps.operating_hours import Aging, OperatingHours
 from agent.lamps.targets import Targets
+from agent.parts.interfaces import driver_of
 from agent.records import alarms as events
 from agent.records.alarms import EventLog
 from agent.records.journal import Journal
@@ -44,7 +45,6 @@ from agent.supervise import keep_running
 from agent.upstream.reporter import MqttReporter
 from agent.version import __version__
 from agent.wire.mqtt import Broker
-from drivers import catalogue
 from drivers.dali import conditions
 from drivers.dali.bus import DaliBus
 from drivers.interfaces import DaliInterface
@@ -200,9 +200,8 @@ class Agent:
                 if name in self._controls:
                     self._controls[name].note_foreign(frame)
 
-        driver = catalogue.load(buses[0].interface)
-        opener = port_opener(port, self._clock)
-        interface: DaliInterface = driver(opener, self._clock, hears, tuple(by_channel), foreign)
+        driver = driver_of(buses[0].interface)
+        interface = driver(port_opener(port, self._clock), self._clock, hears, tuple(by_channel), foreign)
         self._interfaces[port] = interface
         return interface
 

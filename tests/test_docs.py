@@ -18,11 +18,20 @@ import pytest
 
 from agent import main
 from agent.commands import VERBS
+from agent.parts.interfaces import INTERFACES
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = (".ci", "agent", "board_configs", "drivers", "hil", "protocols", "tests")
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "board_configs/README.md", "hil/README.md")
-WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md", "hil/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "board_configs/README.md",
+    "hil/README.md",
+    "hil/contract/README.md",
+)
+WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md", "hil/README.md", "hil/contract/README.md")
 BOARDS = sorted((ROOT / "board_configs").glob("*.toml"))
 PROGRAMS = sorted((ROOT / "agent" / "programs").glob("*.toml"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,6 +113,17 @@ def test_the_table_of_verbs_is_the_code() -> None:
     assert section("verbs: generated", "end of the verbs") == wanted, f"paste into README.md:\n{wanted}"
 
 
+def test_the_table_of_interfaces_is_the_descriptors() -> None:
+    page = text_of("hil/contract/README.md")
+    written = page.partition("<!-- interfaces: generated -->\n")[2].partition("<!-- end of the interfaces -->")[0]
+    lines = [
+        f"| `{product.name}` | {product.title} | {product.channels} | {product.baud} baud |\n"
+        for product in INTERFACES.own()
+    ]
+    wanted = "| `interface` | product | buses | line |\n|---|---|---|---|\n" + "".join(lines)
+    assert written == wanted, f"paste into hil/contract/README.md:\n{wanted}"
+
+
 def test_the_exit_codes_are_the_code() -> None:
     written = README.partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
     meanings = dict(re.findall(r"^\| (\d+) \| (.*) \|$", written, re.MULTILINE))
@@ -119,7 +139,7 @@ def test_each_row_of_the_light_that_stays_on_is_a_story() -> None:
     for fault, by_day, by_night, story in table:
         assert all((fault, by_day, by_night)), fault
         module, name = story.strip("`").split("::")
-        folders = (ROOT / "hil" / "stories", ROOT / "tests")
+        folders = (ROOT / "hil" / "stories", ROOT / "hil" / "contract", ROOT / "tests")
         told = "\n".join(
             path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob(f"{module}.py")
         )
@@ -273,16 +293,16 @@ def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytes
         assert f"program {program}, the night that begins on {night}" in capsys.readouterr().out
 
 
-def test_the_interfaces_that_are_named_are_the_catalogue() -> None:
-    from drivers.catalogue import CATALOGUE
-
+def test_the_interfaces_that_are_named_are_those_that_there_are() -> None:
     bench = README.partition("### The bus:")[2].partition("###")[0]
     emulated = re.search(
         r"Their short names for `interface` in a board file: (.*?)\n\n", text_of("hil/README.md"), re.DOTALL
     )
     assert emulated
     for place in (bench, emulated[1]):
-        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == set(CATALOGUE)
+        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == {
+            product.name for product in INTERFACES.own()
+        }
 
 
 def demo_rows(output: str) -> dict[str, str]:

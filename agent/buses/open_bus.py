@@ -12,7 +12,7 @@ from agent.errors import WrongUse
 from agent.hardware.locks import agent_at_port
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
-from drivers import catalogue
+from agent.parts.interfaces import driver_of
 from drivers.dali import conditions
 from drivers.errors import PortUnavailable
 from drivers.interfaces import DaliInterface, Foreign
@@ -50,9 +50,9 @@ async def opened(buses: Sequence[Bus], clock: Clock, foreign: Foreign | None = N
         elif condition == conditions.LOST:
             connected.set_exception(PortUnavailable(sentence))
 
-    driver = catalogue.load(buses[0].interface)
+    driver = driver_of(buses[0].interface)
     channels = tuple(bus.channel for bus in buses)
-    interface: DaliInterface = driver(port_opener(buses[0].port, clock), clock, hears, channels, foreign)
+    interface = driver(port_opener(buses[0].port, clock), clock, hears, channels, foreign)
     running = asyncio.create_task(interface.run())
     try:
         await connected

@@ -11,7 +11,7 @@ from agent.config.board import Board, Bus
 from agent.hardware.locks import agent_at_port
 from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
-from drivers import catalogue
+from agent.parts.interfaces import driver_of
 from drivers.dali.bus import DaliBus
 from drivers.errors import InterfaceSilent, PortUnavailable
 from drivers.interfaces import DaliInterface
@@ -69,9 +69,9 @@ def _interface(port: str, buses: Sequence[Bus], opened: dict[str, OpenBus], cloc
         if channel in by_channel:
             by_channel[channel].dali.note_foreign(frame)
 
-    driver = catalogue.load(buses[0].interface)
+    driver = driver_of(buses[0].interface)
     channels = tuple(bus.channel for bus in buses)
-    interface: DaliInterface = driver(port_opener(port, clock), clock, hears, channels, foreign)
+    interface = driver(port_opener(port, clock), clock, hears, channels, foreign)
     for bus in buses:
         by_channel[bus.channel] = opened[bus.name] = OpenBus(bus, DaliBus(interface, bus.channel, clock))
     return interface

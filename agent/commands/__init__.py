@@ -14,6 +14,8 @@ VERBS = {
     "monitor": "each frame on the buses as it passes, by name, with its answer",
     "dali": "one DALI command by the standard's name, and what comes back",
     "hil": "the stories of lamp-posts, on emulated or on real hardware; a line a story, and a report",
+    "contract": "whether a DALI interface, yours too, keeps the contract of them all; a line a test",
+    "new": "lay out the files of a DALI interface of your own",
     "override": "a level by hand for some luminaires and for a while, or the program again",
     "collect": "the receiving end: MQTT to SQLite, acknowledging what is committed",
     "bench": "the performance table: each figure beside the bound asked for",
