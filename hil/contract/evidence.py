@@ -1,5 +1,6 @@
-"""What was last said on a bench's serial line, on its bus and by its driver: what the author of a driver wants to see of
-a failure."""
+"""What was last said on a bench's serial line, on its bus and by its driver: the author of a driver looks at that first
+when a test has failed.
+"""
 
 from __future__ import annotations
 

@@ -81,6 +81,7 @@ class TextLine:
         if self._bus is not None:
             raise ValueError("this interface has one bus: put the second one on another interface")
         self._bus = bus
+        bus.voltage_changed.append(self._voltage_changed)
         bus.stray_answer.append(lambda value: self._say(ANSWER, value))
         bus.foreign_frame.append(lambda value: self._say(FRAME_16, value, self.loop.time() + STOP_S))
         bus.event_message.append(lambda value: self._say(FRAME_24, value, self.loop.time() + STOP_S))
@@ -143,6 +144,10 @@ class TextLine:
         if kind == ANSWER and not self._bus.still_valid(outcome):
             kind = NO_ANSWER  # the bus has lost its voltage under the answer
         self._say(kind, outcome.value)
+
+    def _voltage_changed(self) -> None:
+        if self._bus is not None and not self._bus.alive:
+            self._say(NO_VOLTAGE)
 
     def _say(self, kind: int, value: int = 0, ready: float = 0.0) -> None:
         """Sends a message, not before the loop time `ready`."""
