@@ -105,11 +105,8 @@ class Group(Generic[D]):
         except Exception as error:
             raise Unusable(f"{whose} offers it, but {_why(entry.value, error)}: repair or reinstall it") from error
         if not isinstance(found, self.kind) or found.name != entry.name:
-            was = (
-                f'the name "{found.name}"'
-                if isinstance(found, self.kind)
-                else f"something else ({type(found).__name__})"
-            )
+            is_one = isinstance(found, self.kind)
+            was = f'the name "{found.name}"' if is_one else f"something else ({type(found).__name__})"
             wanted = f"{self.kind.__module__}.{self.kind.__qualname__}"
             raise Unusable(
                 f"{whose} offers {was} at {entry.value}: its entry point must lead to a {wanted}"

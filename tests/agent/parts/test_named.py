@@ -86,8 +86,8 @@ def test_what_another_package_offers_is_found_and_driven(site: Path) -> None:
         ),
         (
             "broken = wrong_codec:NUMBER",
-            "the package lichtmast-broken offers something else (int) at wrong_codec:NUMBER: its entry point must lead to a"
-            ' protocols.dali_interfaces.product.Product of the name "broken"',
+            "the package lichtmast-broken offers something else (int) at wrong_codec:NUMBER: its entry point must lead to"
+            ' a protocols.dali_interfaces.product.Product of the name "broken"',
         ),
         (
             "broken = wrong_codec:PRODUCT",
@@ -104,7 +104,7 @@ def test_a_broken_entry_point_is_a_sentence_of_check_where_the_board_names_it(
     assert checked(tmp_path, "broken", capsys) == (WRONG_USE, f'15: interface = "broken": {said}\n')
     # Where the board names another interface, nothing is said and nothing is wrong.
     code, output = checked(tmp_path, "luba", capsys)
-    assert (code, "broken" in output, "note" in output) == (0, False, False)
+    assert (code, "note: " in output) == (0, False)
     # It is among the names that a mistyped one may have meant.
     assert 'interface = "brokn" is not known: did you mean broken?' in checked(tmp_path, "brokn", capsys)[1]
 
