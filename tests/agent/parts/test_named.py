@@ -86,8 +86,8 @@ def test_what_another_package_offers_is_found_and_driven(site: Path) -> None:
         ),
         (
             "broken = wrong_codec:NUMBER",
-            "the package lichtmast-broken offers something else (int) at wrong_codec:NUMBER: its entry point must lead to"
-            ' a protocols.dali_interfaces.product.Product of the name "broken"',
+            "the package lichtmast-broken offers something else (int) at wrong_codec:NUMBER: its entry point must"
+            ' lead to a protocols.dali_interfaces.product.Product of the name "broken"',
         ),
         (
             "broken = wrong_codec:PRODUCT",
