@@ -8,10 +8,9 @@ are asked only for a name that is not found so: to scan what is installed takes 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
 import re
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -66,8 +65,10 @@ class Group(Generic[D]):
 
     def own(self) -> list[D]:
         """Lichtmast's own descriptors, by name."""
-        package = importlib.import_module(self.package)
-        modules = (importlib.import_module(f"{self.package}.{each.name}") for each in _modules_in(package.__path__))
+        import pkgutil  # a running gateway finds by name, and lists nothing
+
+        places = pkgutil.iter_modules(importlib.import_module(self.package).__path__, f"{self.package}.")
+        modules = [importlib.import_module(place.name) for place in places]
         return sorted({one.name: one for module in modules for one in self._in(module)}.values(), key=_name)
 
     def names(self) -> list[str]:
@@ -81,14 +82,22 @@ class Group(Generic[D]):
     def _own(self, name: str) -> D | None:
         parts = name.split("_")
         for count in range(len(parts), 0, -1):
-            place = f"{self.package}.{'_'.join(parts[:count])}"
-            if "" not in parts[:count] and importlib.util.find_spec(place) is not None:
-                found = next((one for one in self._in(importlib.import_module(place)) if one.name == name), None)
-                if found is not None:
-                    return found
+            module = self._module("_".join(parts[:count]))
+            found = next((one for one in self._in(module) if one.name == name), None) if module else None
+            if found is not None:
+                return found
         return None
 
-    def _in(self, module: object) -> list[D]:
+    def _module(self, name: str) -> ModuleType | None:
+        place = f"{self.package}.{name}"
+        try:
+            return importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            if error.name != place:
+                raise  # it is there, and imports what is not
+            return None
+
+    def _in(self, module: ModuleType) -> list[D]:
         return [value for value in vars(module).values() if isinstance(value, self.kind)]
 
     def _offers(self) -> list[EntryPoint]:
@@ -131,10 +140,6 @@ def _why(place: str, error: Exception) -> str:
     """What is wrong with a place, on one line, however much the error says."""
     text = " ".join(str(error).split())
     return f"{place} cannot be imported ({type(error).__name__}{': ' if text else ''}{text[:200]})"
-
-
-def _modules_in(path: object) -> list[pkgutil.ModuleInfo]:
-    return sorted(pkgutil.iter_modules(path), key=_name)  # type: ignore[arg-type]  # a package's __path__
 
 
 def _package_of(entry: EntryPoint) -> str:
