@@ -101,11 +101,17 @@ class Group(Generic[D]):
         return [value for value in vars(module).values() if isinstance(value, self.kind)]
 
     def _offers(self) -> list[EntryPoint]:
+        """What installed packages declare in this group; a package whose own files are broken declares nothing."""
         from importlib import metadata
 
-        # One package may be found twice, by the path of its sources and as installed: it is one offer.
-        offers = {(_package_of(entry), entry.name): entry for entry in metadata.entry_points(group=self.entry_points)}
-        return list(offers.values())
+        offers: dict[str, list[EntryPoint]] = {}
+        for package in metadata.distributions():
+            try:
+                # One may be found twice, as its sources and as installed: the first one is what Python imports.
+                offers.setdefault(package.name.lower().replace("_", "-"), list(package.entry_points))
+            except Exception:  # noqa: BLE001, S112 - of any package on this machine, whatever is wrong with it
+                continue
+        return [entry for found in offers.values() for entry in found if entry.group == self.entry_points]
 
     def _loaded(self, entry: EntryPoint) -> D:
         whose = f"the package {_package_of(entry)}"
@@ -143,7 +149,7 @@ def _why(place: str, error: Exception) -> str:
 
 
 def _package_of(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "of an unknown name"
+    return entry.dist.name if entry.dist else "of no name"
 
 
 def _name(one: Named) -> str:

@@ -76,6 +76,28 @@ def test_what_another_package_offers_is_found_and_driven(site: Path) -> None:
     assert "found" not in [product.name for product in INTERFACES.own()]
 
 
+def test_a_package_whose_files_are_damaged_takes_no_other_one_with_it(site: Path) -> None:
+    codec(site, "found_codec", "found")
+    installed(site, "lichtmast-found", "found = found_codec:PRODUCT")
+    installed(site, "a-damaged-one", "no entry point at all")
+    installed(site, "a-nameless-one", "nameless = found_codec:PRODUCT")
+    (site / "a_nameless_one-0.1.dist-info" / "METADATA").unlink()
+    (site / "an_empty_one-0.1.dist-info").mkdir()
+    assert INTERFACES.find("found").channels == 2
+    assert "found" in INTERFACES.names()
+    with pytest.raises(UnknownName):
+        INTERFACES.find("nameless")
+
+
+def test_a_package_that_is_found_twice_is_one(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec(site, "found_codec", "found")
+    installed(site, "lichtmast-found", "found = found_codec:PRODUCT")
+    (tmp_path / "older").mkdir()
+    installed(tmp_path / "older", "lichtmast-found", "found = no_such_module:PRODUCT")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "older")])
+    assert INTERFACES.find("found").channels == 2
+
+
 @pytest.mark.parametrize(
     ("entry_point", "said"),
     [
