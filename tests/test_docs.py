@@ -19,6 +19,7 @@ import pytest
 
 from agent import main
 from agent.commands import VERBS
+from agent.parts.interfaces import INTERFACES
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = (".ci", "agent", "board_configs", "drivers", "hil", "protocols", "tests")
@@ -151,6 +152,17 @@ def test_the_table_of_verbs_is_the_code() -> None:
     assert section(COMMANDS, "verbs: generated", "end of the verbs") == wanted, f"paste into {COMMANDS}:\n{wanted}"
 
 
+def test_the_table_of_interfaces_is_the_descriptors() -> None:
+    page = text_of("hil/contract/README.md")
+    written = page.partition("<!-- interfaces: generated -->\n")[2].partition("<!-- end of the interfaces -->")[0]
+    lines = [
+        f"| `{product.name}` | {product.title} | {product.channels} | {product.baud} baud |\n"
+        for product in INTERFACES.own()
+    ]
+    wanted = "| `interface` | product | buses | line |\n|---|---|---|---|\n" + "".join(lines)
+    assert written == wanted, f"paste into hil/contract/README.md:\n{wanted}"
+
+
 def test_the_exit_codes_are_the_code() -> None:
     written = text_of(COMMANDS).partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
     meanings = dict(re.findall(r"^\| (\d+) \| (.*) \|$", written, re.MULTILINE))
@@ -166,7 +178,7 @@ def test_each_row_of_the_light_that_stays_on_is_a_story() -> None:
     for fault, by_day, by_night, story in table:
         assert all((fault, by_day, by_night)), fault
         module, name = story.strip("`").split("::")
-        folders = (ROOT / "hil" / "stories", ROOT / "tests")
+        folders = (ROOT / "hil" / "stories", ROOT / "hil" / "contract", ROOT / "tests")
         told = "\n".join(
             path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob(f"{module}.py")
         )
@@ -349,14 +361,14 @@ def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytes
         assert f"program {program}, the night that begins on {night}" in capsys.readouterr().out
 
 
-def test_the_interfaces_that_are_named_are_the_catalogue() -> None:
-    from drivers.catalogue import CATALOGUE
-
+def test_the_interfaces_that_are_named_are_those_that_there_are() -> None:
     bench = text_of(FIGURES).partition("## The bus:")[2].partition("## ")[0]
     emulated = re.search(r"Their short names for `interface` in a board file: (.*?)\n\n", text_of(DEVELOPER), re.DOTALL)
     assert emulated
     for place in (bench, emulated[1]):
-        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == set(CATALOGUE)
+        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == {
+            product.name for product in INTERFACES.own()
+        }
 
 
 def test_the_tables_and_the_query_of_the_store_work(tmp_path: Path) -> None:

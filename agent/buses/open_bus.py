@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from agent.config.board import Board, Bus
 from agent.config.problems import did_you_mean
 from agent.errors import WrongUse
-from agent.hardware.dali_interface import interface_on
 from agent.hardware.locks import agent_at_port
 from agent.interfaces import Clock
+from agent.parts.dali_interface import interface_on
 from drivers.dali import conditions
 from drivers.dali.bus import DaliBus
 from drivers.errors import InterfaceSilent, PortUnavailable

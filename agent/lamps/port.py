@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.config.board import Bus
-from agent.hardware.dali_interface import interface_on
 from agent.interfaces import Clock
 from agent.lamps.line import Line
+from agent.parts.dali_interface import interface_on
 from protocols.dali.frames import ForwardFrame
 
 

@@ -1,4 +1,4 @@
-"""What is the LUBA interfaces' own: numbers, ticks, a buffer, a supply. What all keep stands in tests/contracts/."""
+"""What is the LUBA interfaces' own: numbers, ticks, a buffer, a supply. What all keep stands in hil/contract/."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agent.hardware.serial_port import port_opener
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.dali.luba import Luba as Driver
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent
+from hil.contract.bench import LEVELS as SHOWN
+from hil.contract.bench import NIGHT, Bench, on_bench
 from hil.devices.luba import Luba
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Reply
-from tests.contracts.benches import LEVELS as SHOWN
-from tests.contracts.benches import NIGHT, Bench, on_bench
 
 
 def device(bench: Bench) -> Luba:

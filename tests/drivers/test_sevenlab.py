@@ -1,5 +1,5 @@
 """What is the SevenLab interface's own: its clock's milliseconds, windows, refusals and pairs. What all keep stands in
-tests/contracts/. The other end here is a script: it says what a test lets it say, of the moments that the test names.
+hil/contract/. The other end here is a script: it says what a test lets it say, of the moments that the test names.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
 from drivers.dali.bus import TELEMETRY
 from drivers.dali.sevenlab import SevenLab as Driver
 from drivers.errors import BusBusy, BusUnpowered, InterfaceSilent
+from hil.contract.bench import LEVELS, Bench, on_bench
 from hil.devices.sevenlab import SevenLab
 from protocols.dali import addresses, device_addresses, device_commands, gear_commands, sequences
 from protocols.dali.frames import NO_ANSWER, ForwardFrame, Reply, Transmission
 from protocols.dali_interfaces import sevenlab as wire
 from protocols.dali_interfaces.sevenlab import Report
-from tests.contracts.benches import LEVELS, Bench, on_bench
 
 KINDS = {value for name, value in vars(Report).items() if name.isupper()}
 PIECES = [

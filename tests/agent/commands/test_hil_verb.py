@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from agent.commands import hil as verb
 from agent.main import DONE, FAILED, WRONG_USE, main
 from hil.stories.boards import Site
 from hil.stories.processes import LICHTMAST, running, true_within_patience
@@ -215,7 +214,7 @@ def test_json(stories: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_without_pytest_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verb, "find_spec", lambda name: None if name == "pytest" else object())
+    monkeypatch.setattr("hil.pytest_child.find_spec", lambda name: None if name == "pytest" else object())
     assert main(["hil"]) == WRONG_USE
     assert capsys.readouterr().err == "the stories need pytest: install lichtmast[hil]\n"
 
