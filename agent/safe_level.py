@@ -14,16 +14,17 @@ import sys
 import termios
 import time
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import serial
 
 from agent.hardware.files import read_plain
+from agent.parts.interfaces import INTERFACES
+from agent.parts.named import UnknownName, Unusable
 from protocols.dali import addresses, gear_commands, levels
 from protocols.dali.frames import Transmission
-from protocols.dali_interfaces import atx_hat, luba, sci2, sevenlab
+from protocols.dali_interfaces.product import Product
 
 PRIORITY = 2
 TELLS = 3
@@ -53,38 +54,9 @@ exit codes: 0 every bus was told, 1 one could not be, 2 wrong use or no board th
 """
 LAST_GOOD = "last-good-board.toml"
 
-# All that can go wrong with one port; pyserial's errors are OSErrors, but not those that termios has.
-PORT_ERRORS = (OSError, ValueError, OverflowError, termios.error)
 _REASONS = {
     errno.EAGAIN: "another program has it: stop that one first",
     errno.EACCES: "this user may not open it: add the user to the group dialout",
-}
-
-
-class _Product(NamedTuple):
-    """How an interface product is spoken to without waiting for what it says: its line, what it is told first, and the
-    messages that send a frame on one of its buses."""
-
-    baud: int
-    lines: tuple[bool, bool] | None
-    greeting: tuple[bytes, ...]
-    messages: Callable[[int, Transmission], list[bytes]]
-
-
-def _sci2(transmission: Transmission, layout: sci2.Layout) -> list[bytes]:
-    by_host = transmission.twice and not layout.flags_twice
-    return [sci2.encode(transmission, layout)] * (2 if by_host else 1)
-
-
-PRODUCTS = {
-    # A line end first: it ends a command that was cut off in the middle.
-    "atx_hat": _Product(atx_hat.BAUD, None, (b"\n",), lambda channel, frame: [atx_hat.encode(channel, frame)]),
-    "luba": _Product(
-        luba.BAUD, None, (luba.set_up(supply=True),), lambda channel, frame: [luba.encode(channel, frame, PRIORITY)]
-    ),
-    "sci2": _Product(sci2.BAUD, sci2.LINES, (), lambda _channel, frame: _sci2(frame, sci2.DATASHEET)),
-    "sci2_2": _Product(sci2.BAUD, sci2.LINES, (), lambda _channel, frame: _sci2(frame, sci2.NEWER)),
-    "sevenlab": _Product(sevenlab.BAUD, None, (b"\r",), lambda _channel, frame: [sevenlab.encode(frame, PRIORITY)]),
 }
 
 
@@ -102,7 +74,7 @@ class Bus(NamedTuple):
 
     name: str
     port: str
-    product: str
+    product: Product
     channel: int
     level: int
 
@@ -142,12 +114,18 @@ def _bus(table: object, number: int, level: int) -> Bus | str:
     if not isinstance(table, dict):
         return "is no table: write [[bus]]"
     name, port = table.get("name"), table.get("port")
-    channel, product = table.get("channel"), table.get("interface", "atx_hat")
+    channel, interface = table.get("channel"), table.get("interface", "atx_hat")
     if not isinstance(port, str) or not port or "\0" in port:
         return 'has no port: write one such as "/dev/ttyAMA0"'
-    if not isinstance(product, str) or product not in PRODUCTS:
-        return f"has no interface that is known: write one of {', '.join(PRODUCTS)}"
-    known_channel = int(channel) if isinstance(channel, int | float) and channel in (1, 2, 3, 4) else 1
+    try:
+        product = INTERFACES.find(interface if isinstance(interface, str) else "")
+    except UnknownName:
+        return f"has no interface that is known: write one of {', '.join(INTERFACES.names())}"
+    except Unusable as error:
+        return f'has the interface "{interface}", which cannot be used: {error}'
+    known_channel = 1
+    if isinstance(channel, int | float) and channel in range(1, product.channels + 1):
+        known_channel = int(channel)
     return Bus(name if isinstance(name, str) else f"bus {number}", port, product, known_channel, level)
 
 
@@ -163,8 +141,8 @@ def send_safe_level(buses: list[Bus]) -> list[str]:
         again, failed = [], []
         for bus in left:
             try:
-                _tell(bus.port, PRODUCTS[bus.product], bus.channel, bus.level)
-            except PORT_ERRORS as error:
+                _tell(bus.port, bus.product, bus.channel, bus.level)
+            except Exception as error:  # noqa: BLE001 - of a port, or of another package's codec: the next bus is told
                 again.append(bus)
                 failed.append(f"{bus.name}: the safe level could not be sent on {bus.port}: {_reason(error)}")
         left = again
@@ -175,9 +153,11 @@ def send_safe_level(buses: list[Bus]) -> list[str]:
 
 def _reason(error: Exception) -> str:
     """What is wrong with a port, in the system's words: pyserial and termios wrap them in their own."""
-    number = error.errno if isinstance(error, OSError) else next(iter(error.args), None)
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, termios.error):
+        number = next(iter(error.args), None)
     if not isinstance(number, int):
-        return str(error)
+        return str(error) or type(error).__name__
     return _REASONS.get(number) or f"{os.strerror(number)}: check the cable, and the port in the board"
 
 
@@ -217,27 +197,31 @@ def _level(table: object) -> int:
     return levels.MAX_LEVEL
 
 
-def _tell(port: str, product: _Product, channel: int, level: int) -> None:
-    transmissions = [
-        # At once: a fade that the gear has stored would keep the street dark for up to a minute and a half; and where
-        # its fade time is 0, a stored EXTENDED FADE TIME would do so for up to 16 minutes.
+def safe_level_frames(level: int) -> list[Transmission]:
+    """The frames that bring every gear of a bus to this level at once: a fade that the gear has stored would keep the
+    street dark for up to a minute and a half; and where its fade time is 0, a stored EXTENDED FADE TIME would do so for
+    up to 16 minutes."""
+    return [
         gear_commands.special("DTR0", 0),
         gear_commands.command(addresses.BROADCAST, "SET FADE TIME"),
         gear_commands.command(addresses.BROADCAST, "SET EXTENDED FADE TIME"),
         gear_commands.level(addresses.BROADCAST, level),
     ]
+
+
+def _tell(port: str, product: Product, channel: int, level: int) -> None:
     with _opened(port, product) as device:
         for content in product.greeting:
             device.write(content)
             device.read(READ_BYTES)
         for _ in range(TELLS):
-            for transmission in transmissions:
-                for content in product.messages(channel, transmission):
+            for transmission in safe_level_frames(level):
+                for content in product.messages(channel, transmission, PRIORITY):
                     device.write(content)
                     device.read(READ_BYTES)  # returns after SENT_WITHIN_S: what the interface says does not matter here
 
 
-def _opened(port: str, product: _Product) -> serial.Serial:
+def _opened(port: str, product: Product) -> serial.Serial:
     device = serial.Serial(None, product.baud, timeout=SENT_WITHIN_S, write_timeout=1.0, exclusive=True)
     if product.lines is not None:
         device.rts, device.dtr = product.lines

@@ -6,25 +6,18 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from agent.config.board import Board
+from agent.parts.interfaces import INTERFACES
+from agent.parts.named import part
 from hil.devices.control_device import ControlDevice
-from hil.devices.dali_hat import DaliHat
 from hil.devices.device_instances import Instance, LightSensor, OccupancySensor
-from hil.devices.luba import Luba
-from hil.devices.sci2 import Sci2, Sci2Newer
 from hil.devices.serial_port import Traffic
-from hil.devices.sevenlab import SevenLab
 from hil.devices.street import Interface, Lamp, Street
 
-PRODUCTS: dict[str, Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface]] = {
-    "atx_hat": DaliHat,
-    "luba": Luba,
-    "sci2": Sci2,
-    "sci2_2": Sci2Newer,
-    "sevenlab": SevenLab,
-}
-"""The emulation behind each interface's short name."""
+MakeInterface = Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface]
+"""Makes an emulated interface in this loop; what it says goes to the function given."""
 
 NEW_GEAR_W = 25.0
 """What gear draws that no board describes."""
@@ -32,6 +25,11 @@ NEW_GEAR_W = 25.0
 
 Lamps = dict[str, dict[str, Lamp]]
 """Bus by bus, the luminaires by name, in the order of their numbers in the street."""
+
+
+def emulation_of(name: str) -> MakeInterface:
+    """The emulation of the interface product of this short name. Raises UnknownName, or Unusable with a sentence."""
+    return cast(MakeInterface, part(INTERFACES.find(name).emulation))
 
 
 def lamps_of(board: Board, *, gear: int | None = None, unaddressed: bool = False) -> Lamps:
@@ -91,7 +89,7 @@ class EmulatedBoard:
                 bus_supply=board.bus_supply,  # type: ignore[arg-type]  # checked by load_board
                 link=None if first else link,
                 traffic=traffic,
-                product=PRODUCTS[bus.interface],
+                product=emulation_of(bus.interface),
                 hat=first.interface if first else None,
                 devices=[_device(bus.name, seed, number, kinds[number]) for number in kinds],
             )

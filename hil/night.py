@@ -7,9 +7,6 @@ is what the collector received; what is true is asked of the emulated lamps.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,8 +16,10 @@ from pathlib import Path
 from agent.almanac import ZoneAlmanac
 from agent.app import running
 from agent.centre.collect import collect
+from agent.centre.reading import StoreView
 from agent.config.board import Board, Luminaire
 from agent.records.journal import Journal
+from agent.records.kinds import CONTROL, EVENT, INTERVAL
 from agent.savings.summary import Summary, summarise
 from agent.schedule.plan import plain_plan
 from agent.schedule.program import Program
@@ -184,11 +183,10 @@ class _Night:
             await self.clock.sleep(1.0)
 
     def _result(self, emulated: EmulatedBoard, store: Path, written: int, sent: int, acknowledged: int) -> NightResult:
-        with contextlib.closing(sqlite3.connect(store)) as database:
-            intervals = list(_bodies(database, "interval"))
-            summary = summarise(intervals, _bodies(database, "control"), self.board.country)
-            events = [str(body["text"]) for body in _bodies(database, "event")]
-            (stored,) = database.execute("SELECT count(*) FROM records").fetchone()
+        collected = StoreView(store)
+        intervals = list(collected.bodies(INTERVAL.name))
+        summary = summarise(intervals, collected.bodies(CONTROL.name), self.board.country)
+        events = [str(body["text"]) for body in collected.bodies(EVENT.name)]
         statistics = [street.statistics for street in emulated.streets.values()]
         traffic = Traffic(
             frames_sent=sum(one.forward_frames for one in statistics),
@@ -197,7 +195,7 @@ class _Night:
             records_written=written,
             records_sent=sent,
             records_acknowledged=acknowledged,
-            records_stored=stored,
+            records_stored=collected.count,
         )
         return NightResult(
             board=self.board,
@@ -235,8 +233,3 @@ class _Night:
         count = len(self.board.luminaires)
         for at, light in self._curve(emulated, lambda street, number, at: street.light_at(number, at)):
             yield at, 100.0 * light / count
-
-
-def _bodies(database: sqlite3.Connection, kind: str) -> Iterator[dict[str, object]]:
-    for (text,) in database.execute("SELECT body FROM records WHERE kind = ? ORDER BY seq", (kind,)):
-        yield json.loads(text)

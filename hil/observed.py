@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.config.board import Board
 from hil.devices.dali_bus import Result, TracedFrame
+from hil.devices.street import Street
 from hil.emulated_board import EmulatedBoard
 from protocols.dali import gear_commands, naming
 from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, answered
@@ -124,11 +125,15 @@ def _true_course(luminaire: str, emulated: EmulatedBoard, zero: float) -> Course
 
 
 def _emulated_frames(emulated: EmulatedBoard, zero: float) -> list[Frame]:
-    frames = []
-    for bus, street in emulated.streets.items():
-        namer = naming.Namer()
-        frames += [_emulated_frame(bus, traced, namer, zero) for traced in street.bus.trace]
+    frames = [frame for bus, street in emulated.streets.items() for frame in frames_on(street, bus, zero)]
     return sorted(frames, key=lambda frame: frame.at)
+
+
+def frames_on(street: Street, bus: str, zero: float) -> list[Frame]:
+    """The frames that an emulated street still remembers, oldest first. `bus` is its name in them; `zero` is the Unix
+    time at which the loop's clock was 0."""
+    namer = naming.Namer()
+    return [_emulated_frame(bus, traced, namer, zero) for traced in street.bus.trace]
 
 
 def _emulated_frame(bus: str, traced: TracedFrame, namer: naming.Namer, zero: float) -> Frame:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 EMULATED = "emulated"
 REPORTER = "lichtmast-stories"
 
-pytest.register_assert_rewrite("hil.stories.benches", "hil.stories.real_bench", "hil.stories.either_bench")
+pytest.register_assert_rewrite(
+    "hil.contract.bench", "hil.stories.benches", "hil.stories.real_bench", "hil.stories.either_bench"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bench", default=EMULATED, metavar="BENCH", help="emulated (default), or the board file of a real bench"
     )
     group.addoption("--story", action="append", default=[], metavar="NAME", help="only stories with this in their name")
+    group.addoption(
+        "--interface",
+        metavar="NAME",
+        help="the DALI interface whose contract is tried (hil/contract); default: each of lichtmast's own",
+    )
     group.addoption("--story-report", metavar="DIR", help="write DIR/junit.xml and DIR/index.html")
     group.addoption("--story-lang", choices=("en", "nl"), help="language of the page (default: from LANG)")
     group.addoption(
@@ -96,7 +103,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from hil.report.collected import chosen
 
-    kept = chosen(items, names)
+    where = "`lichtmast contract` without it" if config.getoption("--interface") else "`lichtmast hil --list`"
+    kept = chosen(items, names, where)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

@@ -5,14 +5,22 @@ the second one the epoch; a third one may name the sender. Each journal record i
 its values, all at the group's time, with names such as gw-1/L01/energy/actual. Units are those of RFC 8428 and, for Wh,
 RFC 8798 (hence bver 26: RFC 9100, feature "secondary units").
 
-SenML reads a time below 2**28, or none, as relative to now. So a record from a clock that could not be believed, or of
-a kind without a shape below, travels as text without any measurement, and not in one pack with records that have a
-time (`leading_run` says how many may go together).
+SenML reads a time below 2**28, or none, as relative to now. So a record travels as text, without any measurement, where
+its clock could not be believed or the caller has no shape for its kind. Records with a time and records without one
+never share a pack: `leading_run` says how many may go together.
+
+Which kinds there are is the caller's affair: the functions take the caller's shapes, a dict from the name of a kind to
+its `Shape`.
 """
 
 import json
+from collections import namedtuple
 
 from protocols.errors import MalformedBytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BASE_VERSION = -1
 BASE_NAME = -2
@@ -41,101 +49,81 @@ NUMBER_OR_NONE = "number or none"  # left out of the pack where it is None
 TEXT = "text"
 BOOLEAN = "boolean"
 
-# kind -> (key of the time, key of the subject or None, fields). A field: (key, SenML name, unit or None, type). The
-# first field's name is found in no other kind and is never None: it tells the kind.
-SHAPES = {
-    "interval": (
-        "start",
-        "luminaire",
-        (
-            ("actual_wh", "energy/actual", "Wh", NUMBER),
-            ("baseline_wh", "energy/baseline", "Wh", NUMBER),
-            ("duration_s", "duration", "s", NUMBER),
-            ("quality", "energy/quality", None, TEXT),
-            ("coverage", "energy/coverage", "/", NUMBER),
-            ("available_s", "available", "s", NUMBER),
-            ("full_power_w", "power/full", "W", NUMBER),
-            ("full_power_source", "power/full/source", None, TEXT),
-        ),
-    ),
-    "control": (
-        "start",
-        None,
-        (("control_wh", "energy/control", "Wh", NUMBER), ("duration_s", "duration", "s", NUMBER)),
-    ),
-    "reading": (
-        "at",
-        "luminaire",
-        (
-            ("energy_wh", "energy/register", "Wh", NUMBER),
-            ("resolution_wh", "energy/resolution", "Wh", NUMBER),
-            ("level", "level", None, NUMBER_OR_NONE),
-            ("status", "status", None, NUMBER_OR_NONE),
-        ),
-    ),
-    "event": (
-        "at",
-        "subject",
-        (
-            ("name", "event/name", None, TEXT),
-            ("active", "event/active", None, BOOLEAN),
-            ("text", "event/text", None, TEXT),
-        ),
-    ),
-}
-"""The kinds of journal record whose values travel one by one."""
+ShapeField = namedtuple("ShapeField", ("key", "name", "unit", "type"))
+"""One value of a shape: its key in the record's body, its SenML name, its unit (None: it has none) and its type."""
 
-_KIND_OF = {shape[2][0][1]: kind for kind, shape in SHAPES.items()}
+Shape = namedtuple("Shape", ("time_key", "subject_key", "fields"))
+"""How the records of one kind travel value by value: the key of the time in the body, the key of the subject (None: the
+gateway) and the fields. A reader tells the kind by the first field: its name is found in no other shape, and its value
+is never None."""
+
 _LABEL_OF = {NUMBER: VALUE, NUMBER_OR_NONE: VALUE, TEXT: STRING_VALUE, BOOLEAN: BOOLEAN_VALUE}
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.:"
 _GATEWAY = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
-def fits(kind: str, body: "dict[str, object]") -> bool:
-    """Whether the body has every value that its kind's shape names, each of its type. Further keys do no harm."""
-    if kind not in SHAPES:
-        return False
-    time_key, subject_key, fields = SHAPES[kind]
-    if not _is_number(body.get(time_key)) or (subject_key is not None and not _is_text(body.get(subject_key))):
-        return False
-    return all(key in body and _is_of(body[key], type_) for key, _, _, type_ in fields)
+def is_of(value: object, type_: str) -> bool:
+    """Returns True if the value is of this type: NUMBER, NUMBER_OR_NONE, TEXT or BOOLEAN. A number is finite; a whole
+    one is at most LARGEST_INTEGER away from 0."""
+    if type_ == TEXT:
+        return _is_text(value)
+    if type_ == BOOLEAN:
+        return value is True or value is False
+    return _is_number(value) or (type_ == NUMBER_OR_NONE and value is None)
 
 
-def has_time(kind: str, body: "dict[str, object]", clock_valid: bool) -> bool:
-    """Whether the record travels as measurements with an absolute time."""
-    if not clock_valid or not fits(kind, body):
+def fits(shape: "Shape", body: "dict[str, object]") -> bool:
+    """Returns True if the body has every value that the shape names, each of its type. Further keys are allowed."""
+    if not _is_number(body.get(shape.time_key)):
         return False
-    time = body[SHAPES[kind][0]]
+    if shape.subject_key is not None and not _is_text(body.get(shape.subject_key)):
+        return False
+    return all(field.key in body and is_of(body[field.key], field.type) for field in shape.fields)
+
+
+def has_time(shape: "Shape | None", body: "dict[str, object]", clock_valid: bool) -> bool:
+    """Returns True if the record travels as measurements with an absolute time. `shape` is None for a kind without
+    one."""
+    if shape is None or not clock_valid or not fits(shape, body):
+        return False
+    time = body[shape.time_key]
     return isinstance(time, (int, float)) and time >= ABSOLUTE_TIME
 
 
-def leading_run(records: "list[tuple[int, str, dict[str, object], bool]]") -> int:
-    """How many of the first records (seq, kind, body, clock_valid) may travel in one pack."""
-    run = 0
+def leading_run(shapes: "dict[str, Shape]", records: "Sequence[tuple[int, str, dict[str, object], bool]]") -> int:
+    """Returns how many of the first records (seq, kind, body, clock_valid) may travel in one pack."""
+    run, timed = 0, None  # type: int, bool | None
     for _, kind, body, clock_valid in records:
-        if has_time(kind, body, clock_valid) != has_time(*records[0][1:]):
+        this_timed = has_time(shapes.get(kind), body, clock_valid)
+        if timed is not None and this_timed != timed:
             break
+        timed = this_timed
         run += 1
     return run
 
 
 def encode_pack(
-    gateway: str, epoch: str, records: "list[tuple[int, str, dict[str, object], bool]]", sender: "str | None" = None
+    shapes: "dict[str, Shape]",
+    gateway: str,
+    epoch: str,
+    records: "Sequence[tuple[int, str, dict[str, object], bool]]",
+    sender: "str | None" = None,
 ) -> "list[dict[int, object]]":
-    """The pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`. `sender` tells two
-    senders of one gateway's records apart (one journal copied to two gateways)."""
+    """Returns the pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`. `sender` tells
+    two senders of one gateway's records apart, where a journal was copied to another gateway."""
     pack = []  # type: list[dict[int, object]]
     name, time = None, None  # type: str | None, object
     for seq, kind, body, clock_valid in records:
-        timed = has_time(kind, body, clock_valid)
-        subject_key = SHAPES[kind][1] if timed else None
+        shape = shapes.get(kind)
+        timed = has_time(shape, body, clock_valid)
+        subject_key = shape.subject_key if timed and shape is not None else None
         subject = None if subject_key is None else body[subject_key]
         opening = {NAME: "seq", VALUE: seq}  # type: dict[int, object]
         group_name = gateway + "/" + ("" if subject is None else _escaped(str(subject)) + "/")
         if group_name != name:
             name = opening[BASE_NAME] = group_name
-        if timed:
-            group_time = body[SHAPES[kind][0]]
+        if timed and shape is not None:
+            group_time = body[shape.time_key]
             # 5 and 5.0 are equal; the reader shall get back the one that was written.
             if group_time != time or type(group_time) is not type(time):
                 time = opening[BASE_TIME] = group_time
@@ -146,15 +134,14 @@ def encode_pack(
             if sender is not None:
                 # A reader that does not know it takes it for one of the additions that it passes over.
                 pack.append({NAME: "sender", STRING_VALUE: sender})
-        pack += _measurements(kind, body) if timed else _as_text(kind, body, clock_valid)
+        pack += _measurements(shape, body) if timed and shape is not None else _as_text(kind, body, clock_valid)
     return pack
 
 
-def _measurements(kind: str, body: "dict[str, object]") -> "list[dict[int, object]]":
-    time_key, subject_key, fields = SHAPES[kind]
+def _measurements(shape: "Shape", body: "dict[str, object]") -> "list[dict[int, object]]":
     group = []  # type: list[dict[int, object]]
-    further = {key: value for key, value in body.items() if key not in (time_key, subject_key)}
-    for key, name, unit, type_ in fields:
+    further = {key: value for key, value in body.items() if key not in (shape.time_key, shape.subject_key)}
+    for key, name, unit, type_ in shape.fields:
         value = further.pop(key)
         if value is not None:
             record = {NAME: name, _LABEL_OF[type_]: value}  # type: dict[int, object]
@@ -174,8 +161,10 @@ def _as_text(kind: str, body: "dict[str, object]", clock_valid: bool) -> "list[d
     ]
 
 
-def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str, object], bool]]]":
-    """(gateway, epoch, records) of a pack made by `encode_pack`; raises MalformedBytes for anything else."""
+def decode_pack(
+    shapes: "dict[str, Shape]", pack: object
+) -> "tuple[str, str, list[tuple[int, str, dict[str, object], bool]]]":
+    """Returns (gateway, epoch, records) of a pack made by `encode_pack`; raises MalformedBytes for anything else."""
     if not isinstance(pack, (list, tuple)) or len(pack) < 3:
         raise MalformedBytes("a SenML pack is a list of at least three records")
     for record in pack:
@@ -193,6 +182,7 @@ def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str,
         raise MalformedBytes("the epoch is not 16 hexadecimal digits")
     if not 1 <= len(gateway) <= 40 or any(letter not in _GATEWAY for letter in gateway):
         raise MalformedBytes("the base name does not begin with a gateway")
+    kind_of = {shape.fields[0].name: kind for kind, shape in shapes.items()}
     records = []
     name, time = None, None  # type: str | None, object
     at = 0
@@ -207,14 +197,14 @@ def decode_pack(pack: object) -> "tuple[str, str, list[tuple[int, str, dict[str,
         name, time = opening.get(BASE_NAME, name), opening.get(BASE_TIME, time)
         subject = _subject(gateway, name)
         group = pack[2:end] if at == 0 else pack[at + 1 : end]
-        kind, body, clock_valid = _decode_group(subject, time, group)
+        kind, body, clock_valid = _decode_group(shapes, kind_of, subject, time, group)
         records.append((seq, kind, body, clock_valid))
         at = end
     return gateway, epoch, records
 
 
 def sender_of(pack: object) -> "str | None":
-    """The sender that a pack names; None = it names none. For a pack that `decode_pack` has accepted."""
+    """Returns the sender that a pack names; None: it names none. The pack must be one that `decode_pack` accepts."""
     if isinstance(pack, (list, tuple)) and len(pack) > 2 and pack[2].get(NAME) == "sender":
         sender = pack[2].get(STRING_VALUE)
         if _is_text(sender) and 1 <= len(sender) <= LONGEST_SENDER:
@@ -222,7 +212,9 @@ def sender_of(pack: object) -> "str | None":
     return None
 
 
-def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[str, dict[str, object], bool]":
+def _decode_group(
+    shapes: "dict[str, Shape]", kind_of: "dict[str, str]", subject: "str | None", time: object, group: object
+) -> "tuple[str, dict[str, object], bool]":
     values = {}  # type: dict[str, dict[int, object]]
     for record in group:  # type: ignore[attr-defined] # a list of maps, checked by decode_pack
         name = record.get(NAME)
@@ -231,16 +223,16 @@ def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[
         values[name] = record
     if "body" in values:
         return _decode_text(values)
-    kind = next((_KIND_OF[name] for name in values if name in _KIND_OF), None)
+    kind = next((kind_of[name] for name in values if name in kind_of), None)
     if kind is None:
         raise MalformedBytes("a group names no value of a known kind")
-    time_key, subject_key, fields = SHAPES[kind]
-    body = {time_key: time}  # type: dict[str, object]
-    if subject_key is not None:
-        body[subject_key] = subject
+    shape = shapes[kind]
+    body = {shape.time_key: time}  # type: dict[str, object]
+    if shape.subject_key is not None:
+        body[shape.subject_key] = subject
     elif subject is not None:
         raise MalformedBytes("a record of this kind has no subject")
-    for key, name, _, type_ in fields:
+    for key, name, _, type_ in shape.fields:
         body[key] = values.pop(name, {}).get(_LABEL_OF[type_])
     if "further" in values:
         for key, value in _decode_json(values.pop("further")).items():
@@ -248,7 +240,7 @@ def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[
                 raise MalformedBytes("a further value repeats one of the shape")
             body[key] = value
     # What is left in `values` is a newer version's: additions are not errors.
-    if not has_time(kind, body, True):
+    if not has_time(shape, body, True):
         raise MalformedBytes("a group has not the values, types or time of its kind")
     return kind, body, True
 
@@ -256,7 +248,7 @@ def _decode_group(subject: "str | None", time: object, group: object) -> "tuple[
 def _decode_text(values: "dict[str, dict[int, object]]") -> "tuple[str, dict[str, object], bool]":
     kind = values.get("kind", {}).get(STRING_VALUE)
     clock_valid = values.get("clock", {}).get(BOOLEAN_VALUE)
-    if not _is_text(kind) or not _is_of(clock_valid, BOOLEAN):
+    if not _is_text(kind) or not is_of(clock_valid, BOOLEAN):
         raise MalformedBytes("a record that travels as text needs its kind and its clock")
     return kind, _decode_json(values["body"]), clock_valid  # type: ignore[return-value] # checked just above
 
@@ -296,14 +288,6 @@ def _is_number(value: object) -> bool:
 def _is_text(value: object) -> bool:
     # Half of a surrogate pair has no UTF-8.
     return isinstance(value, str) and not any(0xD800 <= ord(letter) <= 0xDFFF for letter in value)
-
-
-def _is_of(value: object, type_: str) -> bool:
-    if type_ == TEXT:
-        return _is_text(value)
-    if type_ == BOOLEAN:
-        return value is True or value is False
-    return _is_number(value) or (type_ == NUMBER_OR_NONE and value is None)
 
 
 def _escaped(subject: str) -> str:

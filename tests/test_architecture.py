@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.commands import VERBS
-from drivers.catalogue import CATALOGUE, load
+from agent.parts.interfaces import INTERFACES, driver_of
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("agent", "drivers", "protocols", "hil")
@@ -72,8 +72,8 @@ def test_run_carries_nothing_that_only_others_need() -> None:
     script = (
         "import sys\n"
         "import agent.main, agent.app, agent.commands.run\n"
-        "from drivers import catalogue\n"
-        "for name in catalogue.CATALOGUE: catalogue.load(name)\n"
+        "from agent.parts.interfaces import INTERFACES, driver_of\n"
+        "for product in INTERFACES.own(): driver_of(product.name)\n"
         "print(*sorted(sys.modules), sep='\\n')"
     )
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -115,14 +115,17 @@ def test_the_centre_imports_no_driver_and_savings_no_io() -> None:
             assert named == [], path.relative_to(ROOT)
 
 
-def test_only_demo_emulate_and_bench_reach_into_hil() -> None:
+REACHING = ("demo", "emulate", "bench", "contract", "hil", "new", "schema")
+
+
+def test_only_these_commands_reach_into_hil() -> None:
     """And they do it when they are used, not when they are named."""
     reaching = {
         path.relative_to(ROOT).as_posix()
         for path in modules("agent")
         if any(within(name, "hil") for name in imports(path))
     }
-    assert reaching <= {f"agent/commands/{verb}.py" for verb in ("demo", "emulate", "bench", "hil", "schema")}
+    assert reaching <= {f"agent/commands/{verb}.py" for verb in REACHING}
 
 
 def test_the_folders_at_the_top_are_the_agreed_ones() -> None:
@@ -144,11 +147,10 @@ def test_each_module_of_a_verb_is_listed() -> None:
     assert {path.stem for path in modules("agent/commands")} - {"__init__"} <= set(VERBS)
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_each_driver_of_the_catalogue_loads_and_says_what_it_is(name: str) -> None:
-    driver = load(name)
-    assert driver.__doc__
-    assert all(ord(letter) < 128 and (letter.islower() or letter.isdigit() or letter == "_") for letter in name)
+@pytest.mark.parametrize("name", [product.name for product in INTERFACES.own()])
+def test_each_driver_loads_and_says_what_it_is(name: str) -> None:
+    assert driver_of(name).__doc__
+    assert INTERFACES.find(name).name == name
 
 
 @pytest.mark.parametrize("folder", OURS)

@@ -10,6 +10,7 @@ import io
 import re
 import shlex
 import signal
+import sqlite3
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +19,26 @@ import pytest
 
 from agent import main
 from agent.commands import VERBS
+from agent.parts.interfaces import INTERFACES
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = (".ci", "agent", "board_configs", "drivers", "hil", "protocols", "tests")
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "board_configs/README.md", "hil/README.md")
-WITH_COMMANDS = ("README.md", "CONTRIBUTING.md", "board_configs/README.md", "hil/README.md")
+FRONT_DOOR = "README.md"
+INSTALLER = "board_configs/README.md"
+OPERATOR = "agent/programs/README.md"
+DEVELOPER = "hil/README.md"
+COMMANDS = "agent/commands/README.md"
+FIGURES = "FIGURES.md"
+THE_LIGHT = "hil/stories/README.md"
+MOST_LINES_OF_THE_FRONT_DOOR = 200
+PAGES = sorted(
+    str(path.relative_to(ROOT)) for places in ("*.md", *(f"{top}/**/*.md" for top in TOP)) for path in ROOT.glob(places)
+)
+"""Every page, wherever it stands."""
+WITH_COMMANDS = [page for page in PAGES if page != "CHANGELOG.md"]
+"""The changelog may speak of commands that are gone."""
 BOARDS = sorted((ROOT / "board_configs").glob("*.toml"))
 PROGRAMS = sorted((ROOT / "agent" / "programs").glob("*.toml"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -37,15 +50,50 @@ def text_of(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-def section(mark: str, end: str) -> str:
-    """What stands in the README between two marks."""
-    return README.partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- {end} -->")[0]
+def section(page: str, mark: str, end: str) -> str:
+    """The text of a page between two marks."""
+    return text_of(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- {end} -->")[0]
 
 
 def rows(table: str) -> list[list[str]]:
     """The cells of a Markdown table, without its head."""
     lines = [line for line in table.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def table_with_head(page: str, head: str) -> list[list[str]]:
+    """The cells of the page's table whose first line is `head`."""
+    found = text_of(page).partition(f"{head}\n")[2].partition("\n\n")[0]
+    return rows(f"{head}\n{found}")
+
+
+# Pages
+
+
+def test_the_front_door_is_short() -> None:
+    assert len(text_of(FRONT_DOOR).splitlines()) <= MOST_LINES_OF_THE_FRONT_DOOR
+
+
+def test_the_front_door_leads_to_every_page() -> None:
+    found: set[Path] = set()
+    to_read = [ROOT / FRONT_DOOR]
+    while to_read:
+        page = to_read.pop()
+        if page not in found:
+            found.add(page)
+            links = {link.partition("#")[0] for link in LINK.findall(page.read_text(encoding="utf-8"))}
+            to_read += [(page.parent / link).resolve() for link in links if link.endswith(".md") and "://" not in link]
+    assert {str(page.relative_to(ROOT)) for page in found} == set(PAGES)
+
+
+@pytest.mark.parametrize("page", [INSTALLER, OPERATOR, DEVELOPER])
+def test_each_manual_begins_with_what_its_reader_wants_to_do(page: str) -> None:
+    """Each of its chapters is in the table at its top, in this order."""
+    text = BLOCK.sub("", text_of(page))
+    led_to = [LINK.findall(place) for _, place in table_with_head(page, "| you want to | go to |")]
+    chapters = [anchor_of(head) for head in re.findall(r"^## (.*)$", text, re.MULTILINE)]
+    assert len(chapters) > 4
+    assert [link for links in led_to for link in links if link.startswith("#")] == chapters
 
 
 # Commands
@@ -101,11 +149,22 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_the_table_of_verbs_is_the_code() -> None:
     wanted = "| verb | does |\n|---|---|\n" + "".join(f"| `{verb}` | {does} |\n" for verb, does in VERBS.items())
-    assert section("verbs: generated", "end of the verbs") == wanted, f"paste into README.md:\n{wanted}"
+    assert section(COMMANDS, "verbs: generated", "end of the verbs") == wanted, f"paste into {COMMANDS}:\n{wanted}"
+
+
+def test_the_table_of_interfaces_is_the_descriptors() -> None:
+    page = text_of("hil/contract/README.md")
+    written = page.partition("<!-- interfaces: generated -->\n")[2].partition("<!-- end of the interfaces -->")[0]
+    lines = [
+        f"| `{product.name}` | {product.title} | {product.channels} | {product.baud} baud |\n"
+        for product in INTERFACES.own()
+    ]
+    wanted = "| `interface` | product | buses | line |\n|---|---|---|---|\n" + "".join(lines)
+    assert written == wanted, f"paste into hil/contract/README.md:\n{wanted}"
 
 
 def test_the_exit_codes_are_the_code() -> None:
-    written = README.partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
+    written = text_of(COMMANDS).partition("| exit code | meaning |\n")[2].partition("\n\n")[0]
     meanings = dict(re.findall(r"^\| (\d+) \| (.*) \|$", written, re.MULTILINE))
     stopped = [128 + number for number in (signal.SIGINT, signal.SIGTERM)]
     assert [int(code) for code in meanings] == [main.DONE, main.FAILED, main.WRONG_USE, *stopped]
@@ -114,16 +173,26 @@ def test_the_exit_codes_are_the_code() -> None:
 
 
 def test_each_row_of_the_light_that_stays_on_is_a_story() -> None:
-    table = rows(section("the light stays on", "end of the light"))
+    table = rows(section(THE_LIGHT, "the light stays on", "end of the light"))
     assert len(table) > 20
     for fault, by_day, by_night, story in table:
         assert all((fault, by_day, by_night)), fault
         module, name = story.strip("`").split("::")
-        folders = (ROOT / "hil" / "stories", ROOT / "tests")
+        folders = (ROOT / "hil" / "stories", ROOT / "hil" / "contract", ROOT / "tests")
         told = "\n".join(
             path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob(f"{module}.py")
         )
         assert re.search(rf"^def {name}\(", told, re.MULTILINE), story
+
+
+def test_the_table_of_events_is_the_code() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "agent").rglob("*.py"))
+    told = set(re.findall(r"\.(?:begin|note|report|_report)\(\s*\"([a-z]+[A-Z]\w+)\"", code))
+    table = table_with_head(INSTALLER, "| event | what it means | what to do |")
+    explained = {name for events, *_ in table for name in INLINE.findall(events)}
+    assert len(told) > 20
+    assert told <= explained, "an installer wants to know what to do about it"
+    assert {name for name in explained if f'"{name}"' not in code} == set()
 
 
 def declared() -> set[tuple[str, str]]:
@@ -135,7 +204,7 @@ def declared() -> set[tuple[str, str]]:
 
 
 def test_the_table_of_dependencies_is_pyproject() -> None:
-    table = rows(section("dependencies", "end of the dependencies"))
+    table = rows(section(FIGURES, "dependencies", "end of the dependencies"))
     assert {(name, group) for name, group, *_ in table} == declared()
     assert all(cell for row in table for cell in row), "each dependency has a reason, a licence and a price"
 
@@ -148,10 +217,11 @@ def test_every_dependency_has_an_exact_version() -> None:
 
 def test_the_formats_are_the_code() -> None:
     from agent.config import board_tables, calendar, program_tables
-    from agent.records.journal_file import MAJOR, MINOR
+    from agent.records.journal_tables import MAJOR, MINOR
     from agent.wire.payloads import WIRE
 
-    versions = {row[0]: row[1] for row in rows(README.partition("## What you may rely on")[2].partition("##")[0])}
+    promised = text_of(COMMANDS).partition("## What you may rely on")[2].partition("##")[0]
+    versions = {row[0]: row[1] for row in rows(promised)}
     assert versions["board"] == f"`format = {board_tables.FORMAT}`"
     assert versions["program"] == f"`format = {program_tables.FORMAT}`"
     assert versions["calendar"] == f"`format = {calendar.FORMAT}`"
@@ -165,7 +235,12 @@ def test_the_formats_are_the_code() -> None:
 def anchors(page: Path) -> set[str]:
     """The anchors that a page's headings make."""
     heads = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+    return {anchor_of(head).removeprefix("#") for head in heads}
+
+
+def anchor_of(head: str) -> str:
+    """The link to a heading of one's own page, as GitHub makes it."""
+    return "#" + re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -187,16 +262,28 @@ def test_every_path_that_is_named_exists(page: str) -> None:
             assert (ROOT / path).exists(), f"{page}: {path}"
 
 
-def test_the_house_is_as_drawn() -> None:
-    drawing = README.partition("## The house")[2].partition("```text\n")[2].partition("```")[0]
-    folder = ROOT
+def drawn_house(page: str) -> list[Path]:
+    """The places in a page's drawing of the house; an indented name lies in the folder above it."""
+    drawing = text_of(page).partition("## The house")[2].partition("```text\n")[2].partition("```")[0]
+    places, top = [], ROOT
     for line in drawing.splitlines():
-        name = line.split()[0]
-        folder = ROOT / name if not line.startswith(" ") else folder
-        place = folder if not line.startswith(" ") else folder / name
-        assert place.exists(), f"README.md, The house: {name}"
-    drawn = {line.split("/")[0] for line in drawing.splitlines() if not line.startswith(" ")}
-    assert drawn == {name for name in TOP if not name.startswith(".")}
+        name = line.split()[0].rstrip("/")
+        top = top if line.startswith(" ") else ROOT / name
+        places.append(top / name if line.startswith(" ") else top)
+    return places
+
+
+@pytest.mark.parametrize("page", [FRONT_DOOR, DEVELOPER])
+def test_the_house_is_as_drawn(page: str) -> None:
+    places = drawn_house(page)
+    assert [place for place in places if not place.exists()] == []
+    tops = {place.name for place in places if place.parent == ROOT}
+    assert tops == {name for name in TOP if not name.startswith(".")}
+
+
+def test_every_room_of_the_agent_is_drawn() -> None:
+    rooms = {path.parent for path in (ROOT / "agent").glob("*/*") if path.suffix in (".py", ".toml")}
+    assert rooms <= set(drawn_house(DEVELOPER))
 
 
 # What must stand nowhere
@@ -234,7 +321,7 @@ def test_every_ready_file_passes_check(path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_shown_check_is_what_check_says(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = next(block for block in BLOCK.findall(README) if ": a good board" in block)
+    shown = next(block for block in BLOCK.findall(text_of(INSTALLER)) if ": a good board" in block)
     night = re.search(r"begins on (\S+)", shown)
     assert night
     board = ROOT / "board_configs" / "raspberry-pi-atx-hat.toml"
@@ -243,7 +330,7 @@ def test_the_shown_check_is_what_check_says(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_shown_mistakes_are_what_check_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = next(block for block in BLOCK.findall(README) if "board.toml:3" in block).splitlines()
+    shown = next(block for block in BLOCK.findall(text_of(INSTALLER)) if "board.toml:3" in block).splitlines()
     board = tmp_path / "board.toml"
     board.write_text(
         '[board]\ngateway = "kerkstraat-1"\nlatitude = 5.47\nlongitude = 51.44\nbus_supply = "mains"\n'
@@ -256,7 +343,8 @@ def test_the_shown_mistakes_are_what_check_says(tmp_path: Path, capsys: pytest.C
 
 
 def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = dict(re.findall(r"^<!-- tested: (\S+) -->\n```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+    page = text_of(OPERATOR)
+    shown = dict(re.findall(r"^<!-- tested: (\S+) -->\n```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     assert set(shown) == {"quiet-path.toml", "centre.toml"}
     for name, text in shown.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -273,16 +361,29 @@ def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytes
         assert f"program {program}, the night that begins on {night}" in capsys.readouterr().out
 
 
-def test_the_interfaces_that_are_named_are_the_catalogue() -> None:
-    from drivers.catalogue import CATALOGUE
-
-    bench = README.partition("### The bus:")[2].partition("###")[0]
-    emulated = re.search(
-        r"Their short names for `interface` in a board file: (.*?)\n\n", text_of("hil/README.md"), re.DOTALL
-    )
+def test_the_interfaces_that_are_named_are_those_that_there_are() -> None:
+    bench = text_of(FIGURES).partition("## The bus:")[2].partition("## ")[0]
+    emulated = re.search(r"Their short names for `interface` in a board file: (.*?)\n\n", text_of(DEVELOPER), re.DOTALL)
     assert emulated
     for place in (bench, emulated[1]):
-        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == set(CATALOGUE)
+        assert {name for name in INLINE.findall(place) if re.fullmatch(r"[a-z0-9_]+", name)} == {
+            product.name for product in INTERFACES.own()
+        }
+
+
+def test_the_tables_and_the_query_of_the_store_work(tmp_path: Path) -> None:
+    from agent.centre.store import Store
+
+    path = tmp_path / "street.sqlite"
+    Store(path).close()
+    table = table_with_head(OPERATOR, "| table | one row is |")
+    shown = next(block for block in BLOCK.findall(text_of(OPERATOR)) if block.startswith("sqlite3 "))
+    _, name, query = shlex.split(shown)
+    assert name == path.name
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        assert store.execute(query).fetchall() == []
+        there = {row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {name.strip("`") for name, _ in table} == there
 
 
 def demo_rows(output: str) -> dict[str, str]:
@@ -295,7 +396,7 @@ def demo_rows(output: str) -> dict[str, str]:
 def test_the_shown_night_is_the_night_one_gets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["demo", "--out", str(tmp_path)]) == 0
     lived = demo_rows(capsys.readouterr().out)
-    shown = demo_rows(section("demo: real output", "nothing").partition("```text\n")[2].partition("```")[0])
+    shown = demo_rows(section(FRONT_DOOR, "demo: real output", "nothing").partition("```text\n")[2].partition("```")[0])
     assert list(shown) == list(lived)
     # What the street and the sun decide is to be the same; frames and records may move with the agent's habits.
     for name in ("title", "burning hours", "pays for itself from"):

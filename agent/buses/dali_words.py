@@ -191,4 +191,6 @@ def _byte(text: str, name: str) -> int:
 
 def _unknown(name: str, kind: str, known: list[str]) -> str:
     remedy = did_you_mean(name, known)
-    return f"{name} is no {kind}: {remedy if remedy.startswith('did') else 'README.md says where their names stand'}"
+    if not remedy.startswith("did"):  # too many names to show
+        remedy = "board_configs/README.md says where the names are listed"
+    return f"{name} is no {kind}: {remedy}"

@@ -10,9 +10,8 @@ from agent.config.board import Board, Bus
 from agent.config.problems import did_you_mean
 from agent.errors import WrongUse
 from agent.hardware.locks import agent_at_port
-from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
-from drivers import catalogue
+from agent.parts.dali_interface import interface_on
 from drivers.dali import conditions
 from drivers.dali.bus import DaliBus
 from drivers.errors import InterfaceSilent, PortUnavailable
@@ -112,9 +111,8 @@ def _interface_of(
             by_channel[channel].dali.note_foreign(frame)
             foreign(by_channel[channel].config, frame)
 
-    driver = catalogue.load(buses[0].interface)
-    channels = tuple(bus.channel for bus in buses)
-    interface: DaliInterface = driver(port_opener(buses[0].port, clock), clock, hears, channels, hears_foreign)
+    port, product = buses[0].port, buses[0].interface
+    interface = interface_on(port, product, [bus.channel for bus in buses], clock, hears, hears_foreign)
     for bus in buses:
         opened[bus.name] = by_channel[bus.channel] = OpenBus(bus, DaliBus(interface, bus.channel, clock), clock)
     return interface

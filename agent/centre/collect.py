@@ -18,14 +18,21 @@ from agent.wire.mqtt import Broker, Link, Message, Session, until_one_ends
 
 
 class Received(NamedTuple):
-    """What became of one message. Where `problem` is set, nothing of it was stored or acknowledged."""
+    """What became of one message.
+
+    `new` records were stored. `repeated` ones were stored before, and sent again because an acknowledgement came late
+    or never. `doubled` ones are about something that another record is about: they are kept, but do not count.
+    `conflicts` have numbers that hold other records: they are kept apart, and asked for under a new epoch. `twin` is
+    True with the first batch that shows that two gateways send under this name. Where `problem` is set, the message was
+    neither stored nor acknowledged.
+    """
 
     gateway: str
     new: int = 0
-    repeated: int = 0  # stored before: sent again because an acknowledgement came late, or not at all
-    doubled: int = 0  # another record about the same luminaire and quarter: kept, but counted only once
-    twin: bool = False  # two gateways send under this name: said with the batch that shows it first
-    conflicts: int = 0  # their numbers hold other records: kept apart, and asked for under a new epoch
+    repeated: int = 0
+    doubled: int = 0
+    twin: bool = False
+    conflicts: int = 0
     problem: str | None = None
 
 
@@ -41,9 +48,12 @@ async def collect(
     on_change: Callable[[bool, str], None] | None = None,
     chance: random.Random | None = None,
 ) -> None:
-    """Endless; cancel it. `on_batch` hears what became of each message, `on_change` once that the broker is away and
-    once that it is back. The broker keeps messages for `client_id` while this is away. Raises StoreError at the start;
-    later trouble with the store is told to `on_batch`, and the gateway sends again."""
+    """Stores and acknowledges what arrives, until it is cancelled.
+
+    `on_batch` hears what became of each message; `on_change` hears once that the broker is away and once that it is
+    back. The broker keeps messages for `client_id` while the collector is away. Raises StoreError at the start; of
+    later trouble with the store `on_batch` hears, and the gateway sends again.
+    """
     tell_batch, tell_change = on_batch or _ignore_batch, on_change or _ignore_change
     loop = asyncio.get_running_loop()
     broker = Broker(

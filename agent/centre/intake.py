@@ -1,7 +1,8 @@
 """What has arrived at the collector and waits to be stored: a queue a gateway, taken in turn, and all of it bounded.
 
-A gateway has at most a few batches on its way (agent/upstream/reporter.py). One that sends more, by mistake or on
-purpose, delays no other; what is dropped is not acknowledged, so that an honest sender sends it again.
+A gateway has at most a few batches on their way (agent/upstream/reporter.py). One that sends more, by mistake or on
+purpose, delays no other gateway. A message that is dropped is not acknowledged, so that an honest sender sends it
+again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ WAITING_BYTES = 64_000_000
 
 
 class Intake:
-    """Messages in, messages out, in turn by gateway."""
+    """Takes messages as they come, and gives them out gateway by gateway in turn."""
 
     def __init__(self) -> None:
         self._queues: OrderedDict[str, deque[Message]] = OrderedDict()
@@ -25,8 +26,8 @@ class Intake:
         self._some = asyncio.Event()
 
     def put(self, gateway: str, message: Message) -> str | None:
-        """Keeps the message; or the sentence that says why it does not, once until the gateway's queue has been
-        empty ("": it was said)."""
+        """Keeps the message and returns None, or drops it and returns the sentence that says why. Until the gateway's
+        queue has been empty again, the sentence is returned once, and then ""."""
         queue = self._queues.get(gateway)
         if queue is not None and len(queue) >= GATEWAY_MESSAGES:
             problem = f"more than {GATEWAY_MESSAGES} batches of it wait to be stored; it sends them again"
@@ -43,7 +44,7 @@ class Intake:
         return problem
 
     async def take(self) -> Message:
-        """The next message of the gateway that has waited longest for its turn."""
+        """Waits for a message, and returns the next one of the gateway that has waited longest for its turn."""
         while not self._queues:
             self._some.clear()
             await self._some.wait()

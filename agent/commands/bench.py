@@ -1,4 +1,4 @@
-"""`lichtmast bench [GROUP]`: the performance table; exit code 1 where a bound is missed."""
+"""`lichtmast bench [GROUP]`: measures the performance table; exit code 1 if a bound is missed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import ModuleType
 from agent.interfaces import Clock
 
 GROUPS = ("night", "dali", "programs", "catch_up")
-WHEN_STOPPED = "the figures above are those that were measured until then"
+WHEN_STOPPED = "the figures above were measured until then"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("group", nargs="?", choices=GROUPS, help="one group of figures; default: all")
+    parser.add_argument("group", nargs="?", choices=GROUPS, help="one group of figures (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON array")
     for group in GROUPS:
         _group(group).add_arguments(parser)
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
                 if not arguments.json and sys.stderr.isatty():
                     sys.stderr.write(f"{row.name}: {row.value}\n")
     finally:
-        # Of a bench that is stopped too: each row stands for itself.
+        # Also when the bench is stopped: each row stands alone.
         print(json.dumps(as_json(rows), indent=2) if arguments.json else "\n".join(as_text(rows)))
     return 0 if all(row.holds for row in rows) else 1
 

@@ -1,6 +1,6 @@
-"""`lichtmast check FILE...`: every problem of boards, programs and calendars, or what a good one means tonight.
+"""`lichtmast check FILE...`: finds every problem in boards, programs and calendars, or shows tonight by them.
 
-Opens no port.
+It opens no port.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from agent.config.problems import Problem, shown
 from agent.interfaces import Clock
 from agent.schedule.calendars import Calendar
 from agent.schedule.program import Program, mark_text
-
-SUMMARY = "validate board, program and calendar files; show tonight's times"
 
 # What becomes of the lamps when the gateway dies, by what feeds the bus (IEC 62386-102, SYSTEM FAILURE LEVEL).
 _STAYS_DARK = "A gateway that dies by day stays dark at night: {}, so each lamp keeps its last level."
@@ -33,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--night",
         type=_date,
         metavar="DATE",
-        help="show the night that begins on this date (YYYY-MM-DD), instead of tonight",
+        help="show the night that begins on this date (YYYY-MM-DD) instead of tonight",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -1,6 +1,6 @@
 """`lichtmast collect`: receives what gateways send, stores it in SQLite, and acknowledges what it has committed.
 
-Until Ctrl-C or SIGTERM, with exit code 0.
+It runs until Ctrl-C or SIGTERM, and then ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from agent.centre.collect import Received, collect
 from agent.centre.store import StoreError
 from agent.interfaces import Clock
 
-SUMMARY = "receive what gateways send by MQTT and store it in SQLite"
 DEFAULT_PORT = 1883
 
 
-def _broker(text: str) -> tuple[str, int]:
+def broker_address(text: str) -> tuple[str, int]:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
@@ -35,21 +34,27 @@ def _broker(text: str) -> tuple[str, int]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the verb's arguments."""
     parser.add_argument(
-        "--broker", type=_broker, required=True, metavar="mqtt://HOST[:PORT]", help=f"port {DEFAULT_PORT} by default"
+        "--broker",
+        type=broker_address,
+        required=True,
+        metavar="mqtt://HOST[:PORT]",
+        help=f"the MQTT broker (default port: {DEFAULT_PORT})",
     )
-    parser.add_argument("--store", type=Path, required=True, metavar="FILE", help="SQLite file; made where it is not")
+    parser.add_argument(
+        "--store", type=Path, required=True, metavar="FILE", help="the SQLite file; it is made if it does not exist"
+    )
     parser.add_argument(
         "--client-id",
         default="lichtmast-collect",
         metavar="ID",
-        help="under which the broker keeps messages while this is away; each collector needs its own",
+        help="the name under which the broker keeps messages while this collector is away; each needs its own",
     )
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    """Until it is stopped. 1 = the store cannot be opened."""
+    """Collects until it is stopped. Returns 1 if the store cannot be opened, otherwise 0."""
     host, port = arguments.broker
     totals: Counter[str] = Counter()
 
@@ -62,14 +67,16 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
             new=received.new, repeated=received.repeated, doubled=received.doubled, conflicting=received.conflicts
         )
         if received.doubled:
-            doubled = f"{received.doubled} records are about quarters that others were about; the first ones count."
+            doubled = f"{received.doubled} records repeat quarters that are already on record; the earlier ones count."
             print(f"{received.gateway}: {doubled}", file=sys.stderr)
         if received.twin:
-            print(f"{received.gateway}: two gateways run under this name: give each one of its own.", file=sys.stderr)
+            print(
+                f"{received.gateway}: two gateways run under this name: give each a name of its own.", file=sys.stderr
+            )
         if received.conflicts:
             conflicting = (
                 f"{received.conflicts} records came under numbers that other records have: its journal was restored "
-                "from a copy, or two gateways run with one; they are kept in the table conflicts and come again under "
+                "from a copy, or two gateways share one; they are kept in the table conflicts and come again under "
                 "a new epoch."
             )
             print(f"{received.gateway}: {conflicting}", file=sys.stderr)

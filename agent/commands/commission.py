@@ -1,6 +1,6 @@
-"""`lichtmast commission BOARD`: finds the gear of each bus, gives addresses, sets what must be set, and records it.
+"""`lichtmast commission BOARD`: finds the gear on each bus, gives it addresses, sets what must be set, and records it.
 
-Fail-safe levels go out first. It can be stopped at any moment and run again. Exit code 1 where bus and board differ.
+Fail-safe levels go out first. It can be stopped at any moment and run again. Exit code 1 if bus and board differ.
 """
 
 from __future__ import annotations
@@ -35,27 +35,34 @@ from protocols.dali.identify import identify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="the board file of this gateway")
-    parser.add_argument("--bus", metavar="NAME", help="only this bus; default: each bus of the board")
+    parser.add_argument("--bus", metavar="NAME", help="commission this bus only (default: each bus of the board)")
     parser.add_argument("--dry-run", action="store_true", help="read and compare; write nothing")
-    parser.add_argument("--identify", metavar="LAMP", help="only let this luminaire (name or short address) blink")
+    parser.add_argument("--identify", metavar="LAMP", help="only make this luminaire (name or short address) blink")
     parser.add_argument(
         "--lamp-exchanged",
         metavar="LAMP",
-        help="only set the counters of this luminaire's gear to 0: its light source is new",
+        help="only set the counters of this luminaire's gear to 0, because its light source is new",
     )
-    parser.add_argument("--replaced", metavar="NAME", help="the luminaire whose gear is new: gets its address first")
+    parser.add_argument("--replaced", metavar="NAME", help="the luminaire whose gear is new: it gets its address first")
     parser.add_argument(
-        "--fade", type=float, metavar="SECONDS", help="fade time to store in the gear; default: as it is"
+        "--fade", type=float, metavar="SECONDS", help="the fade time to store in the gear (default: leave it as it is)"
     )
     parser.add_argument(
         "--group",
         action="append",
         type=_group,
         metavar="N=NAME,NAME",
-        help="put these luminaires into group N and all others out of it; may be given again for other groups",
+        help="put these luminaires into group N and take all others out of it (repeatable)",
     )
-    parser.add_argument("--record", type=Path, metavar="DIR", help="folder of the JSON and the pages; default: here")
-    parser.add_argument("--lang", choices=LANGUAGES, default=default_language(), help="of lines and pages")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="the folder for the JSON file and the pages (default: this one)"
+    )
+    parser.add_argument(
+        "--lang",
+        choices=LANGUAGES,
+        default=default_language(),
+        help="the language of lines and pages (default: from LANG)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -89,7 +96,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
                     records.append(await work.run())
                 _show(records[-1], arguments)
     except asyncio.CancelledError:
-        # Of a bus that was stopped half-way too: what has been written is in the gear.
+        # Also of a bus that was stopped half-way: what was written is in the gear.
         for record in begun[len(records) :]:
             _show(record, arguments)
         _hand_over(board, records, folder, arguments)
@@ -155,7 +162,7 @@ def _buses(board: Board, name: str | None) -> Sequence[Bus]:
 
 
 def _lamp(board: Board, asked: str, bus: str | None) -> tuple[Bus, str, int]:
-    """The bus, name and short address of a luminaire; an address that the board does not have is taken as it is."""
+    """Returns a luminaire's bus, name and short address; an address that the board does not have is taken as it is."""
     buses = {one.name: one for one in _buses(board, bus)}
     for lamp in board.luminaires:
         if lamp.bus in buses and asked in (lamp.name, str(lamp.short_address)):
@@ -195,7 +202,7 @@ def _wrong(board: Board, text: str) -> ConfigError:
 
 
 def _folder(arguments: argparse.Namespace) -> Path | None:
-    """Where the record goes; None for a dry run whose record is not asked for."""
+    """Returns the folder for the record; None for a dry run without --record."""
     if arguments.record is None and arguments.dry_run:
         return None
     folder: Path = arguments.record or Path()
@@ -203,7 +210,7 @@ def _folder(arguments: argparse.Namespace) -> Path | None:
 
 
 def _files(board: Board, records: Sequence[BusRecord], folder: Path, language: str) -> dict[Path, str]:
-    """One JSON file and a page a bus."""
+    """Returns the record's files: one JSON file, and a page for each bus."""
     when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(records[0].began))
     stem = f"commissioning-{board.gateway}-{when}"
     files = {folder / f"{stem}.json": json.dumps(as_json(board, records), indent=2) + "\n"}
@@ -212,7 +219,7 @@ def _files(board: Board, records: Sequence[BusRecord], folder: Path, language: s
 
 @contextmanager
 def _progress(bus: OpenBus, arguments: argparse.Namespace) -> Iterator[Tell]:
-    """A bar on a terminal; else a line a stage; nothing where a script reads."""
+    """Shows a bar on a terminal, otherwise a line for each stage; nothing with --json."""
     name, language = bus.config.name, arguments.lang
     if arguments.json:
         yield lambda stage, share: None

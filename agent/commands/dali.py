@@ -1,4 +1,4 @@
-"""`lichtmast dali BOARD ADDRESS COMMAND [NUMBER]`: one command by the standard's name, and what came back to it."""
+"""`lichtmast dali BOARD ADDRESS COMMAND [NUMBER]`: sends one command by its standard name, and shows the answer."""
 
 from __future__ import annotations
 
@@ -18,29 +18,33 @@ from protocols.dali.frames import Reply
 from protocols.errors import ProtocolError, ValueOutOfRange
 
 ADDRESSES = (
-    "0-63 a gear, g0-g15 a group, all, unaddressed, - for special commands;"
-    " control devices: d0-d63, dg0-dg31, dall, dunaddressed, d- for theirs, d5.2 for instance 2 of d5"
+    "0-63 for a gear, g0-g15 for a group, all, unaddressed, - for special commands;"
+    " control devices: d0-d63, dg0-dg31, dall, dunaddressed, d- for their special commands, d5.2 for instance 2 of d5"
 )
 
 WHEN_STOPPED = "the command may have gone out already"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("board", metavar="BOARD", help="the board on whose bus it goes out; no agent may be running")
+    parser.add_argument(
+        "board", metavar="BOARD", help="the board whose bus carries the command; no agent may be running on it"
+    )
     parser.add_argument("address", metavar="ADDRESS", help=ADDRESSES)
     parser.add_argument(
-        "command", metavar="COMMAND", help='as the standard has it, such as "QUERY ACTUAL LEVEL"; LEVEL'
+        "command",
+        metavar="COMMAND",
+        help='its name in IEC 62386, such as "QUERY ACTUAL LEVEL"; or LEVEL, to set a level',
     )
     parser.add_argument(
         "number",
         metavar="NUMBER",
         nargs="*",
-        help="its level (128, 50%%, MASK), scene, group or data, where it has one",
+        help="the command's level (128, 50%%, MASK), scene, group or data, if it takes one",
     )
-    parser.add_argument("--bus", metavar="NAME", help="the bus, where the board has more than one")
+    parser.add_argument("--bus", metavar="NAME", help="the bus, if the board has several")
     for register in ("dtr0", "dtr1", "dtr2"):
         parser.add_argument(
-            f"--{register}", metavar="BYTE", help=f"load {register.upper()} first, for commands that use it"
+            f"--{register}", metavar="BYTE", help=f"load {register.upper()} first, for a command that uses it"
         )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

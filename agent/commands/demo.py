@@ -38,13 +38,25 @@ WHEN_STOPPED = "the night was not over, and nothing was written"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--luminaires", type=_count, metavar="N", help="1 to 64 of the board's first luminaire, on one bus"
+        "--luminaires",
+        type=_count,
+        metavar="N",
+        help="take so many copies of the board's first luminaire, 1 to 64, on one bus",
     )
-    parser.add_argument("--date", type=date.fromisoformat, default=DEMO_NIGHT, help=f"evening; default {DEMO_NIGHT}")
-    parser.add_argument("--program", help="a ready program's name, or a file; default: the board's")
-    parser.add_argument("--board", type=Path, default=DEMO_BOARD, help="default: the demo street in Eindhoven")
-    parser.add_argument("--seed", type=int, default=1, help="of the emulated lamps: equal seeds give equal nights")
-    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the plot goes; default: here")
+    parser.add_argument(
+        "--date",
+        type=date.fromisoformat,
+        default=DEMO_NIGHT,
+        help=f"the evening, as YYYY-MM-DD (default: {DEMO_NIGHT})",
+    )
+    parser.add_argument("--program", help="a ready program's name, or a file (default: the board's)")
+    parser.add_argument(
+        "--board", type=Path, default=DEMO_BOARD, help="the board file (default: the demo street in Eindhoven)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="draws the emulated lamps: equal seeds give equal nights")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="the folder of the plot (default: this one)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every luminaire")
 
 
@@ -75,14 +87,14 @@ def _count(text: str) -> int:
 
 
 def _holds(result: NightResult) -> bool:
-    """Whether the night showed what it is to show: nothing lost, and every figure true to the lamps."""
+    """Returns True if the night lost nothing and every figure is true to the lamps."""
     lamps_hold = all(lamp.holds for lamp in result.lamps) and abs(result.total_error_wh) <= result.total_bound_wh
     return lamps_hold and result.traffic.records_lost == 0 and result.summary.duplicates == 0
 
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal; nothing where a script reads."""
+    """Shows a bar on a terminal; nothing with --json or without a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda share: None
         return

@@ -1,6 +1,6 @@
-"""`lichtmast emulate BOARD --links DIR`: the board's devices, emulated, as serial ports in real time.
+"""`lichtmast emulate BOARD --links DIR`: emulates the board's devices as serial ports, in real time.
 
-Until Ctrl-C or SIGTERM, with exit code 0.
+It runs until Ctrl-C or SIGTERM, and then ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -17,35 +17,39 @@ from agent.hardware.files import sure_of, written
 from agent.interfaces import Clock
 
 MOST = 64
-"""Control gear, and control devices, on one bus (IEC 62386-101)."""
+"""The most control gear, and the most control devices, on one bus (IEC 62386-101)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="the board file whose devices are emulated")
-    parser.add_argument("--links", type=Path, required=True, metavar="DIR", help="the folder of the ports: a link each")
+    parser.add_argument(
+        "--links", type=Path, required=True, metavar="DIR", help="the folder in which each port gets a link"
+    )
     parser.add_argument(
         "--faults",
         type=Path,
         metavar="FILE",
-        help="what goes wrong, and when: a fault script (TOML, see hil/README.md)",
+        help="a script of what goes wrong, and when (TOML; see hil/faults/README.md)",
     )
     gear = parser.add_mutually_exclusive_group()
     gear.add_argument(
         "--gear",
         type=_count(1),
         metavar="N",
-        help="so many new gear on each bus, without addresses, in place of the board's",
+        help="put N new gear without addresses on each bus, in place of the board's",
     )
-    gear.add_argument("--unaddressed", action="store_true", help="the board's gear has no short addresses yet")
+    gear.add_argument("--unaddressed", action="store_true", help="leave the board's gear without short addresses")
     parser.add_argument(
         "--devices",
         type=_count(0),
         default=0,
         metavar="N",
-        help="so many sensors of presence and light on each bus too, at control device addresses 0 to N-1",
+        help="add N sensors of presence and light to each bus, at control device addresses 0 to N-1",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the emulated lamps; default 1")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="at the end, write what the devices saw, as JSON")
+    parser.add_argument("--seed", type=int, default=1, help="draws the emulated lamps (default: 1)")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="at the end, write to this file what the devices saw, as JSON"
+    )
 
 
 def _count(least: int) -> Callable[[str], int]:

@@ -1,41 +1,20 @@
-"""`lichtmast hil [STORY...]`: the stories of lamp-posts, on emulated or on real hardware; a line a story, and a report.
+"""`lichtmast hil [STORY...]`: runs stories of lamp-posts on emulated or real hardware; a line for each, and a report.
 
-pytest runs them in a process of its own: a story starts an agent with its log, its signals and its event loop, which
-are not to meet this command's; and one that takes its interpreter down is a story that failed, not a lost report.
+pytest runs them in a process of its own (hil/pytest_child.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 
 from agent.config.board import load_board
 from agent.hardware.files import sure_of_folder
-from agent.hardware.stopping import STOPS, Stopped
 from agent.interfaces import Clock
 
 EMULATED = "emulated"
-PYTEST = (
-    # Where this command is killed, the stories and what they have started must not go on without it (prctl(2)).
-    "import ctypes, signal; ctypes.CDLL(None).prctl(1, signal.SIGINT); "
-    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
-    "import pytest; sys.exit(pytest.main())"
-)
-"""pytest with this very lichtmast: `-m pytest` would take the one of the folder that it is called in."""
-HIL_EXTRA = ("pytest", "amqtt")
-STOPS_WITHIN_S = 30
-"""A story on real lamps puts them back first."""
-WHEN_STOPPED = "the stories above are those that were told until then"
-PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
-"""Exit codes of pytest (all passed, a failure, stopped, wrong use, no story found) and ours."""
+WHEN_STOPPED = "the stories above were told until then"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,22 +22,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stories",
         nargs="*",
         metavar="STORY",
-        help="a file or folder of stories, or part of a story's name; default: all",
+        help="a file or folder of stories, or part of a story's name (default: all)",
     )
     parser.add_argument(
-        "--bench", default=EMULATED, metavar="BENCH", help="emulated (default), or the board file of real lamps"
+        "--bench",
+        default=EMULATED,
+        metavar="BENCH",
+        help="emulated, or the board file of real lamps (default: emulated)",
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write DIR/junit.xml and DIR/index.html, a page")
-    parser.add_argument("--lang", choices=("en", "nl"), help="language of the page (default: from LANG)")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write junit.xml and a page, index.html, into this folder"
+    )
+    parser.add_argument("--lang", choices=("en", "nl"), help="the language of the page (default: from LANG)")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--list", action="store_true", help="print the stories' names; run none")
+    output.add_argument("--list", action="store_true", help="print the names of the stories and run none")
     output.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace, clock: Clock) -> int:
-    missing = [name for name in HIL_EXTRA if find_spec(name) is None]
-    if missing:
-        sys.stderr.write(f"the stories need {' and '.join(missing)}: install lichtmast[hil]\n")
+    from hil.pytest_child import missing, run_pytest
+
+    if missing():
+        sys.stderr.write(f"the stories need {missing()}: install lichtmast[hil]\n")
         return 2
     if arguments.bench != EMULATED:
         load_board(arguments.bench)
@@ -68,7 +53,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         return 2
     if arguments.report:
         sure_of_folder(arguments.report, "--report")
-    return _ended(_command_line(arguments))
+    return run_pytest(_command_line(arguments))
 
 
 def _command_line(arguments: argparse.Namespace) -> list[str]:
@@ -77,9 +62,7 @@ def _command_line(arguments: argparse.Namespace) -> list[str]:
     paths = [story for story in arguments.stories if _file_of(story).exists()]
     names = [story for story in arguments.stories if story not in paths]
     output = "names" if arguments.list else "json" if arguments.json else "lines"
-    line = [sys.executable, "-P", "-c", PYTEST, str(Path(__file__).resolve().parents[2])]
-    line += ["-p", "hil.pytest_plugin", "-p", "no:cacheprovider"]
-    line += ["--continue-on-collection-errors", f"--bench={arguments.bench}"]
+    line = ["--continue-on-collection-errors", f"--bench={arguments.bench}"]
     line += [f"--story={name}" for name in names]
     if not arguments.debug:
         line.append(f"--story-output={output}")
@@ -91,57 +74,5 @@ def _command_line(arguments: argparse.Namespace) -> list[str]:
 
 
 def _file_of(story: str) -> Path:
-    """The file of `file.py::test_name`, as pytest writes one story of a file."""
+    """Returns the file of `file.py::test_name`, which is how pytest names a story in a file."""
     return Path(story.partition("::")[0])
-
-
-def _ended(line: list[str]) -> int:
-    """Runs pytest to its end. What asks this command to end is passed on, so that a story still ends its agent; asked
-    once more, or in vain for STOPS_WITHIN_S, pytest is killed with all that it has started."""
-    asked: list[int] = []
-    child: list[subprocess.Popen[bytes]] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if number != signal.SIGALRM and len(asked) == 1:
-            signal.alarm(STOPS_WITHIN_S)
-        for process in child:
-            _end(process, politely=len(asked) == 1)
-
-    # Before the child is there: what is ignored here (`nohup`) would be ignored there too, and it could not be asked.
-    with _hearing(ask):
-        child.append(subprocess.Popen(line, start_new_session=True))  # noqa: S603 - this interpreter, paths as arguments
-        if asked:
-            _end(child[0], politely=True)
-        code = child[0].wait()
-    if asked:
-        raise Stopped(asked[0])
-    if code not in PYTEST_ENDS:
-        sys.stderr.write(f"pytest ended with {code} in the middle of a story (--debug shows which)\n")
-    return PYTEST_ENDS.get(code, 1)
-
-
-def _end(process: subprocess.Popen[bytes], *, politely: bool) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if politely:
-            process.send_signal(signal.SIGINT)
-        elif process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _hearing(ask: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Inside, `ask` hears each signal that asks for the end, but for those that are ignored."""
-    before = {number: signal.getsignal(number) for number in (*STOPS, signal.SIGALRM)}
-    for number, handler in before.items():
-        # A handler of Python's is back to the default in the child; what is ignored would stay ignored.
-        signal.signal(number, _nothing if handler is signal.SIG_IGN else ask)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _nothing(_number: int, _frame: FrameType | None) -> None: ...

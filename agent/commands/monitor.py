@@ -1,6 +1,6 @@
-"""`lichtmast monitor BOARD`: each frame on the buses as it passes, from the running agent, or from the ports.
+"""`lichtmast monitor BOARD`: shows each frame on the buses as it passes, from the running agent or from the ports.
 
-Until Ctrl-C or SIGTERM, with exit code 0.
+It runs until Ctrl-C or SIGTERM, and then ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from protocols.dali.frames import ForwardFrame, Transmission
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("board", metavar="BOARD", help="the board whose buses are watched")
-    parser.add_argument("--bus", metavar="NAME", help="only this bus")
-    parser.add_argument("--filter", metavar="TEXT", help="only lines with this text in them, in either case")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("board", metavar="BOARD", help="the board whose buses to watch")
+    parser.add_argument("--bus", metavar="NAME", help="watch this bus only")
+    parser.add_argument(
+        "--filter", metavar="TEXT", help="show only lines that contain this text, in upper or lower case"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each frame")
     parser.add_argument(
         "--state",
         type=Path,
@@ -46,7 +48,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
 
 
 async def watch(arguments: argparse.Namespace, clock: Clock) -> int:
-    """Shows frames until it is cancelled. Returns 1 when the frames' source is lost, with a sentence."""
+    """Shows frames until it is cancelled. If their source is lost, it says so and returns 1."""
     board = load_board(arguments.board)
     buses = board.buses if arguments.bus is None else (chosen(board, arguments.bus),)
     show = _shower(arguments, board, {bus.name for bus in buses})
@@ -56,19 +58,19 @@ async def watch(arguments: argparse.Namespace, clock: Clock) -> int:
     except (FileNotFoundError, ConnectionRefusedError):
         return await _from_the_ports(buses, clock, show)
     except OSError as error:
-        sys.stderr.write(f"the agent's socket {path} cannot be opened: {error}; be the agent's user\n")
+        sys.stderr.write(f"the agent's socket {path} cannot be opened: {error}; run this as the agent's user\n")
         return 1
     try:
         async for line in reader:
             show(json.loads(line))
     finally:
         writer.close()
-    sys.stderr.write("the agent has ended, or this monitor was too slow for it\n")
+    sys.stderr.write("the agent has ended, or this monitor was too slow to follow it: start the monitor again\n")
     return 1
 
 
 async def _from_the_ports(buses: tuple[Bus, ...], clock: Clock, show: Callable[[Row], None]) -> int:
-    """No agent runs, so the ports are free: the interfaces tell what others send."""
+    """Listens at the interfaces themselves: no agent runs, so their ports are free."""
     namers = {bus.name: naming.Namer() for bus in buses}
 
     def foreign(bus: Bus, frame: ForwardFrame) -> None:
@@ -103,7 +105,7 @@ def _shower(arguments: argparse.Namespace, board: Board, buses: set[str]) -> Cal
 
 
 def as_text(seen: Row, almanac: ZoneAlmanac, *, with_bus: bool) -> str:
-    """One frame as a line: local time, bus, who, bits, address, command, answer."""
+    """Returns one frame as a line: local time, bus, sender, bits, address, command, answer."""
     at = seen["at"]
     assert isinstance(at, float | int)
     local = at + almanac.utc_offset_s(at)

@@ -1,4 +1,4 @@
-"""`lichtmast override BOARD --percent P --all`: a level by hand for some luminaires and for a while (TALQ 2.7.1).
+"""`lichtmast override BOARD --percent P --all`: sets a level by hand for some luminaires for a while (TALQ 2.7.1).
 
 It writes into the state folder of the gateway's agent, which takes it up within one control cycle.
 """
@@ -22,17 +22,19 @@ from agent.schedule.override import DEFAULT_S, Override
 
 SPAN = re.compile("([0-9]{1,3}):([0-5][0-9])")
 FADE_S = 1.0
-"""Long enough to be no flash, short enough to be seen to work."""
+"""The fade of an override, in seconds: too slow to look like a flash, and quick enough to be seen to work."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("board", nargs="?", metavar="BOARD", help="the gateway's board file; the agent's own copy else")
+    parser.add_argument(
+        "board", nargs="?", metavar="BOARD", help="the gateway's board file (default: the agent's own copy)"
+    )
     parser.add_argument(
         "--state",
         type=Path,
         default=Path(os.environ.get("STATE_DIRECTORY", "state")),
         metavar="DIR",
-        help="the agent's state folder, as `run` has it (default: $STATE_DIRECTORY, or ./state)",
+        help="the state folder of the running agent (default: $STATE_DIRECTORY, or ./state)",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--percent", type=_percent, metavar="P", help="the level, 0 to 100")
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whom.add_argument("--all", action="store_true", help="every luminaire of the gateway")
     whom.add_argument("--group", action="append", default=[], metavar="G", help="a group of the board (repeatable)")
     whom.add_argument("--luminaire", action="append", default=[], metavar="L", help="one luminaire (repeatable)")
-    parser.add_argument("--for", dest="span_s", type=_span_s, metavar="HH:MM", help="how long; default 02:00")
+    parser.add_argument("--for", dest="span_s", type=_span_s, metavar="HH:MM", help="how long (default: 02:00)")
 
 
 def run(arguments: argparse.Namespace, clock: Clock) -> int:
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     if arguments.resume and arguments.span_s is not None:
         raise WrongUse("--for says how long an override lasts; --resume ends it at once: leave --for out")
     if not clock.valid():
-        raise WrongUse("this machine's clock cannot be believed, so no end can be given: set the clock first")
+        raise WrongUse("this machine's clock cannot be believed, so an override could not expire: set the clock first")
     now = clock.wall()
     span_s = DEFAULT_S if arguments.span_s is None else arguments.span_s
     lasting_s = min(span_s, board.longest_override_s)
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
 def _board(arguments: argparse.Namespace) -> Board:
     copy = arguments.state / BOARD_COPY
     if not copy.is_file():
-        raise WrongUse(f"no agent has run with the state folder {arguments.state}: write --state DIR as `run` has it")
+        raise WrongUse(f"no agent has run with the state folder {arguments.state}: write --state DIR as for `run`")
     return load_board(arguments.board or copy, program_elsewhere=True)
 
 

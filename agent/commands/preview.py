@@ -1,6 +1,6 @@
-"""`lichtmast preview PROGRAM...`: what programs will do in a night or a year, side by side: hours, kWh, CO2, euros.
+"""`lichtmast preview PROGRAM...`: shows side by side what programs will do in a night or a year.
 
-It uses the very code that drives the lamps. Opens no port, and only reads.
+It uses the very code that drives the lamps. It opens no port, and only reads.
 """
 
 from __future__ import annotations
@@ -47,24 +47,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "programs",
         nargs="*",
         metavar="PROGRAM",
-        help="a ready program's name, or a file of a program or calendar; default: the board's",
+        help="a ready program's name, or the file of a program or a calendar (default: the board's)",
     )
-    parser.add_argument("--board", metavar="BOARD", help="whose luminaires, place and baseline; default: an example")
+    parser.add_argument(
+        "--board", metavar="BOARD", help="the board that gives luminaires, place and baseline (default: an example)"
+    )
     span = parser.add_mutually_exclusive_group()
-    span.add_argument("--night", metavar="DATE", help="the night that begins on this date; default: tonight")
+    span.add_argument("--night", metavar="DATE", help="the night that begins on this date (default: tonight)")
     span.add_argument("--year", metavar="YEAR", help="a whole year, month by month")
     parser.add_argument(
         "--place",
         metavar="LAT,LON",
-        help="degrees north and east, as 52.10,5.18 (south of the equator: --place=-33.9,18.4)",
+        help="degrees north and east, such as 52.10,5.18 (south of the equator: --place=-33.9,18.4)",
     )
-    parser.add_argument("--timezone", metavar="NAME", help="whose clock the program follows, as Europe/Amsterdam")
     parser.add_argument(
-        "--against", metavar="PROGRAM", default=FULL, help="the baseline: a program, or full (power); default: full"
+        "--timezone", metavar="NAME", help="the time zone that the program follows, such as Europe/Amsterdam"
     )
-    parser.add_argument("--price", metavar="EUR", help="the variable part of the price of a kWh, as the owner gives it")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="the agent's state: full powers that it has measured")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the night; for a year two of its nights")
+    parser.add_argument(
+        "--against",
+        metavar="PROGRAM",
+        default=FULL,
+        help="the baseline: a program, or full for full power (default: full)",
+    )
+    parser.add_argument("--price", metavar="EUR", help="the variable part of the owner's price for a kWh")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="the agent's state folder, for the full powers that it has measured"
+    )
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the night, or two nights of the year")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -110,7 +119,7 @@ def _street(board: Board | None, where: tuple[float, float] | None, timezone: st
     try:
         if state is not None:
             if board is None:
-                raise WrongUse("--state needs --board: which lamps have been measured stands in the board")
+                raise WrongUse("--state needs --board: the board says which lamps were measured")
             declared = {
                 each.name: PowerModel(each.power_w, each.min_power_w, each.standby_w) for each in board.luminaires
             }
@@ -146,7 +155,7 @@ def _place(text: str) -> tuple[float, float]:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
         latitude = longitude = math.nan
-    # What is no number is in no range.
+    # NaN lies in no range.
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise WrongUse(
             f"--place {shown(text)} is no place: write degrees north and east, as 52.10,5.18 (-90 to 90, -180 to 180)"

@@ -1,6 +1,6 @@
 """`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone.
 
-Being stopped is its normal end: exit code 0. Exit code 1 where another agent has what it needs.
+Being stopped is its normal end: exit code 0. Exit code 1 if another agent has what it needs.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get("STATE_DIRECTORY", "state")),
         metavar="DIR",
-        help="the folder of the journal and the last good board (default: $STATE_DIRECTORY, or ./state)",
+        help="the folder for the journal and the last good board (default: $STATE_DIRECTORY, or ./state)",
     )
     parser.add_argument(
         "--runtime",
         type=Path,
         metavar="DIR",
-        help="the folder of what sensors said, which a restart of the machine may forget (default: $RUNTIME_DIRECTORY,"
-        f" or {FOLDER} where it is there, or memory only)",
+        help="the folder for what sensors said, which the machine's next start may forget (default: $RUNTIME_DIRECTORY,"
+        f" or {FOLDER} if it exists, or memory only)",
     )
-    parser.add_argument("--program", help="another program than the board's: a ready one's name, or a file")
+    parser.add_argument("--program", help="run this program instead of the board's: a ready program's name, or a file")
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:
@@ -60,9 +60,9 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
 async def run_until(
     stop: asyncio.Event, arguments: argparse.Namespace, clock: Clock, *, only_of_its_name: bool = False
 ) -> None:
-    """The agent until `stop` is set. Raises ConfigError where neither the board nor a last good one can be used, and
-    AlreadyRuns where another agent has its state folder or a port (or, on request, its gateway's name), before it has
-    touched anything."""
+    """Runs the agent until `stop` is set. Before it touches anything, it raises ConfigError if neither the board nor a
+    last good one can be used, and AlreadyRuns if another agent has its state folder or a port (or, on request, its
+    gateway's name)."""
     last_good = LastGood(arguments.state)
     # In a thread: a disk that hangs must not hold up the loop.
     config = await asyncio.to_thread(last_good.load, arguments.board, arguments.program)

@@ -9,9 +9,7 @@ from agent.config.schema import KINDS, json_schema
 from agent.interfaces import Clock
 
 FAULTS = "faults"
-"""The fault scripts of `lichtmast emulate`, whose table lies with the emulation."""
-
-SUMMARY = "print the JSON Schema of a kind of file"
+"""The fault scripts of `lichtmast emulate`; their table lies with the emulation."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

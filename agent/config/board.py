@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from agent.config.board_checks import (
-    check_buses,
     check_calendar,
     check_floor,
     check_luminaires,
@@ -18,6 +16,7 @@ from agent.config.board_checks import (
 )
 from agent.config.board_groups import check_groups, check_paths, luminaire_names
 from agent.config.board_tables import TABLES
+from agent.config.bus_checks import check_buses
 from agent.config.document import Document, read_document
 from agent.config.lighting_class import Design, design_of
 from agent.config.program import check_period, is_path
@@ -26,7 +25,6 @@ from agent.config.tables import Row, read_tables
 from agent.schedule.output import Output
 from agent.schedule.paths import Path as LightPath
 from agent.schedule.program import Mark
-from drivers.catalogue import CATALOGUE
 
 # Full light is the lamp's own, new or old.
 PLAIN_OUTPUT = Output()
@@ -34,7 +32,8 @@ PLAIN_OUTPUT = Output()
 
 @dataclass(frozen=True)
 class Bus:
-    """A DALI bus. `channel` 1..4 is the interface's own bus number; a relative `port` is from the working directory."""
+    """A DALI bus. `channel` is the interface's own bus number, from 1; a relative `port` counts from the working
+    directory."""
 
     name: str
     interface: str
@@ -119,21 +118,17 @@ class Board:
     battery_clock: bool = False
 
 
-def load_board(
-    path: str | Path, interfaces: Collection[str] = tuple(CATALOGUE), *, program_elsewhere: bool = False
-) -> Board:
-    """The board in this file; `interfaces` are the short names that [[bus]] may use.
+def load_board(path: str | Path, *, program_elsewhere: bool = False) -> Board:
+    """The board in this file.
 
     Raises ConfigError with every problem in it. Opens no port, and does not read the program: it looks only whether
     there is one, and not even that where `program_elsewhere` says that the caller has it (a copy of a board lies in
     another folder than the board did, so its program's path leads nowhere).
     """
-    return read_board(read_document(path), interfaces, program_elsewhere=program_elsewhere)
+    return read_board(read_document(path), program_elsewhere=program_elsewhere)
 
 
-def read_board(
-    document: Document, interfaces: Collection[str] = tuple(CATALOGUE), *, program_elsewhere: bool = False
-) -> Board:
+def read_board(document: Document, *, program_elsewhere: bool = False) -> Board:
     """The board in a document, as load_board has it. Raises ConfigError with every problem in it."""
     rows = read_tables(document, TABLES)
     folder = Path(document.path).parent
@@ -147,7 +142,7 @@ def read_board(
         if not program_elsewhere:
             check_program(document, row, folder)
             check_calendar(document, row, folder)
-    check_buses(document, rows["bus"], interfaces)
+    check_buses(document, rows["bus"])
     check_luminaires(document, rows["luminaire"], rows["bus"])
     check_groups(document, rows["group"], rows["luminaire"])
     check_paths(document, rows["path"], rows["luminaire"])

@@ -1,9 +1,9 @@
-"""What a board's keys must be together: the site in its country, one owner for each port, name and address."""
+"""What a board's keys must be together: the site in its country, one owner for each name and address."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,32 +140,6 @@ def check_floor(document: Document, row: Row) -> None:
         )
 
 
-def check_buses(document: Document, rows: Sequence[Row], interfaces: Collection[str]) -> None:
-    """Bus names differ, interfaces are known, and no two buses share a port's channel."""
-    _no_twice(document, rows, ("name",), "give each bus a name of its own")
-    _no_twice(document, rows, ("port", "channel"), "give one of them another port or channel")
-    owner: dict[str, Row] = {}
-    for row in rows:
-        if not row.has("interface"):
-            continue
-        interface = row.text("interface")
-        where = (*row.where, "interface")
-        if interface not in interfaces:
-            document.report(
-                where, f"interface = {shown(interface)} is not known: {did_you_mean(interface, interfaces)}"
-            )
-        if not row.has("port"):
-            continue
-        first = owner.setdefault(row.text("port"), row)
-        if first.text("interface") != interface:
-            line = document.line((*first.where, "interface"))
-            document.report(
-                where,
-                f"port {shown(row.text('port'))} has the interface {shown(first.text('interface'))} at line {line}:"
-                " one port is one interface, so write the same one or another port",
-            )
-
-
 def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Row]) -> None:
     """Names differ, buses exist, no address is used twice on a bus, and powers are in order."""
     known = [bus.text("name") for bus in buses if bus.has("name")]
@@ -246,7 +220,8 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
+def no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
+    """Reports each row whose values of these keys are those of an earlier row."""
     seen: dict[Hashable, Row] = {}
     for row in rows:
         if row.has(*keys):

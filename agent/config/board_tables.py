@@ -11,6 +11,9 @@ from agent.config.tables import Table
 # The newest format of these files that this version reads.
 FORMAT = 1
 
+# More buses than a gateway has ports and channels for; what the interface has is less.
+MOST_BUSES = 64
+
 # Names go onto the wire as they are: what SenML allows (RFC 8428, 4.5.1), without the signs that separate their parts.
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 
@@ -110,7 +113,7 @@ BUS = Table(
             "the serial port; a relative path counts from the working directory",
             example='"/dev/serial0"',
         ),
-        Key("channel", Type.WHOLE, "the interface's bus, where it has several", 1, low=1, high=4),
+        Key("channel", Type.WHOLE, "the interface's bus, where it has several", 1, low=1, high=MOST_BUSES),
         Key(
             "supply_power_w",
             Type.NUMBER,

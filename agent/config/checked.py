@@ -8,6 +8,7 @@ from datetime import date
 
 from agent.almanac import ZoneAlmanac
 from agent.config.board import Board, read_board
+from agent.config.bus_checks import driver_problems, interface_findings
 from agent.config.calendar import read_calendar
 from agent.config.document import Document, read_document
 from agent.config.findings import board_findings, calendar_findings, program_findings
@@ -108,14 +109,19 @@ def _check_program(result: Checked, document: Document) -> None:
 
 
 def _check_board(result: Checked, document: Document, wanted: date | None, clock: Clock) -> None:
-    board = result.board = read_board(document)
+    board = read_board(document)
+    interfaces = [bus.interface for bus in board.buses]
+    problems = driver_problems(document, interfaces)
+    if problems:
+        raise ConfigError(problems)
+    result.board = board
     files = ProgramFiles()
     plan = load_plan(board, files=files)
     place = place_of(board)
     result.program = plan.luminaires[plan.names[0]].calendar.program
     result.night = _night(board, plan, place, wanted, clock)
     result.without_network = _without_network(board, plan)
-    result.findings = board_findings(board, plan, files, place)
+    result.findings = board_findings(board, plan, files, place) + interface_findings(document, interfaces)
 
 
 def _without_network(board: Board, plan: Plan) -> str:

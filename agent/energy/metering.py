@@ -181,7 +181,7 @@ class Metering:
         for entry in self._metered.values():
             voids += entry.ledger.voids()
         for void in voids:
-            self._recorder.append("void", void.body())
+            self._recorder.append("void", void)
         return bool(voids)
 
     async def _read_all(self, entries: Sequence[Metered], until: float) -> None:
@@ -304,7 +304,7 @@ class Metering:
                 self._append_voids()
                 piece = entry.ledger.close(self._time.now(), CLOSED_AT_ONCE)
                 for interval in piece:
-                    self._recorder.append("interval", interval.body())
+                    self._recorder.append("interval", interval)
                 await asyncio.sleep(0)
                 waiting += len(piece)
                 if waiting >= WRITTEN_AT_ONCE:
@@ -317,7 +317,7 @@ class Metering:
             used = self._control.close(self._time.now(), WRITTEN_AT_ONCE)
             self._append_voids()
             for one in used:
-                self._recorder.append("control", one.body())
+                self._recorder.append("control", one)
             if len(used) < WRITTEN_AT_ONCE or not await self._recorder.commit():
                 return
 

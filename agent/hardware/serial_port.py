@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,9 @@ class SerialPort(asyncio.Protocol):
             self._closed = True
             self._world.port_closed(self._real_path)
         if self._transport is not None and not self._transport.is_closing():
+            # A thread closes the descriptor, since the kernel may drain it first. The port is free for others at once.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._transport.serial.fd, fcntl.LOCK_UN)
             # abort, not close: the latter waits for the driver to drain what a pulled cable will never take
             self._transport.abort()
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.config.board import Bus
-from agent.hardware.serial_port import port_opener
 from agent.interfaces import Clock
 from agent.lamps.line import Line
-from drivers import catalogue
-from drivers.interfaces import DaliInterface
+from agent.parts.dali_interface import interface_on
 from protocols.dali.frames import ForwardFrame
 
 
@@ -19,10 +17,10 @@ class Port:
     def __init__(self, buses: Sequence[Bus], clock: Clock) -> None:
         self.path = buses[0].port
         self._lines: dict[int, Line] = {}
-        driver = catalogue.load(buses[0].interface)
-        channels = tuple(bus.channel for bus in buses)
-        opener = port_opener(self.path, clock)
-        self.interface: DaliInterface = driver(opener, clock, self._hear, channels, self._hear_foreign_frame)
+        channels = [bus.channel for bus in buses]
+        self.interface = interface_on(
+            self.path, buses[0].interface, channels, clock, self._hear, self._hear_foreign_frame
+        )
 
     def add(self, channel: int, line: Line) -> None:
         """From now on this line hears what the interface says of its bus number `channel` (1-4)."""

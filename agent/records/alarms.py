@@ -1,10 +1,10 @@
-"""Events: alarms, which begin and end, and notices, which have no end. Names follow TALQ 2.7.1 where it has one.
+"""Events: alarms, which begin and end, and notices, which have no end. Names: agent/records/alarm_names.py.
 
-An alarm is (name, subject, since): `since` is the time of its first begin, and stands in each of its records but that
-one. It has a memory: what was active when the agent stopped goes on after the restart, or ends, as the same alarm. One
-that comes and goes (a loose cable) is one alarm with a count: from its third begin within minutes on, its ends are not
-said until it has been quiet for a while. The record of a notice has "notice": true; what it says has happened, and a
-reader that lists what is active leaves it out.
+An alarm is (name, subject, since): `since` is the time of its first begin, and stands in every later record of it.
+Alarms outlive the agent: one that was active when the agent stopped goes on after the restart, or ends, as one alarm.
+One that comes and goes (a loose cable) is one alarm with a count: from its third begin within minutes on, its ends are
+not recorded until it has been quiet for a while. The record of a notice has "notice": true. It says what has happened,
+and a reader that lists what is active leaves it out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from agent.records.kinds import EVENT
+
 log = logging.getLogger("lichtmast")
 
 AGAIN_WITHIN_S = 600.0
-"""An alarm that begins again so soon after its end is the same one."""
+"""An alarm that begins again within this time of its end goes on; later, it is a new one."""
 
 FLAPS = 3
-"""With this begin it comes and goes: its further ends and begins are counted, until it was quiet for AGAIN_WITHIN_S."""
+"""From this begin on an alarm comes and goes: its begins are counted, until it has been quiet for AGAIN_WITHIN_S."""
 
 COUNT_EACH_S = 900.0
-"""How often the count is said while it comes and goes."""
+"""How often the count is recorded while an alarm comes and goes."""
 
 UNSEEN_AFTER_S = 7200.0
-"""An alarm of before a restart that no part of the agent has seen since this long, although it could, is over."""
+"""An alarm from before a restart is over where no part of the agent has seen it for this long, although it could."""
 
 MOST_REMEMBERED = 1000
 LONGEST_TEXT = 500
@@ -55,11 +57,23 @@ class _Alarm:
         return self.holds or self.flaps
 
 
+def event(at: float, name: str, subject: str, text: str, *, active: bool, **further: float | bool) -> dict[str, object]:
+    """Returns the body of an event record (agent/records/kinds.py). `at` is Unix time in seconds; `further` holds
+    `since`, `count` and `notice`, where the event has them."""
+    return {"at": at, "name": name, "subject": subject, "active": active, "text": text, **further}
+
+
+def notice(at: float, name: str, subject: str, text: str) -> dict[str, object]:
+    """Returns the body of an event record that has no end. It happened at `at`, Unix time in seconds."""
+    return event(at, name, subject, text, active=True, notice=True)
+
+
 class EventLog:
     """Turns conditions into event records: one when a condition begins, one when it ends, none while it lasts.
 
-    `append` takes the record's kind and body (agent/records/journal.py); the operator reads the log line beside it.
-    `settle` is to be called every some seconds, and `state` to be kept with the records.
+    `append` takes the record's kind and body (agent/records/journal.py); a line in the log goes with it. The caller
+    calls `settle` every few seconds, and keeps `state` with the records. `wall` is Unix time, `monotonic` a time that
+    is never set, both in seconds.
     """
 
     def __init__(
@@ -74,7 +88,7 @@ class EventLog:
         self._alarms: dict[tuple[str, str], _Alarm] = {}
 
     def begin(self, name: str, subject: str, text: str) -> None:
-        """The condition holds from now on (again a call while it holds changes nothing)."""
+        """Takes in that the condition holds from now on. Changes nothing while it holds already."""
         self.settle()
         alarm, now = self._alarms.get((name, subject)), self._monotonic()
         if alarm is None:
@@ -90,7 +104,7 @@ class EventLog:
                 self._say_count(name, subject, alarm)
 
     def end(self, name: str, subject: str, text: str) -> None:
-        """The condition is over (a call while it does not hold changes nothing)."""
+        """Takes in that the condition is over. Changes nothing while it does not hold."""
         alarm = self._alarms.get((name, subject))
         if alarm is None or not alarm.holds:
             return
@@ -100,33 +114,34 @@ class EventLog:
             self._say_end(name, subject, alarm)
 
     def cannot_tell(self, subjects: Collection[str]) -> None:
-        """What was active of these before the restart may hold still: they cannot be asked just now."""
+        """Takes in that these subjects cannot be asked just now: alarms of theirs from before the restart may hold
+        still."""
         now = self._monotonic()
         for (_, subject), alarm in self._alarms.items():
             if alarm.unseen_since is not None and subject in subjects:
                 alarm.unseen_since = now
 
     def note(self, name: str, subject: str, text: str) -> None:
-        """A notice: something happened that has no end."""
+        """Records a notice: something happened that has no end."""
         self._record(name, subject, text, active=True, notice=True)
 
     def holds(self, name: str, subject: str) -> bool:
-        """Whether this condition has begun and not ended, since this start of the agent."""
+        """Returns True if this condition has begun, and not ended, since the agent started."""
         alarm = self._alarms.get((name, subject))
         return alarm is not None and alarm.holds and alarm.unseen_since is None
 
     def remembers(self, name: str, subject: str) -> bool:
-        """Whether this alarm was active before the restart, and no part has seen it since."""
+        """Returns True if this alarm was active before the restart, and no part of the agent has seen it since."""
         alarm = self._alarms.get((name, subject))
         return alarm is not None and alarm.unseen_since is not None
 
     def count(self, name: str, subject: str) -> int:
-        """How often the alarm has begun since it first did; 0 = it is over for good."""
+        """Returns how often the alarm has begun, its first begin included; 0: it is over for good."""
         alarm = self._alarms.get((name, subject))
         return 0 if alarm is None else alarm.count
 
     def settle(self) -> None:
-        """Appends what is due by time alone: counts, and the ends of alarms that came and went and are quiet now."""
+        """Records what is due by time alone: counts, and the ends of alarms that came and went and are quiet now."""
         now = self._monotonic()
         for (name, subject), alarm in list(self._alarms.items()):
             if alarm.unseen_since is not None:
@@ -141,7 +156,7 @@ class EventLog:
                     self._say_end(name, subject, alarm)
 
     def state(self) -> dict[str, object]:
-        """What is active, by the name under which it is kept."""
+        """Returns the active alarms, under the name by which the journal keeps them."""
         kept = [
             {"name": name, "subject": subject, "since": alarm.since, "count": alarm.count, "text": alarm.text}
             for (name, subject), alarm in self._alarms.items()
@@ -150,8 +165,8 @@ class EventLog:
         return {STATE: kept[:MOST_REMEMBERED]}
 
     def restore(self, kept: object) -> None:
-        """What was active when the agent stopped: the value that `state` gave under STATE. What is not readable is
-        left out."""
+        """Takes up the alarms that were active when the agent stopped: the value that `state` gave under STATE. Those
+        that cannot be read are left out."""
         now = self._monotonic()
         for each in kept[:MOST_REMEMBERED] if isinstance(kept, list) else ():
             if not isinstance(each, dict):
@@ -168,17 +183,16 @@ class EventLog:
         self._record(name, subject, text, active=True, since=alarm.since, count=alarm.count)
 
     def _say_end(self, name: str, subject: str, alarm: _Alarm) -> None:
-        further: dict[str, object] = {"since": alarm.since}
+        further: dict[str, float] = {"since": alarm.since}
         if alarm.count > 1:
             further["count"] = alarm.count
         text = f"{alarm.ended_text} (it had come {alarm.count} times)" if alarm.flaps else alarm.ended_text
         self._record(name, subject, text, at=alarm.ended_wall, active=False, **further)
 
     def _record(
-        self, name: str, subject: str, text: str, *, active: bool, at: float | None = None, **further: object
+        self, name: str, subject: str, text: str, *, active: bool, at: float | None = None, **further: float | bool
     ) -> None:
         text = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 4] + " ..."
         (log.warning if active else log.info)("%s: %s", subject, text)
         at = self._wall() if at is None else at
-        body = {"at": at, "name": name, "subject": subject, "active": active, "text": text, **further}
-        self._append("event", body)
+        self._append(EVENT.name, event(at, name, subject, text, active=active, **further))

@@ -1,8 +1,8 @@
-"""Where a gateway's journal lies: in its state folder; where that cannot be had, in a spare place, for the lamps must
-burn.
+"""Where a gateway's journal lies: in its state folder, or in a spare place where the disk refuses that, for the lamps
+must burn.
 
-A spare journal ends with the agent. What the centre has not acknowledged by then is brought into the state folder, if
-that can be had again, or stays and is said; all else is cleared away.
+A spare journal ends with the agent. If the centre has not acknowledged all of it by then, it is brought into the state
+folder, or stays where it is if that is still refused, and the log says so. Otherwise it is cleared away.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from agent.records.journal import Journal, JournalError
 log = logging.getLogger("lichtmast")
 
 OPENS_WITHIN_S = 30.0
-"""The lamps wait for it, for they are metered from the first moment on; but not for a disk that hangs."""
+"""The lamps wait for the journal, for they are metered from the first moment on; but not for a disk that hangs."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
-"""The last resort: it is still there when no disk takes a file any more."""
+"""The last resort: it takes files even when no disk does any more."""
 
 
 @contextlib.asynccontextmanager
 async def journal_in(state: Path, gateway: str, clock: Clock, *, sends: bool) -> AsyncIterator[Journal]:
-    """The journal, open while inside. `sends` says whether there is a centre that acknowledges its records. Raises
-    JournalError where there is no place at all."""
+    """Yields the journal, and closes it afterwards. `sends` is True where a centre acknowledges its records. Raises
+    JournalError where there is no place for a journal at all."""
     spare = None
     try:
         journal = await _journal(state, gateway, clock)
@@ -46,7 +46,7 @@ async def journal_in(state: Path, gateway: str, clock: Clock, *, sends: bool) ->
 
 
 def journal_path(folder: Path, gateway: str) -> Path:
-    """The journal's file in this folder."""
+    """Returns the path of the gateway's journal in this folder."""
     return folder / f"{gateway}.journal"
 
 
@@ -81,7 +81,8 @@ async def _spare_journal(gateway: str, clock: Clock, why: Exception) -> tuple[Jo
 
 
 def _clear(spare: Path, path: Path, left: int) -> None:
-    """Removes the spare folder; but what is left of its records goes to the state folder, or stays."""
+    """Removes the spare folder. Where `left` records are not acknowledged, the journal goes to the state folder first,
+    or stays."""
     if left:
         aside = path.with_name(f"{path.name}.spare-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
         try:

@@ -1,8 +1,8 @@
-"""What can still be read of a damaged journal file: the header mended, the page of tables replaced, rows one by one.
+"""Reads what is left of a damaged journal file: mends the header, replaces the page of tables, reads row by row.
 
-A journal's first page holds SQLite's header (SQLite file format, section 1.3) and the list of tables. Each journal has
-the same tables at the same pages, so that this page can be taken from a new one. Below it, a damaged page costs the
-rows on it and no others; each row has a checksum, which says of the rest whether it is what was written.
+A journal's first page holds SQLite's header (SQLite file format, section 1.3) and the list of tables. All journals have
+their tables at the same pages, so that this page can be taken from a new one. Below it, a damaged page costs the rows
+on it and no others; the checksum of each other row says whether it is what was written.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 PAGE_BYTES = 4096
 MAGIC = b"SQLite format 3\0"
-# Offset in the header -> what each journal has there: page size, WAL for writing and reading, no reserved bytes, the
-# three fractions that SQLite fixes; schema format 4; no automatic vacuum; UTF-8; no incremental vacuum.
+# By the offset in the header, the bytes that every journal has there: page size, WAL for writing and reading, no
+# reserved bytes, the three fractions that SQLite fixes; schema format 4; no automatic vacuum; UTF-8; no incremental
+# vacuum.
 _CONSTANTS = {
     0: MAGIC + b"\x10\x00\x02\x02\x00\x40\x20\x20",
     44: b"\x00\x00\x00\x04",
@@ -26,31 +27,31 @@ _CONSTANTS = {
 }
 _VERSION_AT = 60
 FILE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a damaged file raises: SQLite's own sentence may quote bytes of it that are no text."""
+"""The errors of reading a damaged file. UnicodeDecodeError: SQLite's sentence may quote bytes that are not text."""
 
 _MENDED_BITS = 2
-"""A header that is further off is no journal's, or more is lost than its header."""
+"""A header with more wrong bits is not a journal's, or more is lost than the header."""
 
 _SELECT = "SELECT seq, kind, at, clock_valid, body, checksum FROM record"
 
 _LOOKED_UP = 256
-"""Where a search through the tree fails, so many numbers are looked up one by one."""
+"""How many numbers are looked up one by one where a search through the tree fails."""
 
 
 def checksum(*values: object) -> int:
-    """CRC-32 of a row's values, which SQLite does not guard: it finds a damaged tree, not a flipped digit. Of ASCII
-    alone: which other characters `repr` escapes changes with Python's version, and so with the system's."""
+    """Returns the CRC-32 of a row's values: SQLite finds a damaged tree, but not a flipped digit. It is taken of ASCII
+    alone, because which other characters `repr` escapes depends on Python's version."""
     return zlib.crc32("\x1f".join(map(ascii, values)).encode("ascii"))
 
 
 def text_of(raw: bytes) -> str:
-    """A column's text, even where its bytes are damaged: the row's checksum tells."""
+    """Returns a column's text, even where its bytes are damaged; the row's checksum tells that they are."""
     return raw.decode("utf-8", "replace")
 
 
 def mend_header(path: Path, version: int) -> bool:
-    """Puts right a header with a flipped bit or two, in place; whether there was anything to put right. `version` is
-    the `user_version` that a file of ours has. Raises OSError."""
+    """Puts right a header with a flipped bit or two, in place. Returns True if there was anything to put right.
+    `version` is the `user_version` that a journal has. Raises OSError."""
     try:
         with path.open("rb") as file:
             header = bytearray(file.read(100))
@@ -75,19 +76,19 @@ def _bits_off(one: bytes | bytearray, other: bytes | bytearray) -> int:
 
 
 class Kept(NamedTuple):
-    """The small tables of a damaged file, as far as they can be read and their checksums agree."""
+    """The small tables of a damaged file: the rows that can be read and whose checksums agree."""
 
     state: dict[str, str]
     marks: dict[str, float]
 
     @property
     def cursor(self) -> int:
-        """0 = it cannot be read: then all is sent again."""
+        """The sequence number up to which all is acknowledged; 0: it cannot be read, and all is sent again."""
         return int(self.marks.get("cursor", 0) or self.marks.get("cursor_copy", 0))
 
 
 class Wreck:
-    """A damaged file that was set aside, opened for what is left of it. Blocking; for one thread."""
+    """A damaged file that was set aside, opened to read what is left of it. Blocking; for one thread."""
 
     def __init__(self, path: Path, schema: Iterable[str]) -> None:
         """Makes the file readable as far as that goes. Raises FILE_ERRORS and OSError."""
@@ -115,7 +116,7 @@ class Wreck:
         return False
 
     def kept(self) -> Kept:
-        """The state and the marks."""
+        """Returns the state and the marks."""
         state, marks = self._rows("state"), self._rows("mark")
         return Kept(
             {str(name): value for name, value in state if isinstance(value, str)},
@@ -123,7 +124,7 @@ class Wreck:
         )
 
     def last(self) -> int:
-        """The highest number of a sound record that can be read; 0 = none."""
+        """Returns the highest number of a sound record that can be read; 0: there is none."""
         with contextlib.suppress(*FILE_ERRORS):
             rows = self._connection.execute(f"{_SELECT} ORDER BY seq DESC LIMIT ?", (_LOOKED_UP,))
             for *values, sum_ in rows:
@@ -133,7 +134,7 @@ class Wreck:
 
     def _rows(self, table: str) -> Iterator[tuple[object, object]]:
         try:
-            # One after the other: an error ends it, and what came before has come.
+            # One row after the other: an error ends the reading, and the rows before it are not lost.
             for name, value, sum_ in self._connection.execute(f"SELECT name, value, checksum FROM {table}"):  # noqa: S608
                 if sum_ in (None, checksum(name, value)):
                     yield name, value
@@ -143,9 +144,9 @@ class Wreck:
     def records(
         self, after: int, last: int, limit: int, settled: int
     ) -> tuple[list[tuple[object, ...]], list[int], int]:
-        """Rows (seq, kind, at, clock_valid, body, checksum) after a number; the numbers that cannot be read; and the
-        number up to which this is all. Where that is `last` or more, there is no more. Beyond `settled` each number was
-        there."""
+        """Returns rows (seq, kind, at, clock_valid, body, checksum) after a number, the numbers that cannot be read,
+        and the number up to which this is all; from `last` on, there is no more. Beyond `settled` each number was in
+        the file, so that one without a row is lost."""
         try:
             rows = self._connection.execute(
                 f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?",

@@ -1,6 +1,6 @@
-"""Goes on in a new journal file where one is damaged: the small tables at once, the records some at a time.
+"""Goes on in a new journal file where one is damaged: takes over the small tables at once, and the records bit by bit.
 
-A journal may hold a year of records, and the lamps do not wait for them: what is still to be taken over stands in the
+A journal may hold a year of records, and the lamps do not wait for them. What is still to be taken over stands in the
 new file's own state (`SALVAGE`), so that a restart goes on with it. Blocking; for the journal's worker thread.
 """
 
@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.records.journal_file import SALVAGE, SCHEMA, TABLES, DamagedJournal, JournalFile, set_aside
+from agent.records.journal_errors import DamagedJournal
+from agent.records.journal_file import SALVAGE, JournalFile
+from agent.records.journal_moved import set_aside
 from agent.records.journal_repair import FILE_ERRORS, PAGE_BYTES, Wreck
+from agent.records.journal_tables import SCHEMA, TABLES
 
 log = logging.getLogger("lichtmast")
 
@@ -22,7 +25,7 @@ MOST_RUNS_SAID = 20
 
 
 class Known(NamedTuple):
-    """What the agent remembers of a file that it had open; it counts more than what is read again."""
+    """What the agent remembers of a file that it had open; it is more certain than what is read again."""
 
     state: dict[str, str]
     cursor: int
@@ -32,8 +35,8 @@ class Known(NamedTuple):
 def begin_anew(
     path: Path, reopen: Callable[[], JournalFile], now: float, damage: DamagedJournal, known: Known | None = None
 ) -> tuple[JournalFile, str]:
-    """Sets the file at the path aside, makes a new one, and takes over what small tables can be read. Returns the new
-    file and the sentence for the event. Raises JournalError."""
+    """Sets the file at the path aside, makes a new one, and takes over the small tables as far as they can be read.
+    Returns the new file and the sentence for the event. `now` is Unix time in seconds. Raises JournalError."""
     aside = set_aside(path, now)
     file = reopen()
     text = f"{damage} It was set aside as {aside}."
@@ -63,19 +66,20 @@ def begin_anew(
 
 
 def is_due(file: JournalFile) -> bool:
-    """Whether records of a damaged file are still to be taken over."""
+    """Returns True if records of a damaged file are still to be taken over."""
     return bool(_jobs(file.state))
 
 
 class Salvage:
-    """Takes over the records that are still due."""
+    """Takes over the records that are still due, a few at each call."""
 
     def __init__(self) -> None:
         self._wreck: Wreck | None = None
         self._name = ""
 
     def some(self, file: JournalFile) -> str | None:
-        """The next records; at the end of each damaged file a sentence. Raises JournalError."""
+        """Takes over the next records. Returns a sentence at the end of each damaged file, else None. Raises
+        JournalError."""
         job, *later = _jobs(file.state)
         try:
             wreck = self._opened(file.path.with_name(job["file"]))
@@ -122,7 +126,7 @@ def _jobs(state: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _runs_with(runs: Iterable[list[int]], numbers: Iterable[int]) -> list[list[int]]:
-    """Runs [first, last], with further numbers after them."""
+    """Returns the runs [first, last] with further numbers added at their end."""
     longer = [list(run) for run in runs]
     for number in numbers:
         if longer and number == longer[-1][1] + 1:

@@ -1,17 +1,21 @@
-"""Writes what the parts have to record, one transaction a cycle, each part's state in the same one as its records."""
+"""Writes what the parts have to record: one transaction a cycle, each part's state together with its records."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent.records.journal import Journal, JournalError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 log = logging.getLogger("lichtmast")
 
 
 class Recorder:
-    """Collects records until `commit`. A disk that refuses is said once, and tried again at the next commit."""
+    """Collects records until `commit`. Where the disk refuses, the log says so once; the next commit tries again."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -21,24 +25,26 @@ class Recorder:
         self._refused = False
 
     def add_state(self, state: Callable[[], Mapping[str, object]]) -> None:
-        """`state()` gives named JSON-able values that are committed together with the records."""
+        """Registers a part's state: `state()` gives named values of JSON's types, which each commit writes together
+        with the records."""
         self._states.append(state)
 
     def before_commit(self, look: Callable[[], None]) -> None:
-        """`look()` may append what only time tells, each time that there could be a commit."""
+        """Registers a call before each commit: `look()` may append what only time tells."""
         self._looks.append(look)
 
-    def append(self, kind: str, body: Mapping[str, object]) -> None:
-        """One record, for the next commit."""
-        self._journal.append(kind, body)
+    def append(self, kind: str, record: Mapping[str, object] | DataclassInstance) -> None:
+        """Takes one record for the next commit: its body, or an object that has what the kind's row names
+        (agent/records/kinds.py)."""
+        self._journal.append(kind, record)
         self._pending = True
 
     def changed(self) -> None:
-        """A part's state is worth a commit, even without a record."""
+        """Takes in that a part's state is worth a commit, even without a record."""
         self._pending = True
 
     async def commit(self) -> bool:
-        """Writes what there is, if anything; False where the disk refuses."""
+        """Writes what there is. Returns False where the disk refuses, True also where there is nothing."""
         for look in self._looks:
             look()
         if not self._pending:

@@ -13,37 +13,38 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from agent.interfaces import Clock
-from agent.records.journal import Journal, JournalError, Record
+from agent.records.journal import Journal
+from agent.records.journal_errors import JournalError
+from agent.records.record import Record
 from agent.wire import payloads
 from agent.wire.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_one_ends
-from protocols import senml
 
 BATCH_RECORDS = 50
 WINDOW_BATCHES = 4
-"""Batches on their way at once: what is sent again where nobody acknowledges."""
+"""How many batches are on their way at once; as many are sent again where no acknowledgement comes."""
 
 FIRST_ACK_WAIT_S = 60.0
 LONGEST_ACK_WAIT_S = 900.0
-"""A collector that is away is asked again after 1, 2, 4 ... and then every 15 minutes: bytes cost on a metered SIM."""
+"""A collector that is away is asked again after 1, 2, 4 ... and then every 15 minutes: on a metered SIM bytes cost."""
 
 
 LARGEST_BATCH_BYTES = 200_000
-"""Of the records' bodies as they were read; a collector takes a payload of up to 1 MB."""
+"""The length of the records' bodies in the journal; a collector takes a payload of up to 1 MB."""
 
 ALONE_AFTER_S = 3600.0
-"""So long after the last word of another gateway of our name, it is gone."""
+"""Another gateway of this name is gone where no collector has mentioned it for this long."""
 
 EPOCH_PAUSE_S = 3600.0
-"""A collector that finds conflicts without end does not make an epoch each minute."""
+"""The least time between two new epochs, where a collector finds conflicts without end."""
 
 
 class MqttReporter:
-    """Sends one journal to one broker. `run` in a task; `stop` ends it with an offline state.
+    """Sends one journal to one broker. `run` it in a task; `stop` ends it with an offline state.
 
-    `birth` holds what the gateway is (version, board, luminaires ...): wire, gateway and epoch are added.
-    `on_change(True or False, sentence)` is called once when the broker is away and once when it is back;
-    `on_twin(True or False, sentence)` where another gateway comes in under this name, and once that is over.
-    `was_away`: that the broker is away was said before the restart; it is said when it is back.
+    `birth` holds what the gateway is (version, board, luminaires ...); wire, gateway and epoch are added.
+    `on_change(False, sentence)` is called once when the broker is away, `on_change(True, sentence)` when it is back.
+    `on_twin(True, sentence)` is called where another gateway sends under this name, `on_twin(False, sentence)` once
+    that is over. `was_away` is True where the broker was away before the restart, and that was said.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class MqttReporter:
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
         self._ack_wait_s = FIRST_ACK_WAIT_S
-        # Another process, or another gateway with a copy of the journal, is another sender: what a collector has of
-        # theirs says nothing about ours.
+        # Another process, or another gateway with a copy of the journal, is another sender: what a collector has stored
+        # of that one says nothing about this one's records.
         self._sender = secrets.token_hex(8)
         self._epoch_begun_at: float | None = None
         self._on_twin = on_twin or (lambda _there, _text: None)
@@ -76,12 +77,12 @@ class MqttReporter:
         self.repeated = 0  # of these, published before by this process
 
     async def run(self) -> None:
-        """Endless, until `stop`. Raises JournalError where the journal cannot be read."""
-        self._running = asyncio.ensure_future(self._link.run(self._run_session))
+        """Sends until `stop`. Raises JournalError where the journal cannot be read."""
+        self._running = asyncio.ensure_future(self._link.run(self.run_session))
         try:
             await asyncio.shield(self._running)
         except asyncio.CancelledError:
-            if not self._running.cancelled():  # we are cancelled, not stopped
+            if not self._running.cancelled():  # this task is cancelled; it was not stopped
                 self._running.cancel()
                 await asyncio.gather(self._running, return_exceptions=True)
                 raise
@@ -89,14 +90,16 @@ class MqttReporter:
     async def stop(self) -> None:
         """Publishes the offline state where there is a connection, disconnects, and lets `run` return."""
         if self._session is not None:
-            # Where it does not get through, the will says it.
+            # Where that does not get through, the will says it.
             with contextlib.suppress(LinkLost, TimeoutError):
                 await self._clock.wait_for(self._publish_state(self._session, online=False), GOODBYE_S)
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    async def _run_session(self, session: Session) -> None:
+    async def run_session(self, session: Session) -> None:
+        """Sends and receives over one connection, until it is lost. Raises LinkLost, and JournalError where the journal
+        cannot be read."""
         self._session = session
         try:
             await until_one_ends(self._receive(session), self._send(session))
@@ -104,7 +107,7 @@ class MqttReporter:
             self._session = None
 
     def _meet_twin(self, *, there: bool) -> None:
-        """What a collector says with an acknowledgement: whether another gateway sends under our name too."""
+        """Takes in what a collector says with an acknowledgement: whether another gateway sends under this name too."""
         now = self._clock.monotonic()
         if there:
             if self._twin_met_at is None:
@@ -121,7 +124,7 @@ class MqttReporter:
             try:
                 acknowledgement = payloads.decode_acknowledgement(message.payload)
             except payloads.PayloadError:
-                continue  # not from a collector of ours: what it means to say, the next time-out settles
+                continue  # not a collector's: the next time-out sends again what it may have been about
             await self._settle(acknowledgement)
 
     async def _settle(self, acknowledgement: payloads.Acknowledgement) -> None:
@@ -149,13 +152,13 @@ class MqttReporter:
         after = newest = 0  # the last sequence number sent; the newest ever sent on this connection
         deadline = 0.0
         while True:
-            if epoch != journal.epoch:  # at the start, and where a damaged journal was replaced
+            if epoch != journal.epoch:  # at the start, and after a damaged journal was replaced
                 epoch, sent, after, newest = journal.epoch, [], journal.cursor, journal.cursor
                 published_depth = await self._introduce(session)
             cursor = journal.cursor
             journal.news.clear()
             sent = [span for span in sent if journal.acknowledged_through(span[1]) is None]
-            # While nobody acknowledges, one batch asks as well as four.
+            # While no acknowledgement comes, one batch asks as well as four.
             window = WINDOW_BATCHES if self._ack_wait_s == FIRST_ACK_WAIT_S else 1
             while len(sent) < window and (batch := await self._next_batch(max(after, journal.cursor))):
                 if epoch != journal.epoch:
@@ -177,7 +180,7 @@ class MqttReporter:
                 else:
                     await journal.news.wait()
             except TimeoutError:
-                # Nobody has committed these, whatever the broker says: all after the cursor again.
+                # No collector has committed these, although the broker has them: all after the cursor is sent again.
                 self._ack_wait_s = min(LONGEST_ACK_WAIT_S, 2 * self._ack_wait_s)
                 sent, after = [], journal.cursor
             if journal.cursor > cursor:
@@ -185,7 +188,7 @@ class MqttReporter:
                 deadline = self._clock.monotonic() + self._ack_wait_s
 
     async def _next_batch(self, after: int) -> list[Record]:
-        """The next records that may travel together, without those that are acknowledged already."""
+        """Returns the next records that may travel together, without those that are acknowledged already."""
         while True:
             records = await self._journal.read_after(after, BATCH_RECORDS, LARGEST_BATCH_BYTES)
             if not records:
@@ -194,15 +197,14 @@ class MqttReporter:
             if settled is None:
                 break
             after = settled
-        rows: list[tuple[int, str, dict[str, object], bool]] = list(records)
         return [
             record
-            for record in records[: senml.leading_run(rows)]
+            for record in records[: payloads.leading_run(records)]
             if self._journal.acknowledged_through(record.seq) is None
         ]
 
     async def _introduce(self, session: Session) -> int:
-        """What a new connection begins with; returns the depth that the state names."""
+        """Begins a connection: subscribes, and publishes birth and state. Returns the depth that the state names."""
         birth = {
             **self._birth,
             "wire": payloads.WIRE,
@@ -222,7 +224,7 @@ class MqttReporter:
         return depth
 
     def _state(self, *, online: bool) -> tuple[str, bytes]:
-        """Topic and payload. In the will, the time is that of the connection."""
+        """Returns the topic and the payload of the state. In the will, the time is that of the connection."""
         journal = self._journal
         facts: dict[str, object] = {
             "wire": payloads.WIRE,

@@ -11,10 +11,10 @@ import asyncio
 from typing import Any
 
 LARGEST_TOPIC_BYTES = 512
-"""Ours have 60; a longer one makes the payload seem shorter, and then it is garbage."""
+"""The topics in use have 60. A longer one makes the payload seem shorter, which is then garbage."""
 
 READ_BYTES = 65_536
-"""At most so much between two turns of the event loop."""
+"""What is read at most between two turns of the event loop."""
 
 RUSH_PACKETS = 200
 PACKETS_EACH_S = 50.0
@@ -22,11 +22,12 @@ PACKETS_EACH_S = 50.0
 
 RUSH_BYTES = 1024 * 1024
 BYTES_EACH_S = 4 * 1024 * 1024
-"""Bytes that are thrown away cost little; what is worth reading behind them should not wait long."""
+"""Bytes that are thrown away cost little, and a message behind them should not wait long."""
 
 
 class Reading:
-    """The reader of one connection. `longest` bytes of a packet are kept."""
+    """The reader of one connection. Of each packet `longest` bytes are kept. With `sparingly` the reading pauses after
+    a rush, as the rates above say."""
 
     def __init__(
         self,
@@ -47,10 +48,10 @@ class Reading:
         paho._sock_recv = self._receive_some
 
     def go_on(self) -> None:
-        """Reads from now on, when there is something."""
+        """Reads from now on, whenever there is something."""
         number = self._sock.fileno()
         if number >= 0 and not self._disconnected.done():
-            self._loop.add_reader(number, self._read)
+            self._loop.add_reader(number, self.read)
 
     def _receive_some(self, size: int) -> bytes:
         if self._left <= 0:
@@ -59,17 +60,23 @@ class Reading:
         self._left -= len(some)
         return some
 
-    def _read(self) -> None:
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of the packet that is coming in are kept."""
+        return len(self._paho._in_packet["packet"])
+
+    def read(self) -> None:
+        """Takes what the connection has, as much as one turn of the event loop may."""
         self._left = READ_BYTES
         try:
             self._paho.loop_read()
         except asyncio.CancelledError:
-            return  # aiomqtt looks at its future of a connection that was given up while it was made
+            return  # from aiomqtt, which looks at the future of a connection that was given up while it was made
         except Exception as error:  # noqa: BLE001 - a broken connection has many names; aiomqtt does the same
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
             return
-        # What is left of it is longer than any payload may be, so that it is dropped when its end has come.
+        # The head that is left is longer than any payload may be, so that it is dropped once the packet has ended.
         del self._paho._in_packet["packet"][self._longest :]
         if self._sparingly:
             self._spend(READ_BYTES - self._left)

@@ -1,7 +1,7 @@
 """A connection by MQTT 3.1.1 (OASIS mqtt-v3.1.1) that comes back by itself; the one importer of aiomqtt.
 
-aiomqtt has no reconnection and no time-outs of its own kind; both are here. Everything that waits for the broker does
-so inside `waiting_for_the_world`, so that virtual time stands still meanwhile.
+aiomqtt neither reconnects nor bounds each wait; this module does both. Every wait for the broker happens inside
+`waiting_for_the_world`, so that virtual time stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -27,47 +27,51 @@ GOODBYE_S = 5.0
 
 LONGEST_PAUSE_S = 300.0
 STABLE_S = 300.0
-"""A connection that held this long was a good one: the pauses begin again at a second. One that the broker ends right
-after it accepted it was not."""
+"""A connection that has held this long was a good one: after it the pauses begin again at a second. One that the broker
+ends right after it has accepted it was not."""
 
 T = TypeVar("T")
 
 
 class LinkLost(Exception):
-    """The broker is not there, or no longer; the text is one sentence. The link connects again by itself."""
+    """The broker is away; the text is one sentence. The link connects again by itself."""
 
 
 class Message(NamedTuple):
-    """What the broker delivered."""
+    """A message that the broker delivered."""
 
     topic: str
     payload: bytes
 
 
 QUEUED_MESSAGES = 50
-"""How many messages may wait; more are dropped, and an honest sender sends them again."""
+"""How many messages may wait; further ones are dropped, and an honest sender sends them again."""
 
 
 class Broker(NamedTuple):
-    """Where and how to connect."""
+    """Where and how to connect.
+
+    With `clean_session` False the broker keeps the client's subscriptions, and queues their messages while the client
+    is away. A payload longer than `largest_payload_bytes` is dropped unread. With `reads_sparingly` False the client
+    reads as fast as it can, as a collector does.
+    """
 
     host: str
     port: int
     client_id: str
     keepalive_s: int = 300
-    # False: the broker keeps our subscriptions and queues their messages while we are away.
     clean_session: bool = True
-    # A longer payload is dropped unread.
     largest_payload_bytes: int = 65_536
-    # False: reads as fast as it can (a collector).
     reads_sparingly: bool = True
 
 
-class _Client(aiomqtt.Client):
-    """aiomqtt runs paho's housekeeping, which only sends a ping or misses the answer to one, every second of its life.
+class Client(aiomqtt.Client):
+    """aiomqtt's client with a reader within bounds, and with paho's housekeeping four times a keepalive.
 
-    A quarter of the keepalive is often enough (the broker allows one and a half: MQTT-3.1.2-24), saves a Raspberry Pi
-    86,000 wakeups a day, and a virtual night as many steps. A test notices when aiomqtt has this method no longer.
+    That housekeeping sends a ping, or notices that the answer to one is missing; aiomqtt runs it every second. A
+    quarter of the keepalive is often enough (the broker allows one and a half: MQTT-3.1.2-24). It saves a Raspberry Pi
+    86,000 wakeups a day, and a virtual night as many steps. A test notices when aiomqtt no longer has the methods
+    overridden here.
     """
 
     clock: Clock
@@ -76,7 +80,7 @@ class _Client(aiomqtt.Client):
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
         super()._on_socket_open(client, userdata, sock)
-        # After the reader that aiomqtt has asked for, in whose place this one comes. We are in paho's thread.
+        # It comes after the reader that aiomqtt has asked for, and takes its place. This runs in paho's thread.
         reading = Reading(
             self._client,
             sock,
@@ -90,7 +94,7 @@ class _Client(aiomqtt.Client):
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
         # aiomqtt would log each message that finds the queue full, which is a flood of its own.
         if len(message.payload) <= self.largest_payload_bytes and not self._queue.full():
-            with contextlib.suppress(UnicodeDecodeError):  # a topic that is no text
+            with contextlib.suppress(UnicodeDecodeError):  # a topic that is not text
                 super()._on_message(client, userdata, message)
 
     async def _misc_loop(self) -> None:
@@ -107,29 +111,29 @@ class _Client(aiomqtt.Client):
             for _ in range(3):
                 await asyncio.sleep(0)
         if self._disconnected.done():
-            self._disconnected.exception()  # asked for, so that asyncio does not complain that nobody did
+            self._disconnected.exception()  # so that asyncio does not complain of an exception that was never retrieved
 
 
 class Session:
     """One connection, while it lasts. Each method raises LinkLost."""
 
-    def __init__(self, client: _Client, world: World) -> None:
+    def __init__(self, client: Client, world: World) -> None:
         self._client, self._world = client, world
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Returns once the broker has acknowledged it (QoS 1), which says nothing about any receiver."""
+        """Publishes at QoS 1. Returns once the broker has acknowledged it, which says nothing about any receiver."""
         with self._world.waiting_for_the_world(f"the broker's answer to a publish on {topic}"):
             await self._answer(self._client.publish(topic, payload, qos=1, retain=retain))
 
     async def subscribe(self, topic: str) -> None:
-        """Returns once the broker has granted it at QoS 1."""
+        """Subscribes at QoS 1. Returns once the broker has granted it."""
         with self._world.waiting_for_the_world(f"the broker's answer to a subscription to {topic}"):
             granted = await self._answer(self._client.subscribe(topic, qos=1))
         if any((code if isinstance(code, int) else code.value) > 2 for code in granted):
             raise LinkLost(f"The broker refuses the subscription to {topic}: grant it in the broker's access list.")
 
     async def _answer(self, call: Coroutine[object, object, T]) -> T:
-        """The call's result. aiomqtt would wait for it to the time-out even where the connection has ended."""
+        """Returns the call's result. aiomqtt would wait until the time-out, even on a connection that has ended."""
         answer = asyncio.ensure_future(call)
         try:
             ends: list[asyncio.Future[Any]] = [answer, self._client._disconnected]
@@ -142,17 +146,20 @@ class Session:
             answer.cancel()
 
     async def messages(self) -> AsyncIterator[Message]:
-        """What arrives; ends only by LinkLost."""
+        """Yields what arrives, until LinkLost is raised."""
         with _as_link_lost():
             async for message in self._client.messages:
                 yield Message(str(message.topic), message.payload)
 
 
 class Link:
-    """Keeps one connection: connects, runs a session on it, and again after a pause that grows from 1 s to 5 minutes.
+    """Keeps one connection: connects, runs a session on it, and tries again after a pause that grows from 1 s to 5
+    minutes.
 
-    `on_change(True or False, sentence)` is called once when the broker is away, however often it is tried, and once
-    when a session has got through again (`Link.established`).
+    `on_change(False, sentence)` is called once when the broker is away, however often it is tried, and
+    `on_change(True, sentence)` once a session has got through again (`established`). `will` gives the topic and payload
+    that the broker publishes when the connection is lost; it is asked at each attempt. `was_away` is True where the
+    broker was away when the agent was stopped, and that was said.
     """
 
     def __init__(
@@ -167,19 +174,19 @@ class Link:
     ) -> None:
         self._broker, self._clock, self._on_change = broker, clock, on_change
         self._world = world_of(clock)
-        self._will = will  # gives topic and payload (QoS 1, retained) at each attempt
+        self._will = will
         self._chance = chance or random.Random()
         self._away = False
-        self._was_away = was_away  # when the agent was stopped: said then
+        self._was_away = was_away
 
     def established(self) -> None:
-        """The session says that the broker really works with it."""
+        """Takes in that the broker works with the session: it has granted what the session asked for."""
         if self._away or self._was_away:
             self._away = self._was_away = False
             self._on_change(True, f"The broker {self._broker.host}:{self._broker.port} is back.")
 
     async def run(self, session: Callable[[Session], Awaitable[None]]) -> None:
-        """Endless: runs `session` on each connection, which it ends by raising LinkLost."""
+        """Runs `session` on each connection, until it is cancelled. A session ends by raising LinkLost."""
         failures = 0
         while True:
             connected_at: float | None = None
@@ -201,7 +208,7 @@ class Link:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Session]:
         broker = self._broker
-        client = _Client(
+        client = Client(
             broker.host,
             broker.port,
             identifier=broker.client_id,
@@ -222,7 +229,7 @@ class Link:
             polite = True
             yield Session(client, self._world)
         except LinkLost:
-            polite = False  # there is nobody to say goodbye to
+            polite = False  # the broker cannot hear a goodbye
             raise
         finally:
             with self._world.waiting_for_the_world("the end of the connection to the broker"):
@@ -231,8 +238,8 @@ class Link:
                         await self._clock.wait_for(client.__aexit__(None, None, None), GOODBYE_S)
                 await client.abandon()
 
-    async def _entered(self, client: _Client) -> None:
-        """Connects. The thread in which paho opens the socket cannot be cancelled, so a cancellation waits for it."""
+    async def _entered(self, client: Client) -> None:
+        """Connects. A cancellation waits for the thread in which paho opens the socket, which cannot be cancelled."""
         broker = self._broker
         entering = asyncio.ensure_future(client.__aenter__())
         try:
@@ -242,7 +249,7 @@ class Link:
                 await asyncio.wait([entering], timeout=0.1)
             entering.cancel()
             raise
-        except (aiomqtt.MqttError, OSError, ValueError) as error:  # ValueError: no such host name can be
+        except (aiomqtt.MqttError, OSError, ValueError) as error:  # ValueError: no host can have that name
             raise LinkLost(f"The broker {broker.host}:{broker.port} cannot be reached ({error}).") from error
 
 
@@ -255,7 +262,7 @@ def _as_link_lost() -> Iterator[None]:
 
 
 async def until_one_ends(*parts: Coroutine[object, object, None]) -> None:
-    """Runs the parts side by side until the first one ends; ends the others, and raises what that one raised."""
+    """Runs the parts side by side until the first one ends; cancels the others, and raises that one's error."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

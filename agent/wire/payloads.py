@@ -5,10 +5,10 @@ lichtmast/0/GATEWAY/state    retained, also the will: online or offline, how muc
 lichtmast/0/GATEWAY/records  a SenML pack of journal records (protocols/senml.py)
 lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has committed, and those that it cannot
 
-Within a wire version changes only add. A batch names its sender, a random number of each start of an agent, and its
-acknowledgement says to whom it goes: two gateways may run with copies of one journal, and what is stored of the one is
-not stored of the other. "conflicts" names the numbers under which the collector holds other records; "twin" says that
-two senders take turns.
+Within a wire version changes only add. A batch names its sender, a random number that each start of an agent makes, and
+its acknowledgement names the sender that it is for: two gateways may run with copies of one journal, and what is stored
+of one is not stored of the other. "conflicts" names the numbers under which the collector holds other records; "twin"
+says that two senders take turns.
 """
 
 from __future__ import annotations
@@ -19,54 +19,59 @@ from typing import NamedTuple
 
 import cbor2
 
-from agent.records.journal import Record
+from agent.records.kinds import shapes
+from agent.records.record import Record
 from protocols import senml
 from protocols.errors import MalformedBytes
 
 WIRE = 0
 
 LARGEST_BYTES = {"records": 1_000_000, "ack": 8_192, "birth": 65_536, "state": 65_536}
-"""What a payload may have at most; a longer one is not decoded. Ours stay far below."""
+"""The longest payload that is decoded. What the agent and the collector send stays far below."""
 
 MOST_RANGES = 500
-"""An acknowledgement is of one batch of 50 records; one with more ranges than this is no collector's."""
+"""An acknowledgement answers one batch of 50 records; one with more ranges than this is not a collector's."""
 
 
 class PayloadError(Exception):
-    """A payload from outside that is not what its topic promises; the text is one sentence."""
+    """A payload is not what its topic promises; the text is one sentence."""
 
 
 class Batch(NamedTuple):
-    """Journal records of one gateway and epoch."""
+    """Journal records of one gateway and epoch. `sender` is None where the batch does not name it."""
 
     gateway: str
     epoch: str
     records: list[Record]
-    sender: str | None = None  # None: it does not say
+    sender: str | None = None
 
 
 class Acknowledgement(NamedTuple):
-    """Ranges [first, last] of sequence numbers that a collector has committed."""
+    """Ranges [first, last] of sequence numbers that a collector has committed.
+
+    `to` is the sender of the batch (None: it is not named), `conflicts` the numbers that hold other records and were
+    not stored. `twin` is True where another sender sends under this gateway's name too.
+    """
 
     epoch: str
     ranges: list[tuple[int, int]]
-    to: str | None = None  # the sender of the batch; None: it does not say
-    conflicts: list[tuple[int, int]] = []  # numbers that hold other records: not stored
-    twin: bool = False  # another sender sends under this gateway's name too
+    to: str | None = None
+    conflicts: list[tuple[int, int]] = []
+    twin: bool = False
 
 
 def topic(gateway: str, leaf: str) -> str:
-    """The topic of one gateway ("+" for all of them): leaf is birth, state, records or ack."""
+    """Returns the topic of one gateway ("+" for all of them): leaf is birth, state, records or ack."""
     return f"lichtmast/{WIRE}/{gateway}/{leaf}"
 
 
 def encode_facts(facts: Mapping[str, object]) -> bytes:
-    """A birth or state: a map with text keys."""
+    """Returns the payload of a birth or state: a map with text keys."""
     return cbor2.dumps(dict(facts), canonical=True)
 
 
 def decode_facts(payload: bytes) -> dict[str, object]:
-    """The map of a birth or state; raises PayloadError."""
+    """Returns the map of a birth or state; raises PayloadError."""
     return _facts(payload, "birth")
 
 
@@ -77,17 +82,21 @@ def _facts(payload: bytes, leaf: str) -> dict[str, object]:
     return facts
 
 
+def leading_run(records: Sequence[Record]) -> int:
+    """Returns how many of the first records may travel in one batch."""
+    return senml.leading_run(shapes(), records)
+
+
 def encode_records(gateway: str, epoch: str, records: Sequence[Record], sender: str | None = None) -> bytes:
-    """One batch; its records are all of one `senml.leading_run`."""
-    rows = [(record.seq, record.kind, record.body, record.clock_valid) for record in records]
-    return cbor2.dumps(senml.encode_pack(gateway, epoch, rows, sender), canonical=True)
+    """Returns the payload of one batch; its records are all of one `leading_run`."""
+    return cbor2.dumps(senml.encode_pack(shapes(), gateway, epoch, records, sender), canonical=True)
 
 
 def decode_records(payload: bytes) -> Batch:
-    """The batch that `encode_records` made; raises PayloadError."""
+    """Returns the batch that `encode_records` made; raises PayloadError."""
     pack = _loaded(payload, "records")
     try:
-        gateway, epoch, records = senml.decode_pack(pack)
+        gateway, epoch, records = senml.decode_pack(shapes(), pack)
     except MalformedBytes as error:
         raise PayloadError(f"The records cannot be read: {error}.") from error
     return Batch(gateway, epoch, [Record(*record) for record in records], senml.sender_of(pack))
@@ -101,7 +110,8 @@ def encode_acknowledgement(
     conflicts: Iterable[tuple[int, int]] = (),
     twin: bool = False,
 ) -> bytes:
-    """The ranges [first, last] that are committed, and those that are not because they hold other records."""
+    """Returns the payload of an acknowledgement: the ranges [first, last] that are committed and, as `conflicts`, those
+    that are not because the collector holds other records under their numbers."""
     facts: dict[str, object] = {"epoch": epoch, "ranges": [list(span) for span in ranges]}
     if to is not None:
         facts["to"] = to
@@ -113,7 +123,7 @@ def encode_acknowledgement(
 
 
 def decode_acknowledgement(payload: bytes) -> Acknowledgement:
-    """The acknowledgement that `encode_acknowledgement` made; raises PayloadError."""
+    """Returns the acknowledgement that `encode_acknowledgement` made; raises PayloadError."""
     facts = _facts(payload, "ack")
     epoch, to = facts.get("epoch"), facts.get("to")
     if not isinstance(epoch, str) or not isinstance(to, str | None):
@@ -137,7 +147,7 @@ def _spans(ranges: object) -> list[tuple[int, int]]:
 
 
 def ranges_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """The runs [first, last] of consecutive numbers."""
+    """Returns the runs [first, last] of consecutive numbers."""
     runs: list[tuple[int, int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][1] + 1:

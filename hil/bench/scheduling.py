@@ -17,12 +17,12 @@ from typing import TypeVar
 
 from agent.hardware.serial_port import port_opener
 from agent.lamps.frame_plan import StoredInGear, TargetLevel, plan
-from drivers import catalogue
+from agent.parts.interfaces import INTERFACES, driver_of
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
 from hil.bench.table import Row, percentile
 from hil.devices.street import Lamp, Street
-from hil.emulated_board import PRODUCTS
+from hil.emulated_board import emulation_of
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, memory_banks, sequences
 from protocols.dali.frames import Reply
@@ -44,10 +44,10 @@ LATE_S = 60.0
 
 def rows() -> Iterator[Row]:
     """All figures, interface by interface."""
-    for name in sorted(catalogue.CATALOGUE):
-        yield _rate(name)
-        yield from _latency(name)
-        yield from _late_answers(name)
+    for product in INTERFACES.own():
+        yield _rate(product.name)
+        yield from _latency(product.name)
+        yield from _late_answers(product.name)
     yield from _planner()
 
 
@@ -69,8 +69,8 @@ def _on_a_street(name: str, story: Callable[[_Bench], Awaitable[T]]) -> T:
         with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as folder:
             port = Path(folder) / "dali"
             lamps = [Lamp(number, 25.0) for number in range(GEAR)]
-            street = Street(lamps, link=port, traffic=clock, seed=1, product=PRODUCTS[name])
-            driver = catalogue.load(name)(port_opener(str(port), clock), clock, lambda *_told: None, (1,), None)
+            street = Street(lamps, link=port, traffic=clock, seed=1, product=emulation_of(name))
+            driver = driver_of(name)(port_opener(str(port), clock), clock, lambda *_told: None, (1,), None)
             running = asyncio.create_task(driver.run())
             bus = DaliBus(driver, 1, clock)
             await bus.wait_usable()

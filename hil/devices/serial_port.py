@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 READ_AT_ONCE = 4096
+FROM_HOST, TO_HOST = "host >", "host <"
 
 
 class Traffic(Protocol):
@@ -47,6 +48,8 @@ class SerialPort:
         self.mute = False
         self.host_there = False
         self.damaged_commands = 0
+        self.listener: Callable[[str, bytes], None] | None = None
+        """Hears each piece as it arrives, after the cable has done its worst: (FROM_HOST or TO_HOST, the bytes)."""
         self._loop = loop
         self._received = received
         self._traffic = traffic
@@ -157,6 +160,8 @@ class SerialPort:
             return  # nobody reads: a real line has no room to wait either
         if self._traffic is not None:
             self._traffic.bytes_written(self.path, count)
+        if self.listener is not None:
+            self.listener(TO_HOST, piece)
 
     def _readable(self) -> None:
         try:
@@ -182,6 +187,8 @@ class SerialPort:
             self._lose_of_commands -= 1
             self.damaged_commands += 1
             content = self._without_one(content)
+        if self.listener is not None:
+            self.listener(FROM_HOST, content)
         self._received(content)
 
     def _wait_for_host(self) -> None:

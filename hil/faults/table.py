@@ -1,6 +1,6 @@
 """Every fault that a script may name: what it is called, what it strikes, its value, what it does. The one source.
 
-The checks of a script, its JSON Schema and the tables of hil/README.md derive from it; a fault more is a row more.
+The checks of a script, its JSON Schema and the tables of hil/faults/README.md derive from it; a new fault is a new row.
 """
 
 from __future__ import annotations

@@ -22,15 +22,16 @@ def sentence(item: pytest.Item) -> str:
     return sentence_of(getattr(item, "originalname", None) or item.name, call.params if call else {})
 
 
-def chosen(items: Sequence[pytest.Item], names: Sequence[str]) -> list[pytest.Item]:
-    """The stories that have one of these in their name, sentence or file. Raises UsageError for what none has."""
+def chosen(items: Sequence[pytest.Item], names: Sequence[str], where: str) -> list[pytest.Item]:
+    """The stories that have one of these in their name, sentence or file. Raises UsageError for what none has; `where`
+    then says where all of them are shown."""
     kept: set[pytest.Item] = set()
     for name in names:
         wanted = name.replace("_", " ").lower()
         found = [item for item in items if wanted in f"{item.nodeid} {sentence(item)}".replace("_", " ").lower()]
         if not found:
             near = difflib.get_close_matches(wanted, [sentence(item).lower() for item in items], n=1, cutoff=0.5)
-            hint = f'did you mean "{near[0]}"?' if near else "`lichtmast hil --list` shows them all"
+            hint = f'did you mean "{near[0]}"?' if near else f"{where} shows them all"
             raise pytest.UsageError(f'no story has "{name}" in its name: {hint}')
         kept.update(found)
     return [item for item in items if item in kept]

@@ -19,8 +19,8 @@ from agent.commands.run import run_until
 from agent.config.board import Board, load_board
 from agent.hardware.serial_port import port_opener
 from agent.main import parser_for
+from agent.parts.interfaces import driver_of
 from agent.savings.intervals import QUARTER_S
-from drivers import catalogue
 from drivers.dali.bus import TELEMETRY, DaliBus
 from hil.observed import Course, Frame, Observation, described, tell, watch_frames
 from hil.stories.benches import next_local
@@ -155,8 +155,8 @@ class RealBench:
         for port in dict.fromkeys(bus.port for bus in self.board.buses):
             buses = {bus.name: bus for bus in self.board.buses if bus.port == port}
             channels = tuple(bus.channel for bus in buses.values())
-            driver = catalogue.load(next(iter(buses.values())).interface)
-            interface = driver(port_opener(port, self.clock), self.clock, lambda *said: None, channels)
+            driver = driver_of(next(iter(buses.values())).interface)
+            interface = driver(port_opener(port, self.clock), self.clock, lambda *said: None, channels, None)
             keeping = asyncio.create_task(interface.run())
             try:
                 async with asyncio.timeout(PATIENCE_S + len(self.board.luminaires)):

@@ -1,13 +1,14 @@
-"""What a story judges by: the collector's store and the agent's journal, both read from their SQLite files."""
+"""What a story judges by: the collector's store and the agent's journal, while they are written to or afterwards."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from agent.centre.reading import StoreView
+from agent.records.kinds import EVENT, INTERVAL
+from agent.records.reading import JournalView, NotReadable
 
 
 class StoredInterval(NamedTuple):
@@ -31,37 +32,34 @@ class StoredEvent(NamedTuple):
 
 
 class Store:
-    """The collector's SQLite file, while the collector runs or afterwards."""
+    """The collector's store, while the collector runs or afterwards."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._view = StoreView(path)
 
     def intervals(self, luminaire: str) -> list[StoredInterval]:
         """In order of time, from the table that figures are taken from."""
-        columns = ", ".join(StoredInterval._fields)
-        query = f"SELECT {columns} FROM intervals WHERE luminaire = ? ORDER BY start"  # noqa: S608 - names of ours
-        rows = _rows(self.path, query, luminaire)
-        return [StoredInterval(*row) for row in rows]
+        rows = self._view.rows(INTERVAL.name, ("luminaire", *StoredInterval._fields))
+        return sorted(StoredInterval(*row) for name, *row in rows if name == luminaire)
 
     def events(self, name: str, subject: str | None = None) -> list[StoredEvent]:
         """All of this name (and subject), in the order in which the agent wrote them."""
-        query = "SELECT at, name, subject, active, text FROM events WHERE name = ? AND ? IN (subject, '*') ORDER BY seq"
-        rows = _rows(self.path, query, name, subject or "*")
-        return [StoredEvent(at, name, subject, bool(active), text) for at, name, subject, active, text in rows]
+        found = [
+            StoredEvent(at, told, about, bool(active), text)
+            for at, told, about, active, text in self._view.rows(EVENT.name, StoredEvent._fields)
+        ]
+        return [event for event in found if event.name == name and subject in (None, event.subject)]
 
     def sequences(self) -> dict[str, list[int]]:
         """The sequence numbers of all records by epoch, each in order."""
-        found: dict[str, list[int]] = {}
-        for epoch, seq in _rows(self.path, "SELECT epoch, seq FROM records ORDER BY epoch, seq"):
-            found.setdefault(epoch, []).append(seq)
-        return found
+        return self._view.sequences()
 
     def doubled_intervals(self) -> list[tuple[str, int]]:
         """(luminaire, start) of the quarters that more than one record is about, whatever their sequence numbers."""
         seen: set[tuple[str, int]] = set()
         doubled = []
-        for (text,) in _rows(self.path, "SELECT body FROM records WHERE kind = 'interval'"):
-            body = json.loads(text)
+        for body in self._view.bodies(INTERVAL.name):
             key = (body["luminaire"], body["start"])
             if key in seen:
                 doubled.append(key)
@@ -70,10 +68,11 @@ class Store:
 
 
 class JournalOnDisk:
-    """The agent's journal file as another process sees it, while the agent runs or after it."""
+    """The agent's journal file as another process sees it: before it is there, while the agent runs, or after it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._view = JournalView(path)
 
     @property
     def last(self) -> int:
@@ -83,34 +82,28 @@ class JournalOnDisk:
 
     @property
     def epoch(self) -> str:
-        return str(next(_rows(self.path, "SELECT epoch FROM identity"))[0])
+        return self._view.epoch
 
     def sequence(self) -> list[int]:
         """All sequence numbers that are in the file."""
         if not self.path.exists():
             return []
         try:
-            return [seq for (seq,) in _rows(self.path, "SELECT seq FROM record ORDER BY seq")]
-        except sqlite3.OperationalError:
+            return self._view.sequence()
+        except NotReadable as error:
+            if not isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
             return []  # its tables are not made yet
 
     def bodies(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
         """The records of a kind after a sequence number."""
-        if not self.sequence():
-            return []
-        rows = _rows(self.path, "SELECT body FROM record WHERE kind = ? AND seq > ? ORDER BY seq", kind, after)
-        return [json.loads(text) for (text,) in rows]
+        return list(self._view.bodies(kind, after)) if self.sequence() else []
 
     def events(self, name: str) -> list[StoredEvent]:
         """All events of this name."""
-        found = (body for body in self.bodies("event") if body["name"] == name)
+        found = (body for body in self.bodies(EVENT.name) if body["name"] == name)
         return [StoredEvent(*(body[field] for field in StoredEvent._fields)) for body in found]
 
     def is_sound(self) -> bool:
         """What SQLite says of the file's pages and indices."""
-        return list(_rows(self.path, "PRAGMA integrity_check")) == [("ok",)]
-
-
-def _rows(path: Path, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
-        yield from database.execute(query, parameters).fetchall()
+        return self._view.is_sound()

@@ -12,7 +12,7 @@ from hil.stories.benches import DARK, EIGHTY, FULL, HALF, SEVENTY, Bench, live, 
 from hil.stories.boards import Site
 
 CYCLE_S = 10.0
-"""The control cycle, within which the README promises that the program is back."""
+"""The control cycle, within which hil/stories/README.md promises that the program is back."""
 
 
 def test_a_cable_pulled_for_ten_minutes(emulated: Path) -> None:

@@ -1,11 +1,37 @@
 """How a host talks to the ATX LED DALI HAT (AL-DALI-HAT, DALI-Pi): ASCII lines, 19200 8N1, from the vendor's examples.
 
-A board with more than one bus puts a digit before each command and answer for the buses after the first.
+Each line, either way::
+
+    [ bus ][ letter ][ hex digits ][ \\n ]
+      0-1      1         0 to 6      1       characters of 0.52 ms
+    bus: nothing for the first bus; 1, 2, 3 for the second, third and fourth
+
+    host to HAT                             HAT to host
+    hFFFF    send 16 bits                   J FF      the answer
+    tFFFF    send 16 bits twice             N         no answer
+    lFFFFFF  send 24 bits                   X         several answers, or a broken one
+    d        what is the bus status?        Z         the frame met another master's and did not go out
+    v        which version?                 H FFFF    another master's frame of 16 bits
+                                            L FFFFFF  another master's frame of 24 bits
+                                            D FF      the bus status, asked for or after a change
+                                            V FFFF    the version
+    (without the spaces)
+
+Timing, from the end of the command line::
+
+    bus   [ forward frame ]....5.5 to 12.4 ms....[ backward frame ][ stop ]
+              14.17 ms                                 7.5 ms       2.45 ms
+    line                                         ^ N, 12.4 ms               ^ J, X
+
+Faults: no line has a check sum or a number. A flipped bit may make another command or another answer, and nothing shows
+it; a lost digit makes a line of the wrong length, which is noise. A lost line end runs two lines together: both are
+noise. The HAT holds a few commands, and replies to them in their order.
 """
 
 from collections import namedtuple
 
 from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
+from protocols.dali_interfaces.product import Product
 from protocols.errors import ValueOutOfRange
 
 BAUD = 19200
@@ -133,3 +159,21 @@ _HEX_LETTERS = {b"J": 2, b"H": 4, b"L": 6}
 
 def _is_hex(digits: bytes) -> bool:
     return all(byte in b"0123456789ABCDEFabcdef" for byte in digits)
+
+
+def _messages(channel: int, transmission: Transmission, _priority: int) -> "list[bytes]":
+    return [encode(channel, transmission)] * lines_for(transmission)
+
+
+PRODUCT = Product(
+    "atx_hat",
+    title="ATX LED DALI HAT (AL-DALI-HAT, DALI-Pi), on the Raspberry Pi's header",
+    driver="drivers.dali.atx_hat:AtxHat",
+    emulation="hil.devices.dali_hat:DaliHat",
+    baud=BAUD,
+    channels=4,
+    greeting=(b"\n",),  # it ends a command that was cut off in the middle
+    messages=_messages,
+    chatter=(b"H01FE\n", b"L010203\n", b"D21\n", b"P1610000\n"),
+    checks_commands=False,
+)

@@ -1,12 +1,36 @@
 """How a host talks to Lunatone's LUBA interfaces (RS232 and USB): binary messages, 38400 8N1, from the LUBA protocol.
 
-`59 command length payload check`, both ways; the check is the exclusive or of all but the 59 and itself. The interface
-gives each frame that it takes an id, says when it was sent, and says what it receives, each with its own clock's tick.
+Each message, either way::
+
+    [ 59 ][ command ][ length ][ payload ][ check ]
+      1b      1b        1b       0-23b       1b       bytes of 0.26 ms
+    length: of the payload
+    check:  exclusive or of command, length and payload
+
+    host to interface                              interface to host
+    32  add a frame: line, bits, mode, 4 bytes     33  added: the frame's number; or refused: the reason
+    2C  what is the status of this line?           2D  status: line, tick, entries, voltage
+    2A  set up: mode, events, bus supply           2B  the settings
+    28  what can this product do?                  29  the descriptor
+                                                   31  event: tick, line, kind, number or bits, frame
+
+Timing::
+
+    line  [ 32 ][ 33 number ]                                [ 31 sent, number ]  [ 31 received, 8 bits ]
+    bus              [ settled for its priority ][ forward frame ]..[ backward frame ][ stop ]
+
+The interface buffers frames, settles the bus for each and numbers it; 33 and 31 carry the number, and events the tick
+of the interface's own clock, so that an answer can be told from a late one. Nothing says that no answer came.
+
+Faults: a flipped bit breaks the check, and a lost byte shifts the message: either costs that message and no other. One
+loss does not show: a 59 inside a message whose next byte is a start again (see MessageReader). A message that has begun
+holds up what follows until its length is full: the reader's owner drops it when the line falls silent.
 """
 
 from collections import namedtuple
 
 from protocols.dali.frames import ForwardFrame, Transmission
+from protocols.dali_interfaces.product import Product
 from protocols.errors import ValueOutOfRange
 
 BAUD = 38400
@@ -227,3 +251,25 @@ def _check(content: bytes) -> int:
     for byte in content:
         check ^= byte
     return check
+
+
+def _messages(channel: int, transmission: Transmission, priority: int) -> "list[bytes]":
+    return [encode(channel, transmission, priority)]
+
+
+PRODUCT = Product(
+    "luba",
+    title="Lunatone interfaces that speak LUBA, RS232 and USB",
+    driver="drivers.dali.luba:Luba",
+    emulation="hil.devices.luba:Luba",
+    baud=BAUD,
+    channels=4,
+    greeting=(set_up(True),),
+    messages=_messages,
+    chatter=(
+        b"\x59\x31\x06\x00\x00\x00\x90\x01\x90\x36",  # a 16-bit frame received
+        b"\x59\x31\x05\x00\x00\x00\x88\x7f\xc3",  # an answer received, of a time long ago
+        b"\x59\x31\x07\x00\x00\x00\x10\x09\x07\xa0\x88",  # a frame sent that this host has not handed over
+        b"\x59\x31\x04\x00\x00\x00\xbf\x8a",  # bits that break the timing
+    ),
+)

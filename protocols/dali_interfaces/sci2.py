@@ -1,12 +1,38 @@
 """How a host talks to the DALI SCI2 RS232 interface (Lunatone, Tridonic 24166096): five bytes each way, 38400 8N1.
 
-`control high mid low check` out, `status high mid low check` back; the check is the exclusive or of the first four.
-The interface takes its supply from the RTS and DTR lines, holds one command at a time, and numbers nothing.
+Each message::
+
+    host to interface   [ control ][ high ][ middle ][ low ][ check ]
+    interface to host   [ status  ][ high ][ middle ][ low ][ check ]
+                            1b        1b      1b       1b      1b       bytes of 0.26 ms
+    check: exclusive or of the other four
+    a 16-bit frame lies in middle and low; in the newer models in high and middle
+
+    control                                 status
+    80  tell what others send               60  OK: the identity, asked for
+    40  identify; no frame goes out         61  NO: no answer
+    10  send twice (newer models)           62  the answer, in low
+    03  a frame of 16 bits                  63  another master's frame of 16 bits
+    08  a frame of 24 bits (newer models)   64  another master's frame of 24 bits (68: newer models)
+                                            67  an error, in low (Fault)
+
+Timing, from the end of the command::
+
+    bus   [ forward frame ]....5.5 to 12.4 ms....[ backward frame ][ stop ]
+              14.17 ms                                 7.5 ms       2.45 ms
+    line                             ^ NO, 10 ms                            ^ the answer
+
+NO comes before the backward frame's window ends: an answer that begins in the last 2.4 ms follows the NO. The interface
+holds one command, numbers nothing and takes no priority: the host settles the bus. Its supply comes from RTS and DTR.
+
+Faults: a flipped bit breaks the check. There is no start mark: a lost byte shifts what follows, and the reader passes
+over single bytes until five fit again. Error 3 is a broken answer and, in the older model, also a frame that collided.
 """
 
 from collections import namedtuple
 
 from protocols.dali.frames import BIT_S, COLLISION, NO_ANSWER, ForwardFrame, Transmission, answered
+from protocols.dali_interfaces.product import Product
 from protocols.errors import ValueOutOfRange
 
 BAUD = 38400
@@ -160,3 +186,34 @@ def _checked(content: bytes) -> bytes:
     for byte in content:
         check ^= byte
     return content + bytes([check])
+
+
+def _messages_in(layout: Layout, transmission: Transmission) -> "list[bytes]":
+    by_host = transmission.twice and not layout.flags_twice
+    return [encode(transmission, layout)] * (2 if by_host else 1)
+
+
+_CHATTER = (b"\x63\x00\x01\xfe\x9c", b"\x64\x01\x02\x03\x64", b"\x60\x00\x00\x00\x60", b"\x00\xff")
+
+PRODUCT = Product(
+    "sci2",
+    title="DALI SCI2 RS232 (Lunatone, Tridonic 24166096), after its datasheet",
+    driver="drivers.dali.sci2:Sci2",
+    emulation="hil.devices.sci2:Sci2",
+    baud=BAUD,
+    lines=LINES,
+    messages=lambda _channel, transmission, _priority: _messages_in(DATASHEET, transmission),
+    chatter=_CHATTER,
+    sends_24_bits=False,
+)
+
+NEWER_PRODUCT = Product(
+    "sci2_2",
+    title="DALI SCI2 RS232, newer models: send-twice and 24 bits",
+    driver="drivers.dali.sci2:Sci2Newer",
+    emulation="hil.devices.sci2:Sci2Newer",
+    baud=BAUD,
+    lines=LINES,
+    messages=lambda _channel, transmission, _priority: _messages_in(NEWER, transmission),
+    chatter=_CHATTER,
+)

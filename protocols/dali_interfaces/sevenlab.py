@@ -1,12 +1,35 @@
 """How a host talks to SevenLab's open DALI USB interface: ASCII, 500000 8N1, from its commands.md and messages.md.
 
-What it says are records in braces, each with the millisecond (of the interface's own clock) at which the frame began:
-`{0000012c>10 0000ff90}` is a frame of our own, seen on the bus; `:` in place of `>` marks what others have sent.
+A command, and a record of what happened::
+
+    host to interface   [ letter ][ priority ][ space ][ bits ][ sign ][ value ][ \\r ]
+                            1          1          1      1-2      1      1-8      1     characters of 0.02 ms
+    letter: S send, Q send and report on the answer; bits and value: hexadecimal; sign: space once, + twice
+    ?  asks for the version; it takes no line end and overtakes frames that wait
+
+    interface to host   {  [ millisecond ][ mark ][ code ][ space ][ value ]  }
+                        1        8           1       2       1        8       1     characters, hexadecimal
+    millisecond: of the interface's own clock, when the frame began
+    mark:        > a frame of the host's, : all else
+    code:        10, 18 a frame of 16 or 24 bits; 08 an answer; 81 no answer; 82, 83 bits of bad timing;
+                 84 to 86 a collision; 87 a frame that came too early; 90 idle; 91 the bus is low; 92 it is back;
+                 A0 to A4 the command was refused
+
+    {0000012c>10 0000ff90}
+
+Timing: the interface settles the bus for the frame's priority and buffers commands::
+
+    bus   [ forward frame ][ stop ]...up to 13.4 ms...[ backward frame ][ stop ]
+    line                          ^ {..>10 ..}        ^ {..:81 ..}              ^ {..:08 ..}
+
+Faults: no record has a check sum. Each number has all its digits, so a lost character makes a record of the wrong
+length, which is noise; a flipped bit in a value does not show in an answer, but a frame of the host's is read back.
 """
 
 from collections import namedtuple
 
 from protocols.dali.frames import ForwardFrame, Transmission
+from protocols.dali_interfaces.product import Product
 from protocols.errors import ValueOutOfRange
 
 BAUD = 500_000
@@ -152,3 +175,21 @@ def _meaning(at_ms: int, own: bool, length: int, value: int) -> Report | None:
 
 def _is_hex(digits: bytes) -> bool:
     return all(byte in b"0123456789ABCDEFabcdef" for byte in digits)
+
+
+PRODUCT = Product(
+    "sevenlab",
+    title="SevenLab DALI USB",
+    driver="drivers.dali.sevenlab:SevenLab",
+    emulation="hil.devices.sevenlab:SevenLab",
+    baud=BAUD,
+    greeting=(b"\r",),  # it ends a command that was cut off in the middle
+    messages=lambda _channel, transmission, priority: [encode(transmission, priority)],
+    chatter=(
+        b"{0000012c:10 000001fe}\r\n",  # another master's frame
+        b"{0000012c:08 0000007f}\r\n",  # an answer of long ago
+        b"{0000012c>10 0000a900}\r\n",  # a frame sent that this host has not handed over
+        b"{0000012c:83 0004e203}\r\n",  # bits that break the timing
+        b"{0000012c:90 00000000}\r\n",
+    ),
+)

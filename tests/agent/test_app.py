@@ -148,13 +148,18 @@ def test_a_bus_without_luminaires_is_left_in_peace(tmp_path: Path) -> None:
     at_a_gateway(story, tmp_path, buses=[BusOf("L"), BusOf("spare", 0, "spare")])
 
 
-def test_a_stored_ledger_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+def test_a_stored_ledger_that_cannot_be_read_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dead() -> bool:
+        """In place of the commit at the clean stop, as if the process had died before it."""
+        return True
+
     async def story(here: Gateway) -> None:
         async with here.agent() as agent:
             await here.until(QUARTER_S + 60.0)
         async with here.agent() as agent:
             await agent.journal.commit({"ledger:L02": {"version": 0}})
-            agent.recorder._states.clear()  # as if the process had died here
+            monkeypatch.setattr(agent.recorder, "commit", dead)
+        monkeypatch.undo()
         async with here.agent() as agent:
             await here.until(3 * QUARTER_S + 60.0)
             assert await told(agent) == [("ledgerUnreadable", "L02", True)]

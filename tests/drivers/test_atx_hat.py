@@ -1,6 +1,6 @@
 """What is the DALI HAT's own: several buses, firmware that differs, and noise on a line without a check sum.
 
-What every interface must keep stands in tests/contracts/.
+What every interface must keep stands in hil/contract/.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from drivers.dali import conditions
 from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import BusUnpowered, DriverError
+from hil.contract.bench import LEVELS as SHOWN
+from hil.contract.bench import Bench, on_bench
 from hil.devices.dali_hat import WithoutVoltage
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import ForwardFrame, Reply
-from tests.contracts.benches import LEVELS as SHOWN
-from tests.contracts.benches import Bench, on_bench
 
 
 async def ask(bus: DaliBus, gear: int) -> Reply:

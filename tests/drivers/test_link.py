@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from agent.parts.interfaces import INTERFACES
 from drivers.dali import conditions
-from tests.contracts.benches import BENCHES, Bench, on_bench
+from hil.contract.bench import Bench, on_bench
 
 
-@pytest.mark.parametrize("product", sorted(BENCHES))
+@pytest.mark.parametrize("product", [product.name for product in INTERFACES.own()])
 def test_each_loss_is_told_once(product: str) -> None:
     async def story(bench: Bench) -> None:
         for _ in range(3):

@@ -6,11 +6,11 @@ import contextlib
 
 import pytest
 
+from agent.parts.interfaces import INTERFACES
 from drivers.dali.owed import LATER_BY_S, Owed
 from drivers.errors import DriverError
+from hil.contract.bench import LEVELS, Bench, ask, on_bench
 from protocols.dali.frames import Reply
-from tests.contracts.benches import LEVELS, Bench, on_bench
-from tests.contracts.test_dali_interface import DALI_INTERFACES, ask
 
 
 def test_a_late_reply_to_an_earlier_question_is_not_the_newest_ones() -> None:
@@ -73,7 +73,7 @@ def test_what_does_not_come_is_given_up_only_where_the_newest_question_has_had_a
     assert owed.owes("version") == 0
 
 
-@pytest.mark.parametrize("product", DALI_INTERFACES)
+@pytest.mark.parametrize("product", [product.name for product in INTERFACES.own()])
 def test_a_fence_whose_own_reply_is_lost_costs_a_moment_and_no_wrong_answer(product: str) -> None:
     async def story(bench: Bench) -> None:
         for number in range(20):

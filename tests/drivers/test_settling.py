@@ -9,9 +9,9 @@ import pytest
 
 from drivers.dali.bus import LEVELS
 from drivers.dali.settling import SETTLE_S, WITHIN_TRANSACTION
+from hil.contract.bench import Bench, on_bench
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import Reply
-from tests.contracts.benches import Bench, on_bench
 
 FRAME_S = 17 / 1200
 ANSWER_S = 9 / 1200

@@ -8,7 +8,7 @@ Its serial port and its clock are those of dim_a_lamp.py.
 import asyncio
 import sys
 
-from drivers import catalogue
+from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import CONFIGURATION, DaliBus
 from drivers.dali.inquiry import run_inquiry
 from drivers.errors import DriverError
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 async def commission_bus(path: str) -> None:
     clock = Clock()
 
-    async def open_port(baud: int, received: "Callable[[bytes], None]", lost: "Callable[[str], None]") -> Port:
+    async def open_port(
+        baud: int, received: "Callable[[bytes], None]", lost: "Callable[[str], None]", lines: object = None
+    ) -> Port:
         return Port(path, received, lost)
 
     def hears(condition: str, channel: int, sentence: str) -> None:
         print(condition, channel)
 
-    driver = catalogue.load("atx_hat")(open_port, clock, hears)
+    driver = AtxHat(open_port, clock, hears)
     running = asyncio.create_task(driver.run())
     bus = DaliBus(driver)
     await clock.wait_for(bus.wait_usable(), 10)

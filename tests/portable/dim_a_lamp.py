@@ -9,7 +9,7 @@ import asyncio
 import sys
 from time import ticks_diff, ticks_ms  # type: ignore[attr-defined]  # MicroPython's own
 
-from drivers import catalogue
+from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
 from protocols.dali import addresses, sequences
@@ -76,13 +76,15 @@ class Port:
 async def dim(path: str, short_address: int, level: int) -> None:
     clock = Clock()
 
-    async def open_port(baud: int, received: "Callable[[bytes], None]", lost: "Callable[[str], None]") -> Port:
+    async def open_port(
+        baud: int, received: "Callable[[bytes], None]", lost: "Callable[[str], None]", lines: object = None
+    ) -> Port:
         return Port(path, received, lost)
 
     def hears(condition: str, channel: int, sentence: str) -> None:
         print(condition, channel)
 
-    driver = catalogue.load("atx_hat")(open_port, clock, hears)
+    driver = AtxHat(open_port, clock, hears)
     running = asyncio.create_task(driver.run())
     bus = DaliBus(driver)
     await clock.wait_for(bus.wait_usable(), 10)

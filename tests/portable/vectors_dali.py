@@ -7,8 +7,8 @@ MicroPython too, are test_micropython_dims.py's.
 import asyncio
 import heapq
 
-from drivers import catalogue
 from drivers.dali import conditions
+from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import CONFIGURATION, LEVELS, TELEMETRY, DaliBus
 from drivers.errors import BusBusy, BusUnpowered, InterfaceSilent, PortUnavailable
 from protocols.dali import addresses, gear_commands, levels, memory_banks, sequences
@@ -325,7 +325,11 @@ async def driving() -> int:
     clock = Clock()
     hat = Hat(clock)
     heard: list[tuple[str, int]] = []
-    driver = catalogue.load("atx_hat")(hat.open_port, clock, lambda what, channel, _: heard.append((what, channel)))
+    driver = AtxHat(
+        hat.open_port,  # type: ignore[arg-type]  # no TypeVar without `typing`
+        clock,  # type: ignore[arg-type]
+        lambda what, channel, _: heard.append((what, channel)),
+    )
     bus = DaliBus(driver)
     tasks = [asyncio.create_task(clock.run()), asyncio.create_task(driver.run())]
     await clock.sleep(0.1)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.records import kinds
 from protocols import senml
 from protocols.errors import MalformedBytes
 
+SHAPES = kinds.shapes()
 EPOCH = "0123456789abcdef"
 START = 1_763_800_200
 
@@ -52,8 +54,8 @@ of_type = {
 
 @st.composite
 def shaped(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
-    kind = draw(st.sampled_from(sorted(senml.SHAPES)))
-    time_key, subject_key, fields = senml.SHAPES[kind]
+    kind = draw(st.sampled_from(sorted(SHAPES)))
+    time_key, subject_key, fields = SHAPES[kind]
     body: dict[str, object] = draw(st.dictionaries(st.text(max_size=3), json_values, max_size=1))
     body[time_key] = draw(times)
     if subject_key is not None:
@@ -63,7 +65,7 @@ def shaped(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
     return kind, body
 
 
-unshaped = st.tuples(texts | st.sampled_from(sorted(senml.SHAPES)), st.dictionaries(st.text(max_size=5), json_values))
+unshaped = st.tuples(texts | st.sampled_from(sorted(SHAPES)), st.dictionaries(st.text(max_size=5), json_values))
 records = st.lists(
     st.tuples(st.integers(1, senml.LARGEST_INTEGER), shaped() | unshaped, st.booleans()), min_size=1, max_size=6
 ).map(lambda rows: [(seq, kind, body, valid) for seq, (kind, body), valid in rows])
@@ -73,15 +75,15 @@ def packs(rows: list[Any]) -> list[list[dict[int, object]]]:
     """As the reporter does: one pack for each run."""
     made = []
     while rows:
-        run = senml.leading_run(rows)
-        made.append(senml.encode_pack("gw-1", EPOCH, rows[:run]))
+        run = senml.leading_run(SHAPES, rows)
+        made.append(senml.encode_pack(SHAPES, "gw-1", EPOCH, rows[:run]))
         rows = rows[run:]
     return made
 
 
 @given(records)
 def test_what_goes_in_comes_out(rows: list[Any]) -> None:
-    decoded = [senml.decode_pack(pack) for pack in packs(rows)]
+    decoded = [senml.decode_pack(SHAPES, pack) for pack in packs(rows)]
     assert all((gateway, epoch) == ("gw-1", EPOCH) for gateway, epoch, _ in decoded)
     back = [row for _, _, part in decoded for row in part]
     assert back == rows
@@ -103,7 +105,7 @@ def test_no_time_is_ever_relative(rows: list[Any]) -> None:
 
 
 def test_an_interval_on_the_wire() -> None:
-    pack = senml.encode_pack("gw-1", EPOCH, [(17, "interval", INTERVAL, True), (18, "reading", READING, True)])
+    pack = senml.encode_pack(SHAPES, "gw-1", EPOCH, [(17, "interval", INTERVAL, True), (18, "reading", READING, True)])
     assert pack[:4] == [
         {
             senml.BASE_VERSION: 26,
@@ -123,33 +125,33 @@ def test_an_interval_on_the_wire() -> None:
 
 def test_a_record_of_an_unbelievable_clock_travels_without_measurement() -> None:
     rows: list[Any] = [(1, "interval", {**INTERVAL, "start": 900}, False), (2, "interval", INTERVAL, True)]
-    assert senml.leading_run(rows) == 1
-    pack = senml.encode_pack("gw-1", EPOCH, rows[:1])
+    assert senml.leading_run(SHAPES, rows) == 1
+    pack = senml.encode_pack(SHAPES, "gw-1", EPOCH, rows[:1])
     assert not any(senml.UNIT in record or senml.BASE_TIME in record for record in pack)
-    assert senml.decode_pack(pack)[2] == rows[:1]
+    assert senml.decode_pack(SHAPES, pack)[2] == rows[:1]
 
 
 def test_a_1970_time_is_not_sent_though_the_clock_says_it_is_right() -> None:
     rows: list[Any] = [(1, "interval", {**INTERVAL, "start": senml.ABSOLUTE_TIME - 1}, True)]
-    assert not any(senml.BASE_TIME in record for record in senml.encode_pack("gw-1", EPOCH, rows))
-    assert senml.decode_pack(senml.encode_pack("gw-1", EPOCH, rows))[2] == rows
+    assert not any(senml.BASE_TIME in record for record in senml.encode_pack(SHAPES, "gw-1", EPOCH, rows))
+    assert senml.decode_pack(SHAPES, senml.encode_pack(SHAPES, "gw-1", EPOCH, rows))[2] == rows
 
 
 def test_names_keep_to_the_letters_of_senml() -> None:
     rows: list[Any] = [(1, "interval", {**INTERVAL, "luminaire": "Mast 12/ë_"}, True)]
-    pack = senml.encode_pack("gw-1", EPOCH, rows)
+    pack = senml.encode_pack(SHAPES, "gw-1", EPOCH, rows)
     assert pack[0][senml.BASE_NAME] == "gw-1/Mast_2012_2f_c3_ab_5f/"
-    assert senml.decode_pack(pack)[2] == rows
+    assert senml.decode_pack(SHAPES, pack)[2] == rows
 
 
 def test_a_newer_version_may_add_values() -> None:
-    pack = senml.encode_pack("gw-1", EPOCH, [(17, "interval", INTERVAL, True)])
+    pack = senml.encode_pack(SHAPES, "gw-1", EPOCH, [(17, "interval", INTERVAL, True)])
     pack.append({senml.NAME: "power/factor", senml.VALUE: 0.97})
-    assert senml.decode_pack(pack)[2] == [(17, "interval", INTERVAL, True)]
+    assert senml.decode_pack(SHAPES, pack)[2] == [(17, "interval", INTERVAL, True)]
 
 
 def _good() -> list[dict[int, object]]:
-    return senml.encode_pack("gw-1", EPOCH, [(17, "interval", INTERVAL, True)])
+    return senml.encode_pack(SHAPES, "gw-1", EPOCH, [(17, "interval", INTERVAL, True)])
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_each_wrong_value_is_refused(at: int, label: int, value: object) -> None
     pack = _good()
     pack[at][label] = value
     with pytest.raises(MalformedBytes):
-        senml.decode_pack(pack)
+        senml.decode_pack(SHAPES, pack)
 
 
 labels = st.sampled_from([-3, -2, -1, 0, 1, 2, 3, 4, 6])
@@ -191,4 +193,4 @@ def test_garbage_raises_one_error_only(pack: object, after_good: bool) -> None:
     if after_good and isinstance(pack, list):
         pack = _good() + pack
     with contextlib.suppress(MalformedBytes):
-        senml.decode_pack(pack)
+        senml.decode_pack(SHAPES, pack)

@@ -26,9 +26,10 @@ from agent.upstream.reporter import MqttReporter
 from agent.wire.mqtt import Broker
 from hil.free_port import free_port
 from hil.virtual_time import VirtualClock, run_virtual
+from tests.rigs.disk import Disk, disk
 from tests.rigs.wire import Mosquitto, interval, mosquitto
 
-__all__ = ["mosquitto"]
+__all__ = ["disk", "mosquitto"]
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -56,7 +57,7 @@ def test_a_wrong_address_says_how_to_write_it(text: str, capsys: pytest.CaptureF
 @given(st.text() | st.text().map("mqtt://".__add__))
 def test_any_text_is_an_address_or_a_refusal(text: str) -> None:
     with contextlib.suppress(argparse.ArgumentTypeError):
-        host, port = command._broker(text)
+        host, port = command.broker_address(text)
         assert host
         assert 0 < port < 65536
 
@@ -71,14 +72,13 @@ def test_a_store_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "store").read_bytes() == b"garbage" * 1000
 
 
-def test_a_full_disk_stores_nothing_of_the_batch(tmp_path: Path) -> None:
+def test_a_full_disk_stores_nothing_of_the_batch(tmp_path: Path, disk: Disk) -> None:
     store = Store(tmp_path / "store.sqlite")
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count={pages}")
+    disk.fill(tmp_path / "store.sqlite")
     records = [Record(n, "interval", interval(n), True) for n in range(1, 200)]
     with pytest.raises(StoreError, match="cannot be written"):
         store.write("gw-1", "a" * 16, records, 0.0)
-    store._connection.execute("PRAGMA max_page_count=100000")
+    disk.free(tmp_path / "store.sqlite")
     assert store.write("gw-1", "a" * 16, records, 0.0) == (199, 0, 0, (), 0)
     store.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,15 +18,6 @@ from agent.main import main
 from hil.bench import night
 from hil.bench.processes import cpu_s, end, lichtmast, memory_mib
 from hil.bench.table import Row, as_json, as_text, percentile
-
-
-@pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    """The bench quietens the agent's log for its own process."""
-    log = logging.getLogger("lichtmast")
-    before = log.level
-    yield
-    log.setLevel(before)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,6 @@ from agent.config.board import load_board
 from agent.config.program import load_program
 from agent.main import main
 from hil.night import NightResult
-
-
-@pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    """The demo quietens the agent's log for its own process."""
-    log = logging.getLogger("lichtmast")
-    before = log.level
-    yield
-    log.setLevel(before)
-
 
 _NIGHTS: list[NightResult] = []
 """Nights that were lived already, for tests that need one and do not mind which."""

@@ -1,4 +1,4 @@
-"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; and the example of CONTRIBUTING.md, run."""
+"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; the developer's manual's example runs too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from agent.commands import hil as verb
 from agent.main import DONE, FAILED, WRONG_USE, main
 from hil.stories.boards import Site
 from hil.stories.processes import LICHTMAST, running, true_within_patience
@@ -43,8 +42,8 @@ def test_what_another_bench_has():
 
 
 def example() -> str:
-    """The story that CONTRIBUTING.md shows."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    """The story that the developer's manual shows."""
+    text = (ROOT / "hil" / "README.md").read_text(encoding="utf-8")
     return text.partition("<!-- story: tested -->\n```python\n")[2].partition("```\n")[0]
 
 
@@ -91,6 +90,13 @@ def test_a_story_that_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert "<path" in page
     assert "Plaatselijke tijd (Europe/Amsterdam)" in page
     assert not re.search(r"<script|https?:|src=|@import|url\(", page)
+
+
+def test_the_options_of_a_pytest_outside_are_not_the_stories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make test` shuffles the tests and spreads them over processes."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    assert main(["hil", QUICK, "--list"]) == DONE
 
 
 def test_a_story_that_fails_shows_its_frames(stories: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +214,7 @@ def test_json(stories: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_without_pytest_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verb, "find_spec", lambda name: None if name == "pytest" else object())
+    monkeypatch.setattr("hil.pytest_child.find_spec", lambda name: None if name == "pytest" else object())
     assert main(["hil"]) == WRONG_USE
     assert capsys.readouterr().err == "the stories need pytest: install lichtmast[hil]\n"
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import agent.commands.hil as hil_verb
 import hil.night
 from agent.errors import WrongUse
 from agent.hardware.files import sure_of, sure_of_folder, written
@@ -48,7 +47,7 @@ def test_where_it_can_be_written_and_where_not(tmp_path: Path, capsys: pytest.Ca
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hil.night, "live_a_night", never)
-    monkeypatch.setattr(hil_verb, "_ended", never)
+    monkeypatch.setattr("hil.pytest_child.run_pytest", never)
     for name in ("preview_night", "preview_year"):
         monkeypatch.setattr(f"agent.commands.preview.{name}", never)
     monkeypatch.setattr("serial.Serial", never)

@@ -63,7 +63,7 @@ def test_the_ready_programs() -> None:
 
 
 def test_the_docs_have_every_ready_program() -> None:
-    page = (ROOT / "board_configs" / "README.md").read_text()
+    page = (ROOT / "agent" / "programs" / "README.md").read_text()
     assert [name for name in ready_programs() if f"| `{name}` |" not in page] == []
 
 
@@ -189,8 +189,8 @@ def test_the_schema_has_every_key(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_docs_have_every_key(kind: str) -> None:
-    """board_configs/README.md holds what the tables say; on a failure, put the printed text between its two marks."""
-    page = (ROOT / "board_configs" / "README.md").read_text()
+    """The pages of keys hold what the tables say; on a failure, put the printed text between the two marks."""
+    page = (ROOT / ("board_configs" if kind == "board" else "agent/programs") / "KEYS.md").read_text()
     written = page.partition(f"<!-- keys of a {kind}: generated -->\n")[2]
     written = written.partition(f"<!-- end of the keys of a {kind} -->")[0]
     print(markdown(kind))

@@ -108,7 +108,7 @@ BEGUN: dict[str, tuple[Sequence[str], Callable[[Place], bool]]] = {
 """Verbs with work to do, their words, and what shows that they are in the midst of it."""
 SAID = {
     "demo": "the night was not over, and nothing was written",
-    "bench": "the figures above are those that were measured until then",
+    "bench": "the figures above were measured until then",
     "commission": "stopped; finished: none; not finished: street; run it again",
     "dali": "the command may have gone out already",
 }

@@ -17,9 +17,12 @@ import pytest
 
 from agent.records import journal_salvage
 from agent.records.journal import Journal, JournalError, Limit, Record
-from agent.records.journal_file import SCHEMA, TABLES
 from agent.records.journal_repair import PAGE_BYTES, checksum
+from agent.records.journal_tables import SCHEMA, TABLES
 from hil.virtual_time import VirtualClock, run_virtual
+from tests.rigs.disk import Disk, disk
+
+__all__ = ["disk"]
 
 NOW = 1_763_800_200.0
 RECORDS, CURSOR = 150, 60
@@ -405,26 +408,30 @@ def test_a_damaged_file_that_is_gone_before_it_is_read_ends_the_taking_over(whol
     lived(story)
 
 
-def test_a_full_disk_holds_the_taking_over_up_and_no_more(whole: Whole, tmp_path: Path) -> None:
+def test_a_full_disk_holds_the_taking_over_up_and_no_more(whole: Whole, tmp_path: Path, disk: Disk) -> None:
     path = tmp_path / "gw.journal"
     path.write_bytes(b"\xff" * 100 + whole.path.read_bytes()[100:])
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, GATEWAY, clock)
-        connection = journal._file._connection
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count={pages}")
+        disk.fill(path)
         await clock.sleep(300.0)
         assert journal.salvaging
-        before = dict(journal._file._volume)
-        connection.execute("PRAGMA max_page_count=100000")
+        assert volumes(path) == {}
+        disk.free(path)
         await clock.sleep(120.0)
         assert not journal.salvaging
-        assert journal._file._volume != before
+        assert volumes(path)["reading"] > 0
         assert {r.seq: r for r in await journal.read_after(0, RECORDS)} == whole.records
         await journal.close()
 
     lived(story)
+
+
+def volumes(path: Path) -> dict[str, int]:
+    """The bytes of each kind, as the file has them."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        return dict(file.execute("SELECT kind, bytes FROM volume"))
 
 
 @pytest.mark.parametrize("what", ["deleted", "renamed", "log deleted", "replaced", "all deleted", "overwritten"])

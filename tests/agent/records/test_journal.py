@@ -21,9 +21,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.records import journal as journal_module
+from agent.records import waiting
 from agent.records.journal import Journal, JournalError, Limit
+from agent.records.journal_file import JournalFile
 from hil.virtual_time import VirtualClock, run_virtual
+from tests.rigs.disk import Disk, disk
+
+__all__ = ["disk"]
 
 NOW = 1_763_800_200.0
 DAY_S = 86_400.0
@@ -115,13 +119,11 @@ def test_a_commit_with_nothing_new_writes_nothing(path: Path) -> None:
     lived(story)
 
 
-def test_the_file_is_durable_and_small_in_memory(path: Path) -> None:
+def test_the_file_is_durable_and_small_in_memory(path: Path, disk: Disk) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
-        connection = journal._file._connection
-        pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "cache_size")}
-        assert pragmas == {"synchronous": 2, "cache_size": -512}
-        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        pragmas = disk.pragmas(path, "synchronous", "cache_size", "journal_mode")
+        assert pragmas == {"synchronous": 2, "cache_size": -512, "journal_mode": "wal"}
         await journal.close()
 
     lived(story)
@@ -354,12 +356,11 @@ def test_a_newer_minor_version_opens_a_newer_major_is_set_aside(path: Path) -> N
     lived(story)
 
 
-def test_a_full_disk_keeps_the_records_for_later(path: Path) -> None:
+def test_a_full_disk_keeps_the_records_for_later(path: Path, disk: Disk) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
         await journal.commit({"ledger": 0})
-        pages = journal._file._connection.execute("PRAGMA page_count").fetchone()[0]
-        journal._file._connection.execute(f"PRAGMA max_page_count={pages}")
+        disk.fill(path)
         for number in range(1, 41):
             journal.append("interval", {"number": number, "filling": "x" * 300})
         with pytest.raises(JournalError, match="disk is full"):
@@ -368,7 +369,7 @@ def test_a_full_disk_keeps_the_records_for_later(path: Path) -> None:
         journal.append("interval", {"number": 41})
         with pytest.raises(JournalError, match="disk is full"):
             await journal.commit({"ledger": 41})
-        journal._file._connection.execute("PRAGMA max_page_count=100000")
+        disk.free(path)
         # Whoever commits next writes both, though it brings neither.
         await journal.commit()
         assert [record.body["number"] for record in await journal.read_after(0, 99)] == list(range(1, 42))
@@ -378,14 +379,14 @@ def test_a_full_disk_keeps_the_records_for_later(path: Path) -> None:
     lived(story)
 
 
-def test_a_read_only_file_says_what_to_check(path: Path) -> None:
+def test_a_read_only_file_says_what_to_check(path: Path, disk: Disk) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
         journal.append("interval", {"number": 1})
-        journal._file._connection.execute("PRAGMA query_only=1")
+        disk.protect(path)
         with pytest.raises(JournalError, match="check permissions and the mount"):
             await journal.commit()
-        journal._file._connection.execute("PRAGMA query_only=0")
+        disk.free(path)
         await journal.commit()
         assert journal.last == 1
         await journal.close()
@@ -393,20 +394,21 @@ def test_a_read_only_file_says_what_to_check(path: Path) -> None:
     lived(story)
 
 
-def test_what_waits_in_memory_is_bounded_and_readings_go_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "BUFFER_BYTES", 20_000)
+def test_what_waits_in_memory_is_bounded_and_readings_go_first(
+    path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "BUFFER_BYTES", 20_000)
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
-        pages = journal._file._connection.execute("PRAGMA page_count").fetchone()[0]
-        journal._file._connection.execute(f"PRAGMA max_page_count={pages}")
+        disk.fill(path)
         for number in range(60):
             journal.append("reading", {"number": number, "filling": "x" * 450})
             if number < 20:
                 journal.append("interval", {"number": number})
             with contextlib.suppress(JournalError):
                 await journal.commit()
-        journal._file._connection.execute("PRAGMA max_page_count=100000")
+        disk.free(path)
         await journal.commit()
         records = await journal.read_after(0, 999)
         kinds = [record.kind for record in records]
@@ -452,17 +454,19 @@ def test_commits_side_by_side_keep_records_and_state_together(path: Path) -> Non
     lived(story)
 
 
-def test_a_commit_cancelled_while_the_thread_writes_does_not_double(path: Path) -> None:
+def test_a_commit_cancelled_while_the_thread_writes_does_not_double(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
-        write, writing, go_on = journal._file.write, threading.Event(), threading.Event()
+        write, writing, go_on = JournalFile.write, threading.Event(), threading.Event()
 
         def slow_write(*arguments: Any, **options: Any) -> None:
             writing.set()
             go_on.wait(10)
             write(*arguments, **options)
 
-        journal._file.write = slow_write  # type: ignore[method-assign]
+        monkeypatch.setattr(JournalFile, "write", slow_write)
         journal.append("reading", {"number": 0})
         task = asyncio.create_task(journal.commit())
         while not writing.is_set():
@@ -584,33 +588,39 @@ def test_a_state_that_the_disk_has_spoilt_is_none(path: Path) -> None:
     lived(story)
 
 
-def test_what_was_written_no_longer_counts_as_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times the bound, in commits that each succeed: nothing is given up."""
-    monkeypatch.setattr(journal_module, "BUFFER_BYTES", 10_000)
+def test_what_was_written_no_longer_counts_as_waiting(path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times the bound, in commits that each succeed, and then half of it in one that fails: nothing is given up."""
+    monkeypatch.setattr(waiting, "BUFFER_BYTES", 10_000)
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
         for number in range(100):
             journal.append("reading", {"number": number, "filling": "x" * 950})
             await journal.commit()
-            assert journal._buffered_bytes == 0
+        disk.protect(path)
+        for number in range(100, 105):
+            journal.append("reading", {"number": number, "filling": "x" * 950})
+            with pytest.raises(JournalError):
+                await journal.commit()
+        journal.append("reading", {"number": 105})
+        disk.free(path)
+        await journal.commit()
         records = await journal.read_after(0, 1000)
-        assert [record.body.get("number") for record in records] == list(range(100))
+        assert [record.body.get("number") for record in records] == list(range(106))
         await journal.close()
 
     lived(story)
 
 
-def test_each_commit_s_state_is_kept_when_the_one_before_has_failed(path: Path) -> None:
+def test_each_commit_s_state_is_kept_when_the_one_before_has_failed(path: Path, disk: Disk) -> None:
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
-        connection = journal._file._connection
-        connection.execute("PRAGMA query_only=1")
+        disk.protect(path)
         with pytest.raises(JournalError):
             await journal.commit({"a": 1, "b": 1})
         with pytest.raises(JournalError):
             await journal.commit({"b": 2})
-        connection.execute("PRAGMA query_only=0")
+        disk.free(path)
         await journal.commit({"c": 3})
         await journal.commit({"d": 4})
         assert [journal.state(name) for name in "abcd"] == [1, 2, 3, 4]
@@ -638,34 +648,22 @@ def test_state_that_comes_during_a_write_is_written_by_the_next(path: Path) -> N
     lived(story)
 
 
-def test_a_write_that_fails_half_way_leaves_nothing_behind(path: Path) -> None:
+def test_a_write_that_fails_half_way_leaves_nothing_behind(path: Path, disk: Disk) -> None:
     """Records are in, and then the state cannot be written: the numbers, volumes and bounds are as before."""
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
         journal.append("reading", {"number": 1})
         await journal.commit({"a": 1})
-        file = journal._file
-        before = (file.last, dict(file._volume), file._aged_at, file.gaps_until, file.cursor, file.epoch)
-        put = file._put
-
-        error = sqlite3.OperationalError("disk I/O error")
-        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        before = (journal.last, journal.cursor, journal.epoch, journal.state("a"))
         journal.append("reading", {"number": 2})
-
-        def io_error(table: str, *arguments: Any, **options: Any) -> None:
-            if table == "mark":
-                raise error
-            put(table, *arguments, **options)
-
-        file._put = io_error  # type: ignore[method-assign]
+        disk.fails_on("INTO mark")
         for _ in range(2):
             with pytest.raises(JournalError, match="check the disk or card"):
                 await journal.commit({"a": 2})
-            assert not file._connection.in_transaction
-            assert (file.last, dict(file._volume), file._aged_at, file.gaps_until, file.cursor, file.epoch) == before
-            assert journal.state("a") == 1
-        file._put = put  # type: ignore[method-assign]
+            assert not disk.in_transaction(path)
+            assert (journal.last, journal.cursor, journal.epoch, journal.state("a")) == before
+        disk.fails_on(None)
         await journal.commit()
         assert [record.body["number"] for record in await journal.read_after(0, 9)] == [1, 2]
         assert journal.state("a") == 2

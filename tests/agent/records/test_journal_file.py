@@ -8,12 +8,19 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from agent.records import journal_file
-from agent.records.journal_file import DamagedJournal, Entry, JournalError, JournalFile, Limit, set_aside
+from agent.records import journal_bounds
+from agent.records.journal_errors import DamagedJournal, JournalError, explained
+from agent.records.journal_file import Entry, JournalFile
+from agent.records.journal_moved import set_aside
 from agent.records.journal_repair import PAGE_BYTES, checksum
+from agent.records.kinds import Limit
+from tests.rigs.disk import Disk, disk
+
+__all__ = ["disk"]
 
 NOW = 1_763_800_200.0
 DAY_S = 86_400.0
@@ -49,6 +56,11 @@ class Opened:
         self.file.write(entries, {}, self.cursor, self.now, clock_valid=clock_valid, synchronised=False, **options)
         rows = self.file.read_after(before, 1000, 1 << 40)
         return [json.loads(row.body)["text"] for row in rows if row.kind == "event"]
+
+    def volumes(self) -> dict[str, int]:
+        """The bytes of each kind, as the file has them."""
+        with contextlib.closing(sqlite3.connect(self.path)) as file:
+            return dict(file.execute("SELECT kind, bytes FROM volume"))
 
     def numbers(self, kind: str) -> list[int]:
         with contextlib.closing(sqlite3.connect(self.path)) as file:
@@ -90,7 +102,7 @@ def test_a_loss_is_a_notice_of_the_gateway(opened: Opened) -> None:
 
 
 def test_a_kind_that_the_table_does_not_name_is_bounded_too(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_file, "OTHER_LIMIT", Limit(500, 5 * DAY_S))
+    monkeypatch.setattr(journal_bounds, "OTHER_LIMIT", Limit(500, 5 * DAY_S))
     assert opened.write(*["void"] * 6) == ["2 unacknowledged void records passed 500 bytes and were dropped."]
     opened.now += 5 * DAY_S + 1.0
     assert opened.write() == ["4 unacknowledged void records were older than 5 days and were dropped."]
@@ -168,13 +180,9 @@ def test_a_batch_ends_where_its_bodies_reach_the_bound(opened: Opened, most_byte
     assert len(opened.file.read_after(0, 2, 999)) == 2
 
 
-def test_the_file_s_pages_and_log_stay_small(opened: Opened) -> None:
-    connection = opened.file._connection
-    found = {
-        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_size", "wal_autocheckpoint", "journal_mode", "synchronous", "cache_size")
-    }
-    assert found == {
+def test_the_file_s_pages_and_log_stay_small(disk: Disk, opened: Opened) -> None:
+    names = ("page_size", "wal_autocheckpoint", "journal_mode", "synchronous", "cache_size")
+    assert disk.pragmas(opened.path, *names) == {
         "page_size": PAGE_BYTES,
         "wal_autocheckpoint": 250,
         "journal_mode": "wal",
@@ -193,6 +201,24 @@ def test_a_new_epoch_and_the_newest_certain_time_are_written(opened: Opened) -> 
     assert opened.file.findings == []
 
 
+def test_a_write_that_fails_half_way_is_made_up_for_by_the_next(disk: Disk, opened: Opened) -> None:
+    """Also the look at the ages, which is taken once a day."""
+    opened.write(*["reading"] * 9, "interval")
+    opened.now += 11 * DAY_S
+    file = opened.file
+    before = (file.last, file.gaps_until, file.cursor, file.epoch, dict(file.state))
+    disk.fails_on("INTO mark")
+    for _ in range(2):
+        with pytest.raises(JournalError, match="check the disk or card"):
+            opened.write("reading", "event", epoch="e" * 16)
+        assert not disk.in_transaction(opened.path)
+        assert (file.last, file.gaps_until, file.cursor, file.epoch, dict(file.state)) == before
+    disk.fails_on(None)
+    assert opened.write("reading") == ["9 unacknowledged reading records were older than 10 days and were dropped."]
+    assert (opened.numbers("reading"), opened.numbers("interval")) == ([11], [10])
+    assert opened.volumes() == {"reading": 100, "interval": 100, "event": ANY}
+
+
 def test_what_cannot_be_taken_over_is_counted_and_the_rest_is_there(opened: Opened) -> None:
     def row(seq: object, kind: object, body: object, at: object = NOW) -> tuple[object, ...]:
         return (seq, kind, at, 1, body, checksum(seq, kind, at, 1, body))
@@ -209,28 +235,24 @@ def test_what_cannot_be_taken_over_is_counted_and_the_rest_is_there(opened: Open
     ]
     assert opened.file.take_over_records(rows, '["more"]') == 5
     assert (opened.numbers("interval"), opened.numbers("reading")) == ([1, 5], [10])
-    assert opened.file._volume == {"interval": 200, "reading": 100}
+    assert opened.volumes() == {"interval": 200, "reading": 100}
     opened.reopen()
     assert opened.file.state == {"journal.salvage": '["more"]'}
-    assert opened.file._volume == {"interval": 200, "reading": 100}
-
-
-def test_taking_over_that_fails_half_way_leaves_nothing_behind(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-
-    def refuses(*_: object, **__: object) -> None:
-        raise error
-
     opened.write("interval")
-    with monkeypatch.context() as disk:
-        disk.setattr(opened.file, "_put", refuses)
-        with pytest.raises(JournalError, match="check the disk or card"):
-            opened.file.take_over_records([(5, "interval", NOW, 1, BODY, None)], "[1]")
-    assert (opened.file._volume, opened.file.state) == ({"interval": 100}, {})
+    assert opened.volumes() == {"interval": 300, "reading": 100}
+
+
+def test_taking_over_that_fails_half_way_leaves_nothing_behind(disk: Disk, opened: Opened) -> None:
+    opened.write("interval")
+    disk.fails_on("INTO state")
+    with pytest.raises(JournalError, match="check the disk or card"):
+        opened.file.take_over_records([(5, "interval", NOW, 1, BODY, None)], "[1]")
+    disk.fails_on(None)
+    assert opened.file.state == {}
     assert opened.numbers("interval") == [1]
     opened.write("interval")  # no transaction is left open
     assert opened.numbers("interval") == [1, 2]
+    assert opened.volumes() == {"interval": 200}
 
 
 def an_error(code: int | None) -> sqlite3.Error:
@@ -257,19 +279,19 @@ def an_error(code: int | None) -> sqlite3.Error:
         (sqlite3.SQLITE_PROTOCOL, "check the disk or card"),
     ],
 )
-def test_a_disk_that_refuses_is_no_damage(opened: Opened, code: int, advice: str) -> None:
+def test_a_disk_that_refuses_is_no_damage(tmp_path: Path, code: int, advice: str) -> None:
     """Otherwise a full disk would have a sound journal set aside."""
-    explained = opened.file._explained(an_error(code))
-    assert type(explained) is JournalError
-    assert advice in str(explained)
-    assert str(opened.path) in str(explained)
+    error = explained(tmp_path, an_error(code))
+    assert type(error) is JournalError
+    assert advice in str(error)
+    assert str(tmp_path) in str(error)
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, None])
-def test_what_sqlite_cannot_make_out_is_damage(opened: Opened, code: int | None) -> None:
-    explained = opened.file._explained(an_error(code))
-    assert isinstance(explained, DamagedJournal)
-    assert explained.ours
+def test_what_sqlite_cannot_make_out_is_damage(tmp_path: Path, code: int | None) -> None:
+    error = explained(tmp_path, an_error(code))
+    assert isinstance(error, DamagedJournal)
+    assert error.ours
 
 
 def test_each_file_that_is_set_aside_has_a_name_of_its_own_and_takes_its_log_along(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import sqlite3
@@ -12,18 +11,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.centre.reading import StoreView
 from agent.centre.store import Store
 from agent.centre.twins import MOST_GATEWAYS, MOST_SENDERS, TURNS_WITHIN_S, Twins
 from agent.records.journal import Journal, Record
+from agent.records.reading import JournalView
 from agent.upstream.reporter import ALONE_AFTER_S, EPOCH_PAUSE_S, MqttReporter
 from agent.wire import payloads
 from agent.wire.mqtt import Broker, Message
 from hil.virtual_time import VirtualClock, run_virtual
+from tests.rigs.disk import Disk, disk
 from tests.rigs.wire import START, interval
+
+__all__ = ["disk"]
 
 GATEWAY = "gw-1"
 
@@ -38,9 +41,11 @@ class Centre:
         self.sessions: set[Session] = set()
         self.loses_acknowledgements = False
         self.problems: list[str] = []
+        self.senders: list[str | None] = []
 
     def receive(self, payload: bytes) -> None:
         batch = payloads.decode_records(payload)
+        self.senders.append(batch.sender)
         stored = self._store.write(batch.gateway, batch.epoch, batch.records, START)
         if self.loses_acknowledgements:
             return
@@ -55,12 +60,10 @@ class Centre:
             session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), acknowledgement))
 
     def bodies(self, kind: str) -> list[dict[str, Any]]:
-        with sqlite3.connect(self.path) as file:
-            return [json.loads(body) for (body,) in file.execute("SELECT body FROM records WHERE kind = ?", (kind,))]
+        return list(StoreView(self.path).bodies(kind))
 
-    def count(self, table: str) -> int:
-        with sqlite3.connect(self.path) as file:
-            return int(file.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    def counted(self, kind: str) -> int:
+        return len(StoreView(self.path).rows(kind, ["seq"]))
 
     def close(self) -> None:
         self._store.close()
@@ -89,22 +92,29 @@ class Gateway:
 
     def __init__(self, path: Path, centre: Centre, clock: VirtualClock) -> None:
         self._path, self._centre, self._clock = path, centre, clock
+        self.twins: list[tuple[bool, str]] = []
 
     async def __aenter__(self) -> Gateway:
         self.journal = await Journal.open(self._path, GATEWAY, self._clock)
         self.reporter = MqttReporter(
-            self.journal, Broker("127.0.0.1", 1, GATEWAY), GATEWAY, {}, self._clock, lambda _there, _text: None
+            self.journal,
+            Broker("127.0.0.1", 1, GATEWAY),
+            GATEWAY,
+            {},
+            self._clock,
+            lambda _there, _text: None,
+            on_twin=lambda there, text: self.twins.append((there, text)),
         )
         session = Session(self._centre)
         self._centre.sessions.add(session)
-        self._session = session
-        self._running = asyncio.ensure_future(self.reporter._run_session(session))  # type: ignore[arg-type]
+        self.session = session
+        self.running = asyncio.ensure_future(self.reporter.run_session(session))  # type: ignore[arg-type]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._centre.sessions.discard(self._session)
-        self._running.cancel()
-        await asyncio.gather(self._running, return_exceptions=True)
+        self._centre.sessions.discard(self.session)
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
         await self.journal.close()
 
     async def write(self, *numbers: int) -> None:
@@ -266,7 +276,7 @@ def test_a_collector_that_finds_conflicts_without_end_makes_one_epoch_an_hour(tm
             epochs = set()
             for _ in range(6 * 60):
                 accusation = payloads.encode_acknowledgement(gateway.journal.epoch, [], conflicts=[(1, 1 << 50)])
-                gateway._session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
+                gateway.session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
                 await clock.sleep(60.0)
                 epochs.add(gateway.journal.epoch)
             assert 5 <= len(epochs) <= 7
@@ -276,7 +286,7 @@ def test_a_collector_that_finds_conflicts_without_end_makes_one_epoch_an_hour(tm
             epoch, last = gateway.journal.epoch, gateway.journal.last
             for spans in ([(1, last)], [(last + 1, last + 9)]):
                 accusation = payloads.encode_acknowledgement(epoch, [], conflicts=spans)
-                gateway._session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
+                gateway.session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
             await clock.sleep(60.0)
             assert gateway.journal.epoch == epoch
 
@@ -313,7 +323,7 @@ def test_whatever_is_restored_and_cloned_all_of_it_is_stored_once(deeds: list[tu
                 centre.loses_acknowledgements = deed == "lose"
                 async with Gateway(card, centre, clock) as gateway:
                     if deed == "write":  # a moment without the centre
-                        gateway._running.cancel()
+                        gateway.running.cancel()
                     fresh = range(len(written) + 1, len(written) + 1 + count)
                     written.extend(fresh)
                     await gateway.write(*fresh)
@@ -342,9 +352,7 @@ def test_whatever_is_restored_and_cloned_all_of_it_is_stored_once(deeds: list[tu
 
 
 def _held(card: Path) -> list[int]:
-    with sqlite3.connect(card) as file:
-        rows = file.execute("SELECT body FROM record WHERE kind = 'reading'").fetchall()
-    return [json.loads(body)["number"] for (body,) in rows]
+    return [body["number"] for body in JournalView(card).bodies("reading")]
 
 
 def test_what_is_about_a_quarter_counts_once_over_epochs(tmp_path: Path) -> None:
@@ -363,26 +371,24 @@ def test_what_is_about_a_quarter_counts_once_over_epochs(tmp_path: Path) -> None
             gateway.journal.append("interval", interval(2))
             await gateway.journal.commit()
             await gateway.delivered()
-        assert centre.count("intervals") == 2
+        assert centre.counted("interval") == 2
 
     lived(story, tmp_path)
 
 
-def test_a_disk_that_refuses_meanwhile_does_not_end_the_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_refuses_meanwhile_does_not_end_the_connection(tmp_path: Path, disk: Disk) -> None:
     async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
         centre.loses_acknowledgements = True
         async with Gateway(folder / "gw.journal", centre, clock) as gateway:
             await gateway.write(1)
             epoch = gateway.journal.epoch
-            gateway.journal._file._connection.execute("PRAGMA query_only=1")
+            disk.protect(folder / "gw.journal")
             accusation = payloads.encode_acknowledgement(epoch, [], conflicts=[(1, 1)])
-            gateway._session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
+            gateway.session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), accusation))
             await clock.sleep(1.0)
-            assert not gateway._running.done()
+            assert not gateway.running.done()
             assert gateway.journal.epoch == epoch
-            gateway.journal._file._connection.execute("PRAGMA query_only=0")
+            disk.free(folder / "gw.journal")
             await gateway.journal.commit()
             assert gateway.journal.epoch != epoch
             centre.loses_acknowledgements = False
@@ -394,21 +400,21 @@ def test_a_disk_that_refuses_meanwhile_does_not_end_the_connection(
 
 def test_another_gateway_of_the_name_is_said_once_and_when_it_is_over(tmp_path: Path) -> None:
     async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:
-        said: list[tuple[bool, str]] = []
         centre.loses_acknowledgements = True
         async with Gateway(folder / "gw.journal", centre, clock) as gateway:
-            gateway.reporter._on_twin = lambda there, text: said.append((there, text))
+            said = gateway.twins
             await gateway.write(1)
+            await clock.sleep(1.0)
 
             async def told(*, twin: bool, to: str | None = None) -> None:
                 acknowledgement = payloads.encode_acknowledgement(gateway.journal.epoch, [], to=to, twin=twin)
-                gateway._session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), acknowledgement))
+                gateway.session.arrived.put_nowait(Message(payloads.topic(GATEWAY, "ack"), acknowledgement))
                 await clock.sleep(1.0)
 
             await told(twin=False)
             await told(twin=True, to="f" * 16)  # to the other one
             assert said == []
-            await told(twin=True, to=gateway.reporter._sender)
+            await told(twin=True, to=centre.senders[-1])
             await clock.sleep(ALONE_AFTER_S - 10.0)
             await told(twin=True)
             assert [there for there, _ in said] == [True]
@@ -442,4 +448,4 @@ def test_senders_that_take_turns_are_two_gateways() -> None:
     assert twins.hear("gw-1", "b", 3e6) == (False, False)
     for number in range(MOST_GATEWAYS):
         twins.hear(f"other {number}", "a", 3e6)
-    assert len(twins._senders) == MOST_GATEWAYS
+    assert twins.known == MOST_GATEWAYS

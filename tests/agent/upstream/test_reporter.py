@@ -14,11 +14,13 @@ import aiomqtt
 import pytest
 
 from agent.centre.collect import Received, collect
+from agent.centre.reading import StoreView
 from agent.centre.store import Store, StoreError
 from agent.clock import MachineClock
 from agent.interfaces import Clock
 from agent.records.journal import Journal, Record
-from agent.records.journal_file import DamagedJournal
+from agent.records.journal_errors import DamagedJournal
+from agent.records.journal_file import JournalFile
 from agent.upstream import reporter
 from agent.upstream.reporter import MqttReporter
 from agent.wire import mqtt, payloads
@@ -26,9 +28,10 @@ from agent.wire.mqtt import Broker, Link, LinkLost, Session
 from hil.embedded_broker import embedded_broker
 from hil.free_port import free_port
 from hil.virtual_time import VirtualClock, run_virtual
+from tests.rigs.disk import Disk, disk
 from tests.rigs.wire import START, Cable, Mosquitto, PlainBroker, interval, mosquitto
 
-__all__ = ["mosquitto"]
+__all__ = ["disk", "mosquitto"]
 
 GATEWAY = "gw-1"
 HOUR_S = 3600.0
@@ -90,17 +93,15 @@ class Street:
         await self.journal.commit()
 
     def stored(self) -> list[tuple[Any, ...]]:
-        with contextlib.closing(sqlite3.connect(self.store_path)) as store:
-            return store.execute("SELECT luminaire, start FROM intervals ORDER BY start, luminaire").fetchall()
+        rows = StoreView(self.store_path).rows("interval", ["luminaire", "start"])
+        return sorted(rows, key=lambda row: (row[1], row[0]))
 
     def assert_all_stored_once(self, count: int) -> None:
         assert self.stored() == sorted(
             ((interval(number)["luminaire"], interval(number)["start"]) for number in range(count)),
             key=lambda row: (row[1], row[0]),
         )
-        with contextlib.closing(sqlite3.connect(self.store_path)) as store:
-            numbers = store.execute("SELECT seq FROM records WHERE kind = 'interval' ORDER BY seq").fetchall()
-        assert len(numbers) == count
+        assert len(list(StoreView(self.store_path).bodies("interval"))) == count
         assert sum(received.doubled for received in self.received) == 0
         assert self.journal.depth == 0
 
@@ -319,19 +320,19 @@ def test_the_broker_keeps_messages_for_a_collector_that_is_away(tmp_path: Path) 
     virtually(story)
 
 
-def test_the_store_survives_a_power_cut(tmp_path: Path) -> None:
+def test_the_store_survives_a_power_cut(tmp_path: Path, disk: Disk) -> None:
     store = Store(tmp_path / "store.sqlite")
-    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    pragmas = disk.pragmas(tmp_path / "store.sqlite", "synchronous", "journal_mode")
+    assert pragmas == {"synchronous": 2, "journal_mode": "wal"}  # 2: FULL
     store.close()
 
 
-def test_a_store_that_fails_half_way_keeps_nothing_and_goes_on(tmp_path: Path) -> None:
+def test_a_store_that_fails_half_way_keeps_nothing_and_goes_on(tmp_path: Path, disk: Disk) -> None:
     store = Store(tmp_path / "store.sqlite")
     spoilt = Record(2, "interval", {**interval(2), "luminaire": 1 << 70}, True)
     with pytest.raises(StoreError):
         store.write(GATEWAY, "a" * 16, [Record(1, "interval", interval(1), True), spoilt._replace(seq=1 << 70)], START)
-    assert not store._connection.in_transaction
+    assert not disk.in_transaction(tmp_path / "store.sqlite")
     assert store.write(GATEWAY, "a" * 16, [Record(1, "interval", interval(1), True)], START)[:3] == (1, 0, 0)
     store.close()
 
@@ -401,27 +402,25 @@ def test_an_acknowledgement_with_a_hole_stops_the_cursor_there_and_the_hole_is_s
     virtually(story)
 
 
-def test_a_journal_found_damaged_goes_on_under_a_new_epoch(tmp_path: Path) -> None:
+def test_a_journal_found_damaged_goes_on_under_a_new_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
         async with embedded_broker(port), Street(tmp_path, clock, port) as street, street.collecting():
             await street.write(range(20))
             await until(clock, lambda: street.journal.depth == 0, HOUR_S)
             epoch = street.journal.epoch
-            file = street.journal._file
-            intact = file.write
+            intact = JournalFile.write
 
-            def damaged(*arguments: Any, **options: Any) -> None:
-                file.write = intact  # type: ignore[method-assign]
+            def damaged(*_: Any, **__: Any) -> None:
+                monkeypatch.setattr(JournalFile, "write", intact)
                 raise DamagedJournal("The card is worn.")
 
-            file.write = damaged  # type: ignore[method-assign]
+            monkeypatch.setattr(JournalFile, "write", damaged)
             await street.write(range(20, 40))
             assert street.journal.epoch != epoch
             await until(clock, lambda: street.journal.depth == 0, HOUR_S)
         assert len(street.stored()) == 40
-        with contextlib.closing(sqlite3.connect(street.store_path)) as store:
-            assert store.execute("SELECT name FROM events").fetchall() == [("journalDamaged",)]
+        assert StoreView(street.store_path).rows("event", ["name"]) == [("journalDamaged",)]
 
     virtually(story)
 
@@ -664,7 +663,7 @@ def test_a_broker_that_accepts_and_says_nothing_costs_no_file_each_time(tmp_path
 
 def test_aiomqtt_still_has_what_the_link_relies_on() -> None:
     assert asyncio.iscoroutinefunction(aiomqtt.Client._misc_loop)
-    assert mqtt._Client._misc_loop is not aiomqtt.Client._misc_loop
+    assert mqtt.Client._misc_loop is not aiomqtt.Client._misc_loop
 
     async def made() -> None:
         client = aiomqtt.Client("127.0.0.1")

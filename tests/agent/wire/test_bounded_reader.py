@@ -118,9 +118,9 @@ def test_one_turn_takes_no_more_than_its_share_and_the_rest_waits(here: Connecti
 
 def test_of_a_packet_that_is_too_long_the_head_is_kept(here: Connection) -> None:
     here.turn(LONGEST)
-    assert len(here.client._in_packet["packet"]) == LONGEST
+    assert here.reading.held_bytes == LONGEST
     here.turn(5 * LONGEST)
-    assert len(here.client._in_packet["packet"]) == LONGEST
+    assert here.reading.held_bytes == LONGEST
 
 
 def test_a_rush_of_packets_is_taken_at_once_and_then_one_after_the_other(here: Connection) -> None:

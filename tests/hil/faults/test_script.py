@@ -35,7 +35,7 @@ __all__ = [
     "test_the_example_without_faults",
 ]
 
-PAGE = (Path(__file__).resolve().parents[3] / "hil" / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "hil" / "faults" / "README.md").read_text(encoding="utf-8")
 ONE_BUS = (BusOf("A", 3, "one"),)
 THREE_BUSES = (BusOf("A", 3, "one"), BusOf("B", 2, "one", channel=2), BusOf("C", 1, "two"))
 
@@ -497,7 +497,7 @@ def block(kind: str, holding: str) -> str:
 
 def test_the_page_has_every_fault() -> None:
     written = PAGE.partition("<!-- faults: generated -->\n")[2].partition("<!-- end of the faults -->")[0]
-    assert written == fault_markdown(), f"paste into hil/README.md:\n{fault_markdown()}"
+    assert written == fault_markdown(), f"paste into hil/faults/README.md:\n{fault_markdown()}"
 
 
 def test_the_shown_script_says_what_is_shown(tmp_path: Path) -> None:

@@ -14,10 +14,9 @@ import pytest
 
 from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
 from drivers.errors import DriverError
+from hil.contract.bench import LEVELS, QUIETEN_S, Bench, all_right, ask, on_bench
 from protocols.dali import addresses, sequences
 from protocols.dali.frames import Reply
-from tests.contracts.benches import LEVELS, Bench, on_bench
-from tests.contracts.test_dali_interface import DALI_INTERFACES, QUIETEN_S, all_right, ask
 
 LATEST_MS = 1200
 STEP_MS = 5
@@ -25,7 +24,6 @@ IN_TIME_MS = 25
 """What USB and a busy host may add: up to here every query gets its answer."""
 
 
-@pytest.mark.parametrize("product", DALI_INTERFACES)
 def test_no_delay_of_the_line_brings_another_gears_answer(product: str) -> None:
     async def story(bench: Bench) -> None:
         wrong = []
@@ -47,7 +45,6 @@ def test_no_delay_of_the_line_brings_another_gears_answer(product: str) -> None:
     on_bench(product, story)
 
 
-@pytest.mark.parametrize("product", DALI_INTERFACES)
 def test_a_line_that_falls_behind_in_the_middle_of_a_query_brings_no_other_gears_answer(product: str) -> None:
     async def story(bench: Bench) -> None:
         rng = random.Random(5)
@@ -72,7 +69,6 @@ def test_a_line_that_falls_behind_in_the_middle_of_a_query_brings_no_other_gears
     on_bench(product, story)
 
 
-@pytest.mark.parametrize("product", DALI_INTERFACES)
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.52, 0.8])
 def test_levels_still_reach_the_lamps_however_late_the_line_is(product: str, delay_s: float) -> None:
     """They cannot be told from lost ones, so each is an error; but each has gone out."""

@@ -1,7 +1,7 @@
 """The contract where the line damages what the host says: a frame that is another one on the bus is no success.
 
-A bit is flipped, or a byte lost. The HAT's lines have no check sum and are not said back: a digit that was changed
-under way makes another command, and no driver can know. A lost digit it notices, as all others notice both.
+A bit is flipped, or a byte lost. Where a product's commands have no check sum and are not said back, a bit that was
+flipped under way makes another command, and no driver can know. A lost byte every product or its driver notices.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.parts.interfaces import INTERFACES
 from drivers.dali import conditions
 from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
 from drivers.errors import DriverError
+from hil.contract.bench import LEVELS, Bench, all_right, ask, on_bench
 from protocols.dali import addresses, sequences
 from protocols.dali.frames import Reply
-from tests.contracts.benches import LEVELS, Bench, on_bench
-from tests.contracts.test_dali_interface import DALI_INTERFACES, all_right, ask
-
-every_interface = pytest.mark.parametrize("product", DALI_INTERFACES)
-WITHOUT_CHECK = ("atx_hat",)
 
 
 def _lose(bench: Bench, pieces: int) -> None:
@@ -45,11 +42,10 @@ async def ask_rightly(bench: Bench, gear: int) -> int:
     return 1
 
 
-@every_interface
 @every_damage
 def test_a_damaged_query_never_brings_another_gears_answer(product: str, damage: Callable[[Bench, int], None]) -> None:
-    if damage is _garble and product in WITHOUT_CHECK:
-        return
+    if damage is _garble and not INTERFACES.find(product).checks_commands:
+        return  # its descriptor says so
 
     async def story(bench: Bench) -> None:
         after = 0
@@ -70,7 +66,7 @@ def test_a_damaged_query_never_brings_another_gears_answer(product: str, damage:
     on_bench(product, story)
 
 
-def test_a_changed_digit_of_the_hat_costs_its_own_answer_only() -> None:
+def test_a_flipped_bit_of_a_command_costs_its_own_answer_only(product: str) -> None:
     async def story(bench: Bench) -> None:
         for number in range(60):
             gear = number % 5
@@ -82,14 +78,13 @@ def test_a_changed_digit_of_the_hat_costs_its_own_answer_only() -> None:
             assert await ask(bench, gear) == Reply(Reply.VALUE, LEVELS[gear]), number
         assert bench.heard == [(conditions.CONNECTED, 0)]
 
-    on_bench("atx_hat", story)
+    on_bench(product, story)
 
 
-@every_interface
 @every_damage
 def test_a_level_that_is_said_to_have_gone_out_has(product: str, damage: Callable[[Bench, int], None]) -> None:
-    if damage is _garble and product in WITHOUT_CHECK:
-        return
+    if damage is _garble and not INTERFACES.find(product).checks_commands:
+        return  # its descriptor says so
 
     async def story(bench: Bench) -> None:
         for number in range(60):

@@ -1,4 +1,4 @@
-"""The contract of drivers.interfaces.DaliInterface, kept by every DALI interface of the catalogue on its own bench.
+"""The contract of drivers.interfaces.DaliInterface, kept by every DALI interface on its own bench.
 
 The promise behind all of it: what `transmit` returns is the answer to that very frame, or an error, and never the
 answer to another one.
@@ -9,44 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from drivers.catalogue import CATALOGUE
 from drivers.dali import conditions
 from drivers.dali.bus import CONFIGURATION, TELEMETRY
 from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent, PortUnavailable
+from hil.contract.bench import LEVELS, QUIETEN_S, Bench, all_right, ask, on_bench
 from protocols.dali import addresses, device_addresses, device_sequences, gear_commands, sequences
 from protocols.dali.frames import Reply
 from protocols.dali.occupancy import COMMANDS as OCCUPANCY
 from protocols.dali.occupancy import HOLD_TIMER
 from protocols.errors import ValueOutOfRange
-from tests.contracts.benches import BENCHES, LEVELS, Bench, on_bench
-
-DALI_INTERFACES = sorted(name for name, place in CATALOGUE.items() if place.startswith("drivers.dali."))
-QUIETEN_S = 3.0
-"""Faults are over by now, and whatever they have led to: a port opened again, a bus asked for its voltage."""
-
-Story = Callable[[Bench], Awaitable[None]]
-
-
-@pytest.fixture(params=DALI_INTERFACES)
-def product(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    assert name in BENCHES, f"{name} has no bench yet: add its line to BENCHES in tests/contracts/benches.py"
-    return name
-
-
-async def ask(bench: Bench, gear: int, name: str = "QUERY ACTUAL LEVEL") -> Reply:
-    return await bench.bus.run(sequences.query(addresses.short(gear), name), TELEMETRY)
-
-
-async def all_right(bench: Bench) -> None:
-    """Every gear's answer is its own."""
-    for gear, level in enumerate(LEVELS):
-        assert await ask(bench, gear) == Reply(Reply.VALUE, level), gear
 
 
 def test_an_answer_and_no_answer(product: str) -> None:
@@ -437,7 +412,7 @@ def test_a_control_device_is_set_and_asked_in_24_bits(product: str) -> None:
         device, sensor = device_addresses.short(5), device_addresses.instance(0)
         for hold_s in (30.0, 120.0):  # the setting goes out twice; the device reads it back to us
             setting = device_sequences.write_setting(device, sensor, HOLD_TIMER, hold_s, OCCUPANCY)
-            if product == "sci2":  # the old layout has no such frames, and says so
+            if not bench.product.sends_24_bits:  # then the driver says so
                 with pytest.raises(ValueOutOfRange, match="24 bits"):
                     await bench.bus.run(setting, CONFIGURATION)
                 return

@@ -5,18 +5,15 @@ from __future__ import annotations
 import pytest
 
 from drivers.dali.bus import LEVELS as LEVEL_PRIORITY
+from hil.contract.bench import LEVELS, Bench, all_right, ask, on_bench
 from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import ForwardFrame, Reply
-from tests.contracts.benches import LEVELS, Bench, on_bench
-from tests.contracts.test_dali_interface import DALI_INTERFACES, all_right, ask
 
-every_interface = pytest.mark.parametrize("product", DALI_INTERFACES)
 BANDS_MS = {1: (13.5, 14.7), 2: (14.9, 16.1), 3: (16.3, 17.7), 4: (17.9, 19.3), 5: (19.5, 21.1)}
 """IEC 62386-101 clause 8: from the last edge of a frame to the first edge of a forward frame, by its priority."""
 FRAME_S = 17 / 1200
 
 
-@every_interface
 @pytest.mark.parametrize("value", [0x0190, 0xA307, 0xFEFE, 0x0000])
 def test_another_masters_16_bit_frames_are_told(product: str, value: int) -> None:
     async def story(bench: Bench) -> None:
@@ -27,7 +24,6 @@ def test_another_masters_16_bit_frames_are_told(product: str, value: int) -> Non
     on_bench(product, story)
 
 
-@every_interface
 def test_a_sensors_24_bit_events_are_told(product: str) -> None:
     async def story(bench: Bench) -> None:
         bench.street.presence(0, True)
@@ -39,7 +35,6 @@ def test_a_sensors_24_bit_events_are_told(product: str) -> None:
     on_bench(product, story)
 
 
-@every_interface
 def test_what_others_send_between_our_frames_is_told_in_its_order_and_ours_is_not(product: str) -> None:
     async def story(bench: Bench) -> None:
         for number in range(10):
@@ -58,7 +53,6 @@ def test_what_others_send_between_our_frames_is_told_in_its_order_and_ours_is_no
     on_bench(product, story)
 
 
-@every_interface
 @pytest.mark.parametrize("priority", sorted(BANDS_MS))
 def test_a_frame_settles_for_its_own_priority(product: str, priority: int) -> None:
     async def story(bench: Bench) -> None:
@@ -74,7 +68,6 @@ def test_a_frame_settles_for_its_own_priority(product: str, priority: int) -> No
     on_bench(product, story)
 
 
-@every_interface
 def test_after_no_answer_the_bus_is_left_quiet_for_late_gear_and_no_longer(product: str) -> None:
     """Gear that answer 40 ms too late are through 62 ms after a query; the next one waits for them."""
 
@@ -88,7 +81,6 @@ def test_after_no_answer_the_bus_is_left_quiet_for_late_gear_and_no_longer(produ
     on_bench(product, story)
 
 
-@every_interface
 def test_a_search_does_not_wait_for_late_gear(product: str) -> None:
     """Commissioning asks COMPARE a hundred times, and most of the answers are no."""
 

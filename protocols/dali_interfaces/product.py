@@ -1,0 +1,61 @@
+"""The descriptor of a DALI interface product: all that the rest of Lichtmast must know of it, beside its codec.
+
+A codec's module holds one for each model that it speaks to. A board names it by its short name. It leads to the driver
+and the emulation, to the bytes that light the street when the agent is gone, and to what the contract must know.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from protocols.dali.frames import Transmission
+
+
+class Product:
+    """One interface product.
+
+    `name` is the short name that boards write: small letters, digits and underscores. It is the name of the codec's
+    module (or, for a further model, begins with that name and an underscore), or of another package's entry point.
+
+    `driver` and `emulation` are places, written "package.module:Class"; each is imported when it is used. The driver
+    keeps drivers.interfaces.DaliInterface; the emulation keeps hil.devices.street.Interface.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        title: str,
+        driver: str,
+        emulation: str,
+        baud: int,
+        messages: "Callable[[int, Transmission, int], list[bytes]]",
+        channels: int = 1,
+        lines: "tuple[bool, bool] | None" = None,
+        greeting: "tuple[bytes, ...]" = (),
+        chatter: "tuple[bytes, ...]" = (),
+        sends_24_bits: bool = True,
+        checks_commands: bool = True,
+    ) -> None:
+        self.name = name
+        self.title = title
+        """The product as a catalogue would call it: its maker, its name, its connection."""
+        self.driver = driver
+        self.emulation = emulation
+        self.baud = baud
+        self.lines = lines
+        """RTS and DTR, asserted or not; None where the product does not need them."""
+        self.channels = channels
+        """How many DALI buses it has; a board's `channel` counts them from 1."""
+        self.greeting = greeting
+        """What a host that waits for no reply sends first, so that the product takes frames."""
+        self.messages = messages
+        """messages(channel, transmission, priority): what such a host sends for one frame. `channel` is 1 to
+        `channels`, `priority` 1 to 5. A product that does not repeat a send-twice frame gets the message twice."""
+        self.chatter = chatter
+        """What the product may say unasked, one message each: frames of other masters, answers of long ago, noise. The
+        contract sends them into every conversation, where none may be taken for an answer."""
+        self.sends_24_bits = sends_24_bits
+        """Whether it sends 24-bit frames, to control devices. One that does not raises ValueOutOfRange for them."""
+        self.checks_commands = checks_commands
+        """Whether the product or its driver notices a command of which one bit was flipped on the line."""
