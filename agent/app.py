@@ -16,7 +16,8 @@ from agent.almanac import ZoneAlmanac
 from agent.buses.monitor import SOCKET, Monitor
 from agent.config import board as boards
 from agent.energy.level_memory import LevelMemory
-from agent.energy.metering import Metered, Metering
+from agent.energy.metered import Metered, MeteredBus
+from agent.energy.metering import Metering
 from agent.hardware.serial_port import port_opener
 from agent.inputs.dali_sensors import DaliSensors
 from agent.inputs.input_state import Inputs
@@ -229,9 +230,11 @@ class Agent:
         control_power_w = board.gateway_power_w + sum(bus.supply_power_w for bus in board.buses)
         declared = {luminaire.name: luminaire for luminaire in board.luminaires}
         metered = [
-            Metered(control, luminaire, self._ledger(declared[luminaire.name]))
+            Metered(
+                luminaire, MeteredBus(control.health, control.read_level), self._ledger(declared[luminaire.name]), place
+            )
             for control in self._controls.values()
-            for luminaire in control.luminaires
+            for place, luminaire in enumerate(control.luminaires)
         ]
         control_from = self.journal.state("control_from")
         return Metering(

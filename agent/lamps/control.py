@@ -24,13 +24,17 @@ from agent.lamps.verification import Verification
 from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
 from drivers.errors import BusUnpowered, DriverError, PortUnavailable
-from protocols.dali import gear_commands
+from protocols.dali import gear_commands, levels
 from protocols.dali.frames import ForwardFrame, Reply
 from protocols.errors import ConversationFailed
 
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
-"""Each gear is asked for its status about this often; a reading asks too."""
+"""Each gear is asked for its status about this often."""
+STATUS_OF_DARK_EVERY_S = 900.0
+METERED_WITHIN_S = 960.0
+"""A lamp that is told to be off has no light that could fail. While its energy register is read at least this often,
+which shows that its gear is there, it is asked for its status less often."""
 MAINS_ASKED_AT_S = 9.0
 """Into each cycle: late, because a level makes gear forget that it lost its mains, and levels fall due at its begin."""
 FAILURES_TO_REPORT = 3
@@ -305,9 +309,16 @@ class LuminaireControl:
     async def _poll_some(self) -> None:
         """Those that may have lost their mains; and of those that are due never so many that a cycle is full of them:
         they spread out by themselves."""
-        old = self._clock.monotonic() - STATUS_EVERY_S
+        now = self._clock.monotonic()
         unsure = [each for each in self.luminaires if each.mains_unsure]
-        due = [each for each in self.luminaires if each.status_asked_at is None or each.status_asked_at < old]
+        due = [each for each in self.luminaires if _status_due_at(each, now) < now]
         polled = [*unsure, *due[: math.ceil(len(self.luminaires) * CYCLE_S / STATUS_EVERY_S)]]
         once = {each.name: each for each in polled}
         await each_in_turn(once.values(), self.health.poll_status)
+
+
+def _status_due_at(luminaire: LuminaireState, now: float) -> float:
+    if luminaire.status_asked_at is None:
+        return -math.inf
+    spared = luminaire.commanded == levels.OFF and luminaire.metered_at >= now - METERED_WITHIN_S
+    return luminaire.status_asked_at + (STATUS_OF_DARK_EVERY_S if spared else STATUS_EVERY_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 from agent.interfaces import Clock
@@ -40,10 +40,14 @@ class GearHealth:
     def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
         self.observer: LuminaireObserver | None = None
         self.needs_level: Callable[[], object] = lambda: None
-        self._bus_name = bus_name
+        self.bus_name = bus_name
         self._bus = bus
         self._clock = clock
         self._events = events
+
+    async def wait_usable(self) -> None:
+        """Returns once the bus can be talked to."""
+        await self._bus.wait_usable()
 
     async def poll_status(self, luminaire: LuminaireState) -> None:
         """Asks one gear for its status byte and draws the conclusions. Raises DriverError."""
@@ -77,6 +81,20 @@ class GearHealth:
         self._answered(luminaire)
         return result
 
+    async def converse_with_several(
+        self, luminaires: Sequence[LuminaireState], conversation: Generator[Transmission, Reply, list[T | None]]
+    ) -> list[T | None]:
+        """Runs a telemetry conversation that gives a result for each of several gear, in order; None: of that one
+        nothing is known. A conversation that fails gives None for each. Raises DriverError."""
+        try:
+            results = await self._bus.run(conversation, priorities.TELEMETRY)
+        except ConversationFailed:
+            return [None] * len(luminaires)
+        for luminaire, result in zip(luminaires, results, strict=True):
+            if result is not None:
+                self._answered(luminaire)
+        return results
+
     async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
         """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers
         kept."""
@@ -98,7 +116,7 @@ class GearHealth:
         elif reply.kind == Reply.COLLISION:
             luminaire.collisions += 1
             if luminaire.collisions >= COLLISIONS_TO_REPORT:
-                where = f"short address {luminaire.short_address} on {self._bus_name}"
+                where = f"short address {luminaire.short_address} on {self.bus_name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
             self._is_gone(luminaire)
@@ -114,7 +132,7 @@ class GearHealth:
             self.needs_level()
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
-        where = f"{luminaire.name} (short address {luminaire.short_address} on {self._bus_name})"
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.bus_name})"
         # Also where its mains was gone: whoever is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))

@@ -46,6 +46,10 @@ DRIFT_S = 3600.0
 LONG_GAP_S = 7 * DAY_S
 # So far from the known full power a lamp may be found over a restart.
 CREDIBLE_FACTOR = 2.0
+# A register that moved so far from what the lamp's levels make is read once more before it counts: this share of that
+# energy, and so many of its steps.
+EXPECTED_WITHIN = 0.5
+EXPECTED_WITHIN_STEPS = 4
 # A bound on what waits for a clock that can be believed.
 MOST_KNOTS = 1000
 
@@ -71,7 +75,7 @@ class LuminaireLedger:
         self.name = name
         self._declared = self._model = model
         self._burning_spans = burning_spans
-        self._longest_wait_s = longest_wait_s
+        self.longest_wait_s = longest_wait_s
         self._baseline_power = baseline_power
         self._history = LevelHistory(model.min_level)
         self._full_power = FullPower(model.full_power_w)
@@ -150,6 +154,18 @@ class LuminaireLedger:
         """Whether the register may stand there by now. If not, read it once more before `reading` is to believe it: a
         second reading tells a register that stands there from one that was disturbed on its way."""
         return self._register.is_plausible(Stand(at, energy_wh), self._full_power.power_w, resolution_wh)
+
+    def is_expected(self, at: float, energy_wh: float, resolution_wh: float) -> bool:
+        """Whether the lamp's levels explain what the register counted since the newest reading that is believed: from
+        half to one and a half times what they make, and some steps. True where there is no such reading."""
+        believed = self._register.believed
+        if not self.is_plausible(at, energy_wh, resolution_wh):
+            return False
+        if believed is None:
+            return True
+        model_wh = self._model_wh(min(believed.at, at), at)
+        most_off_wh = max(EXPECTED_WITHIN * model_wh, EXPECTED_WITHIN_STEPS * resolution_wh)
+        return abs(energy_wh - believed.energy_wh - model_wh) <= most_off_wh
 
     def reading(self, at: float, energy_wh: float, resolution_wh: float) -> list[Anomaly]:
         """Takes the register's value (Wh, floored to `resolution_wh`) at the instant `at`; returns what was odd.
@@ -371,7 +387,7 @@ class LuminaireLedger:
         """Where the span that is to be closed next ends; None where it must wait."""
         if self._open_start is None:
             return None
-        known_until = upto - self._longest_wait_s
+        known_until = upto - self.longest_wait_s
         if self._register.believed is not None:
             known_until = max(known_until, self._in_order(self._register.believed.at))
         left_s = known_until - self._open_start
