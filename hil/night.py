@@ -54,9 +54,11 @@ class LampTruth:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Records on their way up, and frames on the buses."""
+    """Records on their way up, and frames on the buses. `frames_a_reading` is the mean over all readings on record; it
+    counts each frame that reads memory or a level, whatever for."""
 
     frames_sent: int
+    frames_a_reading: float
     bus_load: float
     settling_violations: int
     records_written: int
@@ -189,9 +191,11 @@ class _Night:
             summary = summarise(intervals, _bodies(database, "control"), self.board.country)
             events = [str(body["text"]) for body in _bodies(database, "event")]
             (stored,) = database.execute("SELECT count(*) FROM records").fetchone()
+            (readings,) = database.execute("SELECT count(*) FROM records WHERE kind = 'reading'").fetchone()
         statistics = [street.statistics for street in emulated.streets.values()]
         traffic = Traffic(
             frames_sent=sum(one.forward_frames for one in statistics),
+            frames_a_reading=sum(one.reading_frames for one in statistics) / max(1, readings),
             bus_load=sum(street.bus_load() for street in emulated.streets.values()) / len(emulated.streets),
             settling_violations=sum(one.settling_violations for one in statistics),
             records_written=written,

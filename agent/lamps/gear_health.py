@@ -156,6 +156,9 @@ class GearHealth:
             luminaire.last_well_at = self._clock.monotonic()
         if previous is None or could_burn != luminaire.can_burn:
             self._tell_availability(luminaire, luminaire.last_answer_at if luminaire.can_burn else was_well_at)
+        lit = bool(status & StatusBit.LAMP_ON)
+        if luminaire.commanded is not None and luminaire.verify_at is None and lit != (luminaire.commanded > 0):
+            luminaire.verify_at = self._clock.monotonic()  # it may have gone dark by itself: its level is asked for
         # Gear says so until it is told a level: it is still the same loss.
         known = luminaire.commanded is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
