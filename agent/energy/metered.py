@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     lost_sight: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Metered:
     """A luminaire on its bus. `place` (from 0) spreads what is due once a day or once an hour over the luminaires.
 

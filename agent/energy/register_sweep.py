@@ -92,6 +92,11 @@ class RegisterSweep:
                     await self._ask_first(entry)
                 counted_on = await self._counted_on(some)
                 for entry in some:
+                    register = counted_on.get(entry.name)
+                    if register is not None and self._is_expected(entry, register):
+                        self._believe(entry, register, whole=False)
+                        left.remove(entry)
+                for entry in [each for each in some if each in left]:
                     if not await self._read(entry, counted_on.get(entry.name), last_try=last_try):
                         failed.append(entry)
                     left.remove(entry)
@@ -138,25 +143,22 @@ class RegisterSweep:
             return {}
         return {each.name: register for (each, _), register in zip(known, found, strict=True) if register is not None}
 
-    async def _read(self, entry: Metered, counted_on: EnergyRegister | None, *, last_try: bool) -> bool:
-        """Takes what the low bytes told where the lamp's levels explain it; else reads the whole register. False where
-        it is worth another try. Raises PortUnavailable and BusUnpowered."""
+    async def _read(self, entry: Metered, doubtful: EnergyRegister | None, *, last_try: bool) -> bool:
+        """Reads and takes the whole register. `doubtful` is what its low bytes told where the lamp's levels do not
+        explain that. False where it is worth another try. Raises PortUnavailable and BusUnpowered."""
         if not entry.luminaire.answers:
             return False
-        if counted_on is not None and self._is_expected(entry, counted_on):
-            self._believe(entry, counted_on, whole=False)
-            return True
         try:
-            # One that is in doubt is latched, in case that another master has left it latched.
-            register = await self._read_whole(entry, latch=counted_on is not None, last_try=last_try)
+            # One that is in doubt is latched, in case another master has left it so.
+            register = await self._read_whole(entry, latch=doubtful is not None, last_try=last_try)
             if register is None:
                 entry.until_whole = 0
                 return self._events.holds("noEnergyRegister", entry.name)
-            if not self._is_expected(entry, register) and not _agree(counted_on, register):
+            if not self._is_expected(entry, register) and not _agree(doubtful, register):
                 # A reading that was disturbed on the bus looks like this too; a register that really stands there says
                 # so twice.
-                register = await self._read_whole(entry, latch=True, last_try=last_try) or register
-            if counted_on is not None:
+                register = await self._read_whole(entry, latch=True, last_try=False) or register
+            if doubtful is not None:
                 await self._ask(entry, status=True, level=True)  # the lamp may have drifted, or failed
         except (PortUnavailable, BusUnpowered):
             raise
