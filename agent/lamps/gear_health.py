@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 from agent.interfaces import Clock
@@ -98,6 +98,20 @@ class GearHealth:
         self._answered(luminaire)
         return result
 
+    async def converse_with_several(
+        self, luminaires: Sequence[LuminaireState], conversation: Generator[Transmission, Reply, list[T | None]]
+    ) -> list[T | None]:
+        """Runs a telemetry conversation that gives a result for each of several gear, in order; None: of that one
+        nothing is known. A conversation that fails gives None for each. Raises DriverError."""
+        try:
+            results = await self._bus.run(conversation, priorities.TELEMETRY)
+        except ConversationFailed:
+            return [None] * len(luminaires)
+        for luminaire, result in zip(luminaires, results, strict=True):
+            if result is not None:
+                self._answered(luminaire)
+        return results
+
     async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
         """A query to one gear, asked again where it is silent (queries change nothing), with the account of who answers
         kept."""
@@ -162,6 +176,10 @@ class GearHealth:
             condition.last_well_at = self._clock.monotonic()
         if previous is None or could_burn != condition.can_burn:
             self._tell_availability(luminaire, condition.last_answer_at if condition.can_burn else was_well_at)
+        lit = bool(status & StatusBit.LAMP_ON)
+        told = luminaire.told
+        if told.target_level is not None and told.verify_at is None and lit != (told.target_level > 0):
+            told.verify_at = self._clock.monotonic()  # it may have gone dark by itself: its level is asked for
         # Gear says so until it is told a level: it is still the same loss.
         known = luminaire.told.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
