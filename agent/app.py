@@ -16,7 +16,8 @@ from agent.buses.monitor import SOCKET, Monitor
 from agent.config.board import Board
 from agent.energy.ledgers import Ledgers
 from agent.energy.level_memory import LevelMemory
-from agent.energy.metering import Metered, Metering
+from agent.energy.metered import Metered
+from agent.energy.metering import Metering
 from agent.inputs.input_state import Inputs
 from agent.inputs.overrides import Overrides
 from agent.interfaces import Clock
@@ -117,9 +118,9 @@ class Agent:
     def _make_metering(self, ledgers: Ledgers, memory: LevelMemory) -> Metering:
         board = self._board
         metered = [
-            Metered(line.health, luminaire, ledgers.of(luminaire.name))
+            Metered(luminaire, line.health, ledgers.of(luminaire.name), place)
             for line in self.lines
-            for luminaire in line.luminaires
+            for place, luminaire in enumerate(line.luminaires)
         ]
         control_from = self.journal.state("control_from")
         metering = Metering(

@@ -19,7 +19,7 @@ from agent.centre.collect import collect
 from agent.centre.reading import StoreView
 from agent.config.board import Board, Luminaire
 from agent.records.journal import Journal
-from agent.records.kinds import CONTROL, EVENT, INTERVAL
+from agent.records.kinds import CONTROL, EVENT, INTERVAL, READING
 from agent.savings.summary import Summary, summarise
 from agent.schedule.plan import plain_plan
 from agent.schedule.program import Program
@@ -53,9 +53,11 @@ class LampTruth:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Records on their way up, and frames on the buses."""
+    """Records on their way up, and frames on the buses. `frames_a_reading` is the mean over all readings on record; it
+    counts each frame that reads memory or a level, whatever for."""
 
     frames_sent: int
+    frames_a_reading: float
     bus_load: float
     settling_violations: int
     records_written: int
@@ -187,9 +189,11 @@ class _Night:
         intervals = list(collected.bodies(INTERVAL.name))
         summary = summarise(intervals, collected.bodies(CONTROL.name), self.board.country)
         events = [str(body["text"]) for body in collected.bodies(EVENT.name)]
+        readings = sum(1 for _ in collected.bodies(READING.name))
         statistics = [street.statistics for street in emulated.streets.values()]
         traffic = Traffic(
             frames_sent=sum(one.forward_frames for one in statistics),
+            frames_a_reading=sum(one.reading_frames for one in statistics) / max(1, readings),
             bus_load=sum(street.bus_load() for street in emulated.streets.values()) / len(emulated.streets),
             settling_violations=sum(one.settling_violations for one in statistics),
             records_written=written,

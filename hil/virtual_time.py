@@ -8,13 +8,16 @@ still while somebody waits for the real world (a socket, a thread), and its reso
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import selectors
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any, TypeVar, TypeVarTuple
+from contextvars import Context
+from typing import NoReturn, TypeVar, TypeVarTuple
 
 from agent.hardware.clock_belief import Belief, Moment
 from agent.hardware.stopping import run_until_stopped
@@ -26,76 +29,64 @@ HELD_LIMIT_S = 30.0
 """Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
 
 LOOKS_EACH_ROUNDS = 8
+LOOKS_EACH_S = 0.05
+"""While nothing holds the clock, it looks at the world no more often than this. What a socket brings may be so late; on
+a network it may be later still."""
+RESOLUTION_S = 1e-6
+"""Timers that are this close together run in one turn; far below a bit time."""
 
 EARLIEST = 0.0
 """Stories are set in years before the release too."""
 UP_FOR_S = 86_400.0
 """So long the machine has been up when a story begins."""
 
-SPINS = 50
-"""Looks at a pty whose bytes are in flight, before going to sleep on it: they come within microseconds, and going to
-sleep costs more than they take."""
-
 
 class HeldTooLong(RuntimeError):
     """Something waited for the real world, and the real world did not answer within HELD_LIMIT_S."""
 
 
-class _JumpingSelector(selectors.BaseSelector):
-    """The machine's selector, but a wait becomes a jump of `now` unless something holds it."""
+class _JumpingSelector(selectors.PollSelector):
+    """The machine's selector, but a wait becomes a jump of `now` unless something holds it.
+
+    poll(2), not epoll(7): it asks each terminal, which then waits for the kernel's worker, so that bytes that were just
+    written are there at the first look. epoll would have to look until the worker has told it.
+    """
 
     def __init__(self) -> None:
-        self._real = selectors.EpollSelector()
-        # The kernel's own poll, for the many looks that find nothing.
-        self._look = self._real._selector.poll  # type: ignore[attr-defined]
+        super().__init__()
         self.now = 0.0
         self._rounds = 0
+        self._looks_at = 0.0
         self.holds: Counter[str] = Counter()
-        self.in_flight: Counter[str] = Counter()
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
-    def get_map(self) -> Any:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
+        self.in_flight: dict[str, int] = {}
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             # Callbacks are waiting, so no time will pass: the world may wait a few rounds, which spares most polls.
             self._rounds += 1
-            return self._real.select(0) if self._rounds % LOOKS_EACH_ROUNDS == 0 else []
-        ready = self._real.select(0)
-        if ready:
-            return ready
+            return super().select(0) if self._rounds % LOOKS_EACH_ROUNDS == 0 else []
         if timeout is None or self.holds or self.in_flight:
-            for _ in range(SPINS if self.in_flight else 0):
-                if self._look(0, 1):
-                    return self._real.select(0)
-            ready = self._real.select(HELD_LIMIT_S)
-            if not ready:
-                held_by = [*self.holds, *(f"bytes in flight on {port}" for port in self.in_flight)]
-                by = ", ".join(held_by) or "nothing: no timer is set, so it waits for ever"
-                raise HeldTooLong(f"virtual time was held for {HELD_LIMIT_S:g} s by {by}")
-            return ready
+            return super().select(HELD_LIMIT_S) or self._held_too_long()
+        if self.now + timeout >= self._looks_at:
+            ready = super().select(0)
+            if ready:
+                return ready
+            self._looks_at = self.now + timeout + LOOKS_EACH_S
         self.now += timeout
-        return ready
+        return []
+
+    def _held_too_long(self) -> NoReturn:
+        held_by = [*self.holds, *(f"bytes in flight on {port}" for port in self.in_flight)]
+        by = ", ".join(held_by) or "nothing: no timer is set, so it waits for ever"
+        raise HeldTooLong(f"virtual time was held for {HELD_LIMIT_S:g} s by {by}")
 
     def moved(self, port: str, count: int) -> None:
         """`count` more bytes (negative: fewer) are in flight on the port."""
-        left = self.in_flight[port] + count
+        left = self.in_flight.get(port, 0) + count
         if left:
             self.in_flight[port] = left
         else:
-            del self.in_flight[port]
+            self.in_flight.pop(port, None)
 
     def release(self, what: str) -> None:
         self.holds[what] -= 1
@@ -104,15 +95,50 @@ class _JumpingSelector(selectors.BaseSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on virtual time. A thread that it started holds its time until the thread is done."""
+    """An event loop on virtual time. A thread that it started holds its time until the thread is done.
+
+    It keeps timers of its own, for asyncio's compare themselves in Python: a night sets a million and more.
+    """
+
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
 
     def __init__(self) -> None:
         self.jumping = _JumpingSelector()
         super().__init__(self.jumping)
-        self._clock_resolution = 1e-6
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        """A heap by time; of equal times, the one that was set first comes first."""
+        self._numbers = itertools.count()
 
     def time(self) -> float:
         return self.jumping.now
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        """It stays in the heap until its time has come, which on this clock is soon."""
+
+    def _run_once(self) -> None:
+        """One turn, as the machine's loops make it: what the world brings and what is due runs after what is ready."""
+        ready, timers, jumping = self._ready, self._timers, self.jumping
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        timeout = timers[0][0] - jumping.now if timers else None
+        brought = jumping.select(0 if ready or self._stopping else timeout)
+        if brought:
+            self._process_events(brought)  # type: ignore[attr-defined]
+        due = jumping.now + RESOLUTION_S
+        while timers and timers[0][0] < due:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):  # what these make ready runs in the next turn
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)

@@ -36,7 +36,6 @@ NOT_FOR_RUN = (
 ONE_IMPORTER = {
     # The safe level is sent by a program of its own, apart from the agent, which has just died.
     "serial": ("agent/hardware/", "agent/safe_level.py"),
-    "serial_asyncio_fast": ("agent/hardware/",),
     "aiomqtt": ("agent/wire/mqtt.py",),
     "cbor2": ("agent/wire/payloads.py",),
 }

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import serial
-import serial_asyncio_fast
 
 from agent.hardware.world import world_of
 from agent.interfaces import Clock, World
@@ -18,53 +18,97 @@ from drivers.errors import PortUnavailable
 from drivers.interfaces import OpenPort
 
 _PATTERNS = ("ttyAMA*", "ttyS[0-9]*", "ttyUSB*", "ttyACM*", "serial[0-9]*")
+READ_AT_ONCE = 4096
 
 
-class SerialPort(asyncio.Protocol):
-    """An open port. What arrives goes to `received`; `lost` hears once, with the reason, that the port is gone."""
+class SerialPort:
+    """An open port. What arrives goes to `received`; `lost` hears once, with the reason, that the port is gone.
 
-    def __init__(self, path: str, world: World, received: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+    pyserial opens and sets the port. Bytes pass straight between the event loop and the kernel, for pyserial's own read
+    and write would look a second time whether the port is ready.
+    """
+
+    def __init__(
+        self,
+        device: serial.Serial,
+        path: str,
+        world: World,
+        received: Callable[[bytes], None],
+        lost: Callable[[str], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._device = device
+        self._descriptor: int = device.fileno()
         self._path = path
         self._real_path = str(Path(path).resolve())
         self._world = world
         self._received = received
         self._lost = lost
+        self._unsent = b""
         self._closed = False
-        self._transport: serial_asyncio_fast.SerialTransport | None = None
-        self.opened = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self.opened.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        self._world.bytes_read(self._real_path, len(data))
-        if not self._closed:
-            self._received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._world.port_closed(self._real_path)
-        if not self._closed:
-            self._closed = True
-            self._lost(f"serial port {self._path} was lost: check its cable")
+        self._loop.add_reader(self._descriptor, self._readable)
 
     def write(self, content: bytes) -> None:
-        assert self._transport is not None
+        """Sends these bytes, as soon as the kernel has room for them; on a closed port, does nothing."""
         if self._closed:
             return
         self._world.bytes_written(self._real_path, len(content))
-        self._transport.write(content)
+        if self._unsent:
+            self._unsent += content
+        elif left := self._left_of(content):
+            self._unsent = left
+            self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
+        """Closes the port without waiting for what is still to be sent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._world.port_closed(self._real_path)
+        self._loop.remove_reader(self._descriptor)
+        self._loop.remove_writer(self._descriptor)
+        # A thread closes the descriptor, since the kernel may drain it first. The port is free for others at once.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._loop.run_in_executor(None, _close, self._device)
+
+    def _readable(self) -> None:
+        try:
+            content = os.read(self._descriptor, READ_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            content = b""
+        if content:
+            self._world.bytes_read(self._real_path, len(content))
+            self._received(content)
+        else:
+            self._hung_up()
+
+    def _writable(self) -> None:
+        self._unsent = self._left_of(self._unsent)
+        if not self._unsent and not self._closed:
+            self._loop.remove_writer(self._descriptor)
+
+    def _left_of(self, content: bytes) -> bytes:
+        """Writes what the kernel takes now; returns the rest."""
+        try:
+            return content[os.write(self._descriptor, content) :]
+        except BlockingIOError:
+            return content
+        except OSError:
+            self._loop.call_soon(self._hung_up)  # not within the driver's own write
+            return b""
+
+    def _hung_up(self) -> None:
         if not self._closed:
-            self._closed = True
-            self._world.port_closed(self._real_path)
-        if self._transport is not None and not self._transport.is_closing():
-            # A thread closes the descriptor, since the kernel may drain it first. The port is free for others at once.
-            with contextlib.suppress(OSError):
-                fcntl.flock(self._transport.serial.fd, fcntl.LOCK_UN)
-            # abort, not close: the latter waits for the driver to drain what a pulled cable will never take
-            self._transport.abort()
+            self.close()
+            self._lost(f"serial port {self._path} was lost: check its cable")
+
+
+def _close(device: serial.Serial) -> None:
+    with contextlib.suppress(OSError):
+        device.close()
 
 
 def port_opener(path: str, clock: Clock) -> OpenPort:
@@ -76,7 +120,8 @@ def port_opener(path: str, clock: Clock) -> OpenPort:
         lost: Callable[[str], None],
         lines: tuple[bool, bool] | None = None,
     ) -> SerialPort:
-        device = serial.Serial(None, baud, timeout=0, write_timeout=0, exclusive=True)
+        # Without an inter-byte time-out a read that finds nothing would return nothing, as if the port had hung up.
+        device = serial.Serial(None, baud, timeout=0, write_timeout=0, inter_byte_timeout=0, exclusive=True)
         device.port = path
         if lines is not None:
             device.rts, device.dtr = lines  # set as the port opens; a pseudo-terminal, which has none, is left alone
@@ -84,10 +129,7 @@ def port_opener(path: str, clock: Clock) -> OpenPort:
             device.open()
         except (serial.SerialException, OSError) as error:
             raise PortUnavailable(_why(path, error)) from error
-        port = SerialPort(path, world_of(clock), received, lost)
-        await serial_asyncio_fast.connection_for_serial(asyncio.get_running_loop(), lambda: port, device)
-        await port.opened
-        return port
+        return SerialPort(device, path, world_of(clock), received, lost)
 
     return open_port
 

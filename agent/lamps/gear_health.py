@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 from agent.interfaces import Clock
@@ -41,8 +41,8 @@ class GearHealth:
     level again, `check_level` awaited with the actual level of one that has had the time to reach its target.
     """
 
-    def __init__(self, bus_name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
-        self.bus_name = bus_name
+    def __init__(self, name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
+        self.name = name
         self.observer: LuminaireObserver | None = None
         self.needs_level: Callable[[], object] = lambda: None
         self.check_level: Callable[[LuminaireState, int], Awaitable[None]] = _not_checked
@@ -98,6 +98,20 @@ class GearHealth:
         self._answered(luminaire)
         return result
 
+    async def converse_with_several(
+        self, luminaires: Sequence[LuminaireState], conversation: Generator[Transmission, Reply, list[T | None]]
+    ) -> list[T | None]:
+        """Runs a telemetry conversation that gives a result for each of several gear, in order; None: of that one
+        nothing is known. A conversation that fails gives None for each. Raises DriverError."""
+        try:
+            results = await self._bus.run(conversation, priorities.TELEMETRY)
+        except ConversationFailed:
+            return [None] * len(luminaires)
+        for luminaire, result in zip(luminaires, results, strict=True):
+            if result is not None:
+                self._answered(luminaire)
+        return results
+
     async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
         """Asks one gear a query, again where it is silent (queries change nothing), and keeps the account of whether it
         answers. Raises DriverError."""
@@ -119,7 +133,7 @@ class GearHealth:
         elif reply.kind == Reply.COLLISION:
             luminaire.condition.collisions += 1
             if luminaire.condition.collisions >= COLLISIONS_TO_REPORT:
-                where = f"short address {luminaire.short_address} on {self.bus_name}"
+                where = f"short address {luminaire.short_address} on {self.name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
             self._is_gone(luminaire)
@@ -137,7 +151,7 @@ class GearHealth:
 
     def _is_gone(self, luminaire: LuminaireState) -> None:
         condition = luminaire.condition
-        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.bus_name})"
+        where = f"{luminaire.name} (short address {luminaire.short_address} on {self.name})"
         # Also where its mains was gone: gear that is asked has a bus with voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))
@@ -162,6 +176,10 @@ class GearHealth:
             condition.last_well_at = self._clock.monotonic()
         if previous is None or could_burn != condition.can_burn:
             self._tell_availability(luminaire, condition.last_answer_at if condition.can_burn else was_well_at)
+        lit = bool(status & StatusBit.LAMP_ON)
+        told = luminaire.told
+        if told.target_level is not None and told.verify_at is None and lit != (told.target_level > 0):
+            told.verify_at = self._clock.monotonic()  # it may have gone dark by itself: its level is asked for
         # Gear reports a loss until it is told a level: one that was known before is no new one.
         known = luminaire.told.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:

@@ -45,7 +45,7 @@ class Stored:
     """What the gear has stored; None is what it was not asked for, or not told, yet.
 
     `groups` are its group addresses, `scenes` the levels of its 16 scenes, `level_limits` its MIN LEVEL and MAX LEVEL,
-    `fade_code` its FADE TIME (0-15), `energy_exponent` the scale of its energy register (10 to this power, in Wh).
+    `fade_code` its FADE TIME (0-15).
     `fail_safe_checked`: its fail-safe levels and stored fades were seen to be right.
     """
 
@@ -55,7 +55,6 @@ class Stored:
     fade_code: int | None = None
     extended_fade_cleared: bool = False
     fail_safe_checked: bool = False
-    energy_exponent: int | None = None
 
     def forget_fade(self) -> None:
         """The fade that the gear has is not known any more."""
@@ -68,8 +67,8 @@ class Condition:
     """How the gear and its lamp are.
 
     Times are monotonic seconds: `last_answer_at` of the last answer, `last_well_at` of the last status without a lamp
-    failure. `collisions` and `mismatches` count in a row: answers of several gear at once, and levels that were not the
-    target level.
+    failure, `metered_at` of the last reading of its energy register. `collisions` and `mismatches` count in a row:
+    answers of several gear at once, and levels that were not the target level.
     """
 
     status: int | None = None
@@ -80,6 +79,7 @@ class Condition:
     lamp_failed: bool = False
     collisions: int = 0
     mismatches: int = 0
+    metered_at: float = float("-inf")
 
     @property
     def can_burn(self) -> bool:
@@ -102,12 +102,17 @@ class Mark:
 
 @dataclass
 class LuminaireState:
-    """One luminaire. `by_sensors`: its level says what sensors have seen, which the record must not tell."""
+    """One luminaire.
+
+    `by_sensors`: its level says what sensors have seen, which the record must not tell. `lost_sight` counts how often
+    the agent lost sight of its gear: another gear may answer in its place since.
+    """
 
     name: str
     short_address: int
     address: Address = field(init=False)
     by_sensors: bool = False
+    lost_sight: int = 0
     told: Told = field(default_factory=Told)
     stored: Stored = field(default_factory=Stored)
     condition: Condition = field(default_factory=Condition)
@@ -125,3 +130,4 @@ class LuminaireState:
         because gear that was away may be other gear."""
         self.moved_by_another()
         self.stored = Stored()
+        self.lost_sight += 1

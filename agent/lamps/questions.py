@@ -17,10 +17,15 @@ from agent.lamps.turns import each_in_turn
 from agent.lamps.verification import Verification
 from agent.records.alarms import EventLog
 from drivers.dali.bus import DaliBus
+from protocols.dali import levels
 
 CYCLE_S = 10.0
 STATUS_EVERY_S = 300.0
-"""Each gear is asked for its status about this often; a reading asks too."""
+"""Each gear is asked for its status about this often."""
+STATUS_OF_DARK_EVERY_S = 900.0
+METERED_WITHIN_S = 960.0
+"""A lamp that is told to be off has no light that could fail. While its energy register is read at least this often,
+which shows that its gear is there, it is asked for its status less often."""
 
 
 class Questions:
@@ -70,7 +75,7 @@ class Questions:
         async def ask() -> None:
             nonlocal lost
             lost = await self._mains.lost_by_any()
-            name = self._health.bus_name
+            name = self._health.name
             if self._events.remembers("supplyLoss", name):  # the interface tells of changes since its start only
                 self._events.end("supplyLoss", name, f"DALI bus {name} has voltage again")
 
@@ -80,13 +85,18 @@ class Questions:
     async def _poll_some(self) -> None:
         """Asks those that may have lost their mains for their status; and of those that are due never so many that
         they fill a cycle: they spread out by themselves."""
-        old = self._clock.monotonic() - STATUS_EVERY_S
+        now = self._clock.monotonic()
         unsure = [each for each in self._luminaires if each.mark.mains_unsure]
-        due = [
-            each
-            for each in self._luminaires
-            if each.condition.status_asked_at is None or each.condition.status_asked_at < old
-        ]
+        due = [each for each in self._luminaires if _status_due_at(each, now) < now]
         polled = [*unsure, *due[: math.ceil(len(self._luminaires) * CYCLE_S / STATUS_EVERY_S)]]
         once = {each.name: each for each in polled}
         await each_in_turn(once.values(), self._health.poll_status)
+
+
+def _status_due_at(luminaire: LuminaireState, now: float) -> float:
+    """Returns when (monotonic seconds) a gear is to be asked for its status again."""
+    condition = luminaire.condition
+    if condition.status_asked_at is None:
+        return -math.inf
+    spared = luminaire.told.target_level == levels.OFF and condition.metered_at >= now - METERED_WITHIN_S
+    return condition.status_asked_at + (STATUS_OF_DARK_EVERY_S if spared else STATUS_EVERY_S)

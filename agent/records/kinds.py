@@ -1,7 +1,8 @@
 """The kinds of record: one table says of each what it holds, how it travels, how long it waits and where it is stored.
 
 The journal, the payloads and the collector's store take all that they know of a kind from `KINDS`. A new kind of record
-is one row here, and the part that appends it.
+is one row here, and the part that appends it. A collector that lacks the row cannot read a batch with such a record,
+and the gateway sends it again: a new kind with SenML names comes to the collectors first.
 """
 
 from __future__ import annotations

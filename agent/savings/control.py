@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from agent.savings.intervals import QUARTER_S, VoidIntervals, quarter_start
-from agent.savings.ledger import DRIFT_S, REVOCABLE_S
+from agent.savings.on_record import DRIFT_S, REVOCABLE_S
 from agent.savings.register import LONGEST_OUTAGE_S
 
 

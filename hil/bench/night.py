@@ -28,6 +28,8 @@ from hil.night import NightResult, live_a_night, with_luminaires
 QUIET_AFTER_QUARTER_S = 90.0
 """By then the sweep of a quarter, its records and their acknowledgements are over."""
 MOST_WAIT_S = 30.0
+MOST_FRAMES_A_READING = 3.5
+MOST_BUS_LOAD_PERCENT = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +56,8 @@ def _virtual(luminaires: int, bound_s: float) -> Iterator[Row]:
     yield Row(f"{what}: records lost", traffic.records_lost, "", "virtual", 0)
     yield Row(f"{what}: records doubled", result.summary.duplicates, "", "virtual", 0)
     yield Row(f"{what}: settling violations on the bus", traffic.settling_violations, "", "virtual", 0)
-    yield Row(f"{what}: bus load", 100 * traffic.bus_load, "%", "virtual")
+    yield Row(f"{what}: frames a reading", traffic.frames_a_reading, "", "virtual", MOST_FRAMES_A_READING)
+    yield Row(f"{what}: bus load", 100 * traffic.bus_load, "%", "virtual", MOST_BUS_LOAD_PERCENT)
 
 
 def _night(luminaires: int, night: date) -> NightResult:

@@ -67,12 +67,19 @@ class TracedFrame(NamedTuple):
     answer: int
 
 
+_LOADED_TO_READ = (0xA3, 0xC3)
+_READ_FROM_GEAR = (0x1C5, 0x1A0)
+"""READ MEMORY LOCATION and QUERY ACTUAL LEVEL, to whichever address: bit 8 tells a command from a level."""
+
+
 @dataclass
 class BusStatistics:
-    """Counts since the start; `busy_s` is the time in which frames ran over the wires."""
+    """Counts since the start; `busy_s` is the time in which frames ran over the wires. `reading_frames` are those that
+    read what gear shows and holds: READ MEMORY LOCATION, the DTRs for it, QUERY ACTUAL LEVEL."""
 
     since: float
     forward_frames: int = 0
+    reading_frames: int = 0
     backward_frames: int = 0
     garbled_answers: int = 0
     collisions: int = 0
@@ -202,6 +209,8 @@ class DaliBus:
         length_s = frame_s(bits)
         frame = _OnAir(bits, value, start, start + length_s, before, event, spoilt=met)
         statistics.forward_frames += 1
+        if bits == 16 and (value & 0x1FF in _READ_FROM_GEAR or value >> 8 in _LOADED_TO_READ):
+            statistics.reading_frames += 1
         statistics.busy_s += length_s
         self._last_edge = max(self._last_edge, frame.end)
         self._on_air = frame

@@ -15,7 +15,7 @@ from hil.stories.boards import Site
 def test_a_clean_stop_commits_says_offline_and_leaves_the_lamps(emulated: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
-        await bench.until("22:15:00.700")  # in the middle of a sweep: one lamp is read, and nothing of it committed
+        await bench.until("22:15:00.700")  # in the middle of a sweep: some are read, and nothing of it committed
         committed = bench.journal.last
         assert await bench.retained_state() == "online"
         frames = bench.street.statistics.forward_frames
@@ -32,7 +32,7 @@ def test_a_clean_stop_commits_says_offline_and_leaves_the_lamps(emulated: Path) 
         await bench.delivered()
         bench.judge_energy(local("2025-12-15 21:00"), local("2025-12-16 05:30"))
 
-    live(story, emulated, begins="2025-12-15 21:00")
+    live(story, emulated, begins="2025-12-15 21:00", site=Site(lamps=8))
 
 
 def test_a_crash_is_told_by_the_broker(emulated: Path) -> None:

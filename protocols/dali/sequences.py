@@ -4,8 +4,6 @@ So the same code runs on asyncio, on MicroPython and in a plain test. What a gen
 NotAnswered or SeveralAnswered where a gear does not play its part.
 """
 
-from collections import namedtuple
-
 from protocols.dali import gear_commands, memory_banks
 from protocols.dali.frames import Reply, Transmission, bonded
 from protocols.errors import Interrupted, NotAnswered, SeveralAnswered
@@ -133,61 +131,6 @@ def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None
 def close_writing(address: "Address") -> "Generator[Transmission, Reply, None]":
     """One query, which ends the write-enabled state: a gear that is left open takes the next gear's bytes too."""
     yield gear_commands.command(address, "QUERY MISSING SHORT ADDRESS")
-
-
-class EnergyRegister(namedtuple("EnergyRegister", "count mask")):
-    """The energy register's own count, or None with the mask that stood in its place."""
-
-
-LATCH_FROM_COUNTS = 128
-"""A register that may count on by this many while it is read has no byte that proves a whole reading: latch it."""
-
-
-def read_energy(address: "Address", most_counts: int) -> "Generator[Transmission, Reply, EnergyRegister]":
-    """The active energy register (bank 202), never torn.
-
-    `most_counts` is the most that the register can count while six bytes are read (at least 1). A reading is torn
-    where a carry passes through the bytes between two of their reads. The lowest byte is read last, so after a carry it
-    is at most `most_counts`: a reading whose lowest byte is higher is whole. Otherwise it is read once more: the one
-    that is not torn is the higher, and two in a row cannot be torn. A register too fine for that is latched first.
-    """
-    if most_counts >= LATCH_FROM_COUNTS:
-        yield from latch(address, memory_banks.ACTIVE_ENERGY_BANK)
-        try:
-            content = yield from _energy_bytes(address)
-        except (NotAnswered, SeveralAnswered) as failure:
-            yield from _release(address)
-            raise failure
-        yield from _release(address)
-        return EnergyRegister(*memory_banks.number(content))
-    content = yield from _energy_bytes(address)
-    if content[-1] <= most_counts:
-        again = yield from _energy_bytes(address)
-        content = max(content, again)
-    return EnergyRegister(*memory_banks.number(content))
-
-
-def _release(address: "Address") -> "Generator[Transmission, Reply, None]":
-    """A bank that stays latched would go on giving this value to all who read it without latching."""
-    yield from write_bank(address, memory_banks.ACTIVE_ENERGY_BANK, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
-    yield from close_writing(address)
-
-
-def read_exponent(address: "Address", offset: int) -> "Generator[Transmission, Reply, int | None]":
-    """The decimal exponent at this location of bank 202 (it never changes); None where it is not valid."""
-    content = yield from read_bank(address, memory_banks.ACTIVE_ENERGY_BANK, offset, 1)
-    if content[0] is None:
-        raise NotAnswered("%s %d does not report energy (bank 202)" % (address.kind, address.number))
-    return memory_banks.exponent(content[0])
-
-
-def _energy_bytes(address: "Address") -> "Generator[Transmission, Reply, list[int]]":
-    field = memory_banks.ACTIVE_ENERGY
-    content = yield from read_bank(address, memory_banks.ACTIVE_ENERGY_BANK, field.offset, field.size)
-    whole = [byte for byte in content if byte is not None]
-    if len(whole) < field.size:
-        raise NotAnswered("%s %d did not answer the whole energy reading" % (address.kind, address.number))
-    return whole
 
 
 def _value(reply: Reply, address: "Address", name: str) -> int:

@@ -13,6 +13,7 @@ from agent.records.journal import JournalError
 from agent.records.journal_file import JournalFile
 from agent.schedule.override import Override
 from drivers.dali.link import REOPEN_AFTER_S
+from protocols.dali import energy_register
 from tests.rigs.gateway import QUARTER_S, BusOf, Gateway, at_a_gateway, bodies, told
 from tests.rigs.lamp_bus import FULL, HALF, OFF, ONE_PERCENT
 
@@ -176,10 +177,10 @@ def test_a_part_that_fails_leaves_the_lamps_lit(tmp_path: Path, monkeypatch: pyt
     async def story(here: Gateway) -> None:
         async with here.agent() as agent:
 
-            async def fails(*_arguments: object) -> None:
+            def fails(*_arguments: object) -> None:
                 raise RuntimeError("a fault of ours")
 
-            monkeypatch.setattr(agent.metering, "_sweep", fails)
+            monkeypatch.setattr(energy_register, "read_whole", fails)
             await here.until(QUARTER_S + 60.0)
             assert ("partFailed", "metering", True) in await told(agent)
             here.street.mains(False)

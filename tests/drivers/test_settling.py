@@ -10,7 +10,7 @@ import pytest
 from drivers.dali.bus import LEVELS
 from drivers.dali.settling import SETTLE_S, WITHIN_TRANSACTION
 from hil.contract.bench import Bench, on_bench
-from protocols.dali import addresses, gear_commands, sequences
+from protocols.dali import addresses, energy_register, gear_commands, sequences
 from protocols.dali.frames import Reply
 
 FRAME_S = 17 / 1200
@@ -78,7 +78,7 @@ def test_a_level_called_in_the_middle_of_a_reading_is_out_within_95_ms() -> None
     async def story(bench: Bench) -> None:
         worst = 0.0
         for number in range(60):
-            reading = asyncio.create_task(bench.bus.run(sequences.read_energy(addresses.short(number % 5), 1), 4))
+            reading = asyncio.create_task(bench.bus.run(energy_register.read_whole(addresses.short(number % 5)), 4))
             await bench.clock.sleep(0.004 * number)
             called = bench.clock.monotonic()
             await bench.bus.send(gear_commands.level(addresses.short(2), 100))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import threading
 
 import pytest
@@ -24,6 +25,59 @@ def test_a_day_passes_in_order() -> None:
     log = run_virtual(story, 1000.0)
     assert [name for name, _ in log] == ["early", "noon", "late"]
     assert [wall for _, wall in log] == pytest.approx([1000.0005, 44_200.0, 87_400.0], abs=1e-5)
+
+
+def test_timers_of_one_instant_run_in_the_order_in_which_they_were_set() -> None:
+    async def story(clock: VirtualClock) -> list[int]:
+        ran: list[int] = []
+        loop = asyncio.get_running_loop()
+        for number in range(50):
+            loop.call_at(7.0, ran.append, number)
+        await clock.sleep(10.0)
+        return ran
+
+    assert run_virtual(story, 0.0) == list(range(50))
+
+
+def test_a_cancelled_timer_does_not_run() -> None:
+    async def story(clock: VirtualClock) -> tuple[float, list[str]]:
+        ran: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: ran.append(str(context["message"])))
+        loop.call_at(1.0, ran.append, "cancelled").cancel()
+        of_one_instant: list[asyncio.TimerHandle] = []
+        loop.call_at(1.5, lambda: of_one_instant[0].cancel())
+        of_one_instant.append(loop.call_at(1.5, ran.append, "cancelled by the first of its instant"))
+        woken = loop.create_future()
+        loop.call_at(2.0, woken.set_result, None)
+        await woken
+        return clock.monotonic(), ran
+
+    assert run_virtual(story, 0.0) == (2.0, [])
+
+
+def test_a_socket_is_heard_within_a_twentieth_of_a_second_of_busy_time() -> None:
+    async def story(clock: VirtualClock) -> float:
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def arrives() -> None:
+            loop.remove_reader(ours)
+            arrived.set_result(clock.monotonic())
+
+        loop.add_reader(ours, arrives)
+        await clock.sleep(1.0)
+        theirs.send(b"hello")
+        sent = clock.monotonic()
+        for milliseconds in range(1000):
+            loop.call_at(sent + milliseconds / 1000, lambda: None)
+        await arrived
+        ours.close()
+        theirs.close()
+        return float(arrived.result()) - sent
+
+    assert run_virtual(story, 0.0) <= 0.052
 
 
 def test_a_thread_holds_the_clock() -> None:

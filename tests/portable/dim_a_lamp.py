@@ -12,7 +12,7 @@ from time import ticks_diff, ticks_ms  # type: ignore[attr-defined]  # MicroPyth
 from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
 from drivers.errors import DriverError
-from protocols.dali import addresses, sequences
+from protocols.dali import addresses, energy_register, sequences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ async def dim_and_read(bus: DaliBus, lamp: addresses.Address, level: int) -> Non
     await bus.run(sequences.set_parameter(lamp, "SET FADE TIME", 0), LEVELS)
     await bus.run(sequences.dim(lamp, level), LEVELS)
     shown = await bus.run(sequences.query_value(lamp, "QUERY ACTUAL LEVEL"), TELEMETRY)
-    energy = await bus.run(sequences.read_energy(lamp, 1), TELEMETRY)
+    energy = await bus.run(energy_register.read_whole(lamp), TELEMETRY)
+    assert energy is not None
     print("level", shown)
     print("energy", energy.count)
 

@@ -11,7 +11,8 @@ from drivers.dali import conditions
 from drivers.dali.atx_hat import AtxHat
 from drivers.dali.bus import CONFIGURATION, LEVELS, TELEMETRY, DaliBus
 from drivers.errors import BusBusy, BusUnpowered, InterfaceSilent, PortUnavailable
-from protocols.dali import addresses, gear_commands, levels, memory_banks, sequences
+from protocols.dali import addresses, energy_register, gear_commands, levels, memory_banks, sequences
+from protocols.dali.energy_register import EnergyRegister
 from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, Reply, Transmission, answered, forward16
 from protocols.dali_interfaces.atx_hat import Line, LineReader, encode
 from protocols.errors import NotAnswered, SeveralAnswered, ValueOutOfRange
@@ -254,19 +255,25 @@ def conversations() -> int:
 
     at_once = [transmission.frame.value for transmission in sequences.set_no_fade(SHORT_1)]
     assert at_once == [0xA300, 0x032E, 0x0330], at_once
-    whole, torn = bank(0, 0, 0, 2, 0, 1), bank(0, 0, 0, 1, 0, 0)
-    assert play(sequences.read_energy(SHORT_1, 1), bank(0, 0, 0, 1, 2, 200)) == (0x0102C8, None)
-    assert play(sequences.read_energy(SHORT_1, 1), torn + whole) == (0x020001, None)
-    assert play(sequences.read_energy(SHORT_1, 200), bank(0, 0, 0, 0, 0, 1)) == (1, None)
-    assert play(sequences.read_exponent(SHORT_1, 4), bank(0xFF)) == -1
+    whole, torn = bank(0xFF, 0, 0, 0, 2, 0, 1), bank(0xFF, 0, 0, 0, 1, 0, 0)
+    register = EnergyRegister(0x0102C8, -1)
+    assert play(energy_register.read_whole(SHORT_1), bank(0xFF, 0, 0, 0, 1, 2, 200)) == register
+    assert (register.energy_wh, register.resolution_wh) == (6624.8, 0.1)
+    assert play(energy_register.read_whole(SHORT_1), torn + whole) == (0x020001, -1)
+    assert play(energy_register.read_whole(SHORT_1, True), bank(0xFE, 0, 0, 0, 0, 0, 100)) == (100, -2)
+    low = bank(3, 4)
+    low.append(NO_ANSWER)
+    assert play(energy_register.read_on(((SHORT_1, register),) * 2), low) == [(0x010304, -1), None]
+    assert register.low_bytes_tell(900.0)
+    assert not register.low_bytes_tell(86400.0)
     assert play(sequences.read_bank(SHORT_1, 202, 4, 3), [answered(1), NO_ANSWER, answered(3)]) == [1, None, 3]
     silent, several = list(whole), list(whole)
     silent[3], several[3] = NO_ANSWER, COLLISION
-    assert raises(NotAnswered, lambda: play(sequences.read_energy(SHORT_1, 1), silent))
-    assert raises(SeveralAnswered, lambda: play(sequences.read_energy(SHORT_1, 1), several))
+    assert raises(NotAnswered, lambda: play(energy_register.read_whole(SHORT_1), silent))
+    assert raises(SeveralAnswered, lambda: play(energy_register.read_whole(SHORT_1), several))
     assert raises(NotAnswered, lambda: play(sequences.query_value(SHORT_1, "QUERY STATUS"), [NO_ANSWER]))
     assert play(sequences.query_value(SHORT_1, "QUERY STATUS"), bank(4)) == 4
-    return 9
+    return 13
 
 
 async def scheduling() -> int:

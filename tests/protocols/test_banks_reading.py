@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.devices.gear_variables import GearProfile
-from protocols.dali import addresses, bank_access, bank_inquiries, light_source, memory_banks, sequences
+from protocols.dali import (
+    addresses,
+    bank_access,
+    bank_inquiries,
+    energy_register,
+    light_source,
+    memory_banks,
+)
 from protocols.dali.bank_access import Chunk
 from protocols.dali.bank_inquiries import BROADCAST_LATCH, NO_LATCH, OWN_LATCH, BankReading
 from protocols.dali.bank_values import (
@@ -423,7 +430,7 @@ def test_a_latch_for_all_leaves_none_open_for_writing() -> None:
     for opens in (bank_access.latch_all, bank_access.release_all):
         bus.talk(opens(202))
         assert [one.write_enabled for one in gear] == [False] * 3
-    bus.talk(sequences.read_energy(addresses.short(1), 200))
+    bus.talk(energy_register.read_whole(addresses.short(1), latch=True))
     assert not gear[1].write_enabled
 
 
@@ -431,8 +438,8 @@ def test_a_latched_energy_reading_that_fails_is_released() -> None:
     gear = specimen(0, 1)
     bus = Bus([gear])
     bus.reply_of = lambda frame, reply: NO_ANSWER if frame == 0x03C5 else reply
-    with pytest.raises(NotAnswered):
-        bus.talk(sequences.read_energy(addresses.short(1), 200))
+    with pytest.raises(BankMissing):
+        bus.talk(energy_register.read_whole(addresses.short(1), latch=True))
     assert gear.banks.read(202, 2, bus.now) == memory_banks.RELEASE
 
 

@@ -19,6 +19,7 @@ from protocols.dali import (
     bank_inquiries,
     device_addresses,
     device_sequences,
+    energy_register,
     gear_commands,
     gear_data,
     levels,
@@ -29,6 +30,7 @@ from protocols.dali import (
 )
 from protocols.dali.bank_access import PRESENT
 from protocols.dali.commissioning import ALL, WITHOUT_ADDRESS, commission, only
+from protocols.dali.energy_register import EnergyRegister
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.dali.short_addresses import AddressPlan
 from tests.rigs.their_fakes import D4I_BANKS, TheirBus
@@ -49,8 +51,8 @@ def _the_same_each_time() -> None:
     random.seed(7)
 
 
-def lamp(**more: Any) -> Any:
-    return fakes.Gear(shortaddr=5, devicetypes=[6, 50, 51, 52], memory_banks=D4I_BANKS, **more)
+def lamp(short_address: int = 5, **more: Any) -> Any:
+    return fakes.Gear(shortaddr=short_address, devicetypes=[6, 50, 51, 52], memory_banks=D4I_BANKS, **more)
 
 
 def theirs(gear: Any, sequence: Any) -> Any:
@@ -163,11 +165,19 @@ def test_banks_read_as_their_authors_read_them(bank: memory_banks.Bank) -> None:
 
 def test_energy_reads_as_their_authors_read_it() -> None:
     gear = lamp()
-    for most_counts in (1, 200):
-        register = TheirBus(gear).talk(sequences.read_energy(LAMP, most_counts))
-        assert register.count == 123_456
-        assert float(theirs(gear, energy.ActiveEnergy.read(5))) == 12_345.6
+    for latch in (False, True):
+        register = TheirBus(gear).talk(energy_register.read_whole(LAMP, latch))
+        assert register is not None
+        assert register.energy_wh == float(theirs(gear, energy.ActiveEnergy.read(5))) == 12_345.6
     assert gear.memory_banks[202].contents[2] == memory_banks.RELEASE
+
+
+def test_one_load_of_the_dtrs_does_for_several_of_their_gear() -> None:
+    gear = [lamp(number) for number in (5, 6, 7)]
+    bus = TheirBus(*gear)
+    known = [(addresses.short(number), EnergyRegister(123_400 + number, -1)) for number in (5, 6, 7)]
+    assert bus.talk(energy_register.read_on(known)) == [EnergyRegister(123_456, -1)] * 3
+    assert [one.dtr0 for one in gear] == [0x0B] * 3
 
 
 def test_what_we_write_their_authors_read() -> None:

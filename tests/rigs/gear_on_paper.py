@@ -11,9 +11,18 @@ T = TypeVar("T")
 
 
 class GearOnPaper:
-    """Its bank is a register of `size` bytes from `offset` on. `counts` says how far it has come at the n-th read."""
+    """Its bank is a register of `size` bytes from `offset` on, with its scale in the byte before. `counts` says how far
+    it has come at the n-th read."""
 
-    def __init__(self, counts: Callable[[int], int], *, latches: bool = True, offset: int = 5, size: int = 6) -> None:
+    def __init__(
+        self,
+        counts: Callable[[int], int],
+        *,
+        latches: bool = True,
+        offset: int = 5,
+        size: int = 6,
+        scale: int | None = 0xFF,
+    ) -> None:
         self.reads = 0
         self.frames: list[int] = []
         self.replies: dict[int, Reply] = {}
@@ -23,6 +32,7 @@ class GearOnPaper:
         self._latched: int | None = None
         self._offset = offset
         self._size = size
+        self._scale = scale
         self._dtr0 = self._dtr1 = 0
         self._writable = False
 
@@ -58,6 +68,8 @@ class GearOnPaper:
         self.reads += 1
         if self.reads - 1 in self.replies:
             return self.replies[self.reads - 1]
+        if self._dtr1 == 202 and place == -1 and self._scale is not None:
+            return answered(self._scale)
         if self._dtr1 != 202 or not 0 <= place < self._size:
             return NO_ANSWER
         return answered(count.to_bytes(self._size, "big")[place])

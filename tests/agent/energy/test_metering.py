@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 
 from agent.app import Agent
-from agent.energy import metering
+from agent.energy import closing
 from agent.hardware import serial_port
 from agent.records.journal import Journal
 from agent.savings.ledger import LuminaireLedger
 from hil.devices.street import Street
 from tests.rigs.gateway import QUARTER_S, RESOLUTION_WH, BusOf, Gateway, at_a_gateway, bodies, counting, told
-from tests.rigs.lamp_bus import FULL, NIGHT
+from tests.rigs.lamp_bus import FULL, NIGHT, OFF
 
-EXPONENT, ENERGY, LOWEST_BYTE = 0x04, range(0x05, 0x0B), 0x0A
+EXPONENT, ENERGY, LOW_BYTES, LOWEST_BYTE = 0x04, range(0x05, 0x0B), range(0x09, 0x0B), 0x0A
 CONTROL_WH = (3.0 + 1.0) / 4
 SET_DTR0_TO_EXPONENT = 0xA300 | EXPONENT
+SET_DTR0_TO_LOW_BYTES = 0xA300 | LOW_BYTES.start
+READ_LOCATION = 0x01C5
 
 
 class DisturbedBanks:
@@ -50,8 +52,8 @@ class DisturbedBanks:
 
 def waits_no_longer_than(agent: Agent, seconds: float) -> None:
     """Quarters without a reading are closed by the model after so long (six hours are many to live through)."""
-    for entry in agent.metering._metered.values():
-        entry.ledger._longest_wait_s = seconds
+    for entry in agent.metering.metered.values():
+        entry.ledger.longest_wait_s = seconds
 
 
 def starts(intervals: list[dict[str, Any]], name: str) -> list[int]:
@@ -133,7 +135,8 @@ def test_the_record_goes_on_after_a_restart_and_over_the_time_without_an_agent(t
     at_a_gateway(story, tmp_path)
 
 
-def test_a_reading_that_was_disturbed_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoilt", [0x05, 0x07, 0x09])
+def test_a_reading_that_was_disturbed_is_read_again(spoilt: int, tmp_path: Path) -> None:
     async def story(here: Gateway) -> None:
         banks = DisturbedBanks(here.street, 0)
         async with here.agent() as agent:
@@ -141,15 +144,20 @@ def test_a_reading_that_was_disturbed_is_read_again(tmp_path: Path) -> None:
             disturbed: list[int] = []
 
             def flip_once(location: int, byte: int) -> int:
-                if location == 0x07 and not disturbed:
+                if location == spoilt and not disturbed:
                     disturbed.append(location)
                     return byte ^ 0x10
                 return byte
 
+            if spoilt < LOW_BYTES.start:
+                here.street.unplug()  # gear that was out of sight is read whole
+                await here.clock.sleep(5.0)
+                here.street.plug()
+
             banks.change = flip_once
             await here.until(2 * QUARTER_S + 60.0)
             assert disturbed
-            assert await told(agent) == []
+            assert {name for name, _, _ in await told(agent)} <= {"communicationFailure"}
             intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
             true_wh = here.true_wh("L01", here.began, here.began + 2 * QUARTER_S)
             assert sum(body["actual_wh"] for body in intervals) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
@@ -157,18 +165,140 @@ def test_a_reading_that_was_disturbed_is_read_again(tmp_path: Path) -> None:
     at_a_gateway(story, tmp_path)
 
 
+def only_low_bytes(location: int, byte: int | None) -> int | None:
+    """Another register, whose low bytes happen to be the first one's."""
+    return 0 if location in ENERGY and location not in LOW_BYTES else byte
+
+
 def test_a_new_register_is_reported_and_the_record_goes_on_with_it(tmp_path: Path) -> None:
+    """New gear begins with its power on, and so is read whole, even if its low bytes are the ones that are expected."""
+
     async def story(here: Gateway) -> None:
         banks = DisturbedBanks(here.street, 0)
         async with here.agent() as agent:
             await here.until(QUARTER_S / 2)
-            banks.change = lambda location, byte: 0 if location in (0x05, 0x06, 0x07, 0x08) else byte
+            here.street.mains(False, 0)
+            banks.change = only_low_bytes
+            await here.clock.sleep(5.0)
+            here.street.mains(True, 0)
             await here.until(4 * QUARTER_S + 60.0)
-            assert await told(agent) == [("registerReplaced", "L01", True)]
+            assert await told(agent) == [("supplyLoss", "L01", True), ("registerReplaced", "L01", True)]
             intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
             assert [body["quality"] for body in intervals] == ["modelled", "metered", "metered", "metered"]
             true_wh = here.true_wh("L01", here.began + QUARTER_S, here.began + 4 * QUARTER_S)
             assert sum(body["actual_wh"] for body in intervals[1:]) == pytest.approx(true_wh, abs=2 * RESOLUTION_WH)
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_register_that_changed_above_its_low_bytes_is_found_within_a_day(tmp_path: Path) -> None:
+    """Nothing tells of new gear, and its low bytes go on as expected: what is recorded is the energy of the lamp."""
+
+    async def story(here: Gateway) -> None:
+        banks = DisturbedBanks(here.street, 0)
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            banks.change = only_low_bytes
+            await here.until(25 * 3600.0)
+            assert await told(agent) == [("registerReplaced", "L01", True)]
+            intervals = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
+            assert sum(body["quality"] == "modelled" for body in intervals) == 1
+            true_wh = here.true_wh("L01", here.began, intervals[-1]["start"] + QUARTER_S)
+            assert sum(body["actual_wh"] for body in intervals) == pytest.approx(true_wh, abs=1.0)
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 1)])
+
+
+def reads_of(here: Gateway) -> dict[int, int]:
+    """How many locations each short address was asked for since the trace was cleared."""
+    frames = [frame.value for frame in here.street.bus.trace]
+    return {number: frames.count(number << 9 | READ_LOCATION) for number in range(len(here.names))}
+
+
+def test_a_sweep_reads_two_bytes_of_each_register_after_one_load_for_three(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent():
+            await here.until(QUARTER_S - 10.0)
+            here.street.bus.trace.clear()
+            await here.until(QUARTER_S + 60.0)
+            frames = [frame.value for frame in here.street.bus.trace]
+            again = frames.count(SET_DTR0_TO_LOW_BYTES) - 2  # where a carry may have come in between
+            assert again in (0, 1, 2)
+            assert frames.count(0xC3CA) == 2 + again
+            assert sum(reads_of(here).values()) == 2 * (5 + again)
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 5)])
+
+
+def test_registers_are_read_whole_once_a_day_and_not_all_at_once(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        whole: list[list[int]] = []
+        async with here.agent() as agent:
+            await here.until(QUARTER_S - 10.0)
+            for quarter in range(1, 2 * 96):
+                here.street.bus.trace.clear()
+                await here.until(quarter * QUARTER_S + 30.0)
+                whole.append([number for number, reads in reads_of(here).items() if reads >= 7])
+            assert await told(agent) == []
+        first = [sum(number in each for each in whole[:96]) for number in range(4)]
+        both = [sum(number in each for each in whole) for number in range(4)]
+        # And where the low bytes wrap, which is once in 6.5 kWh.
+        assert all(1 <= count <= 2 for count in first), whole
+        assert all(count <= 3 for count in both)
+        assert max(len(each) for each in whole) <= 2
+
+    at_a_gateway(story, tmp_path, buses=[BusOf("L", 4)])
+
+
+@pytest.mark.parametrize("low_wh", [0.0, 6400.0], ids=["below", "as after a carry"])
+def test_a_register_that_is_reset_is_read_whole_at_once(low_wh: float, tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            began = here.clock.monotonic()
+
+            def anew(location: int, byte: int | None) -> int | None:
+                count = int((low_wh + 25.0 * (here.clock.monotonic() - began) / 3600) / RESOLUTION_WH)
+                return count.to_bytes(6)[location - ENERGY.start] if location in ENERGY else byte
+
+            DisturbedBanks(here.street, 0).change = anew
+            await here.until(QUARTER_S + 60.0)
+            ((name, subject, _),) = await told(agent)
+            assert (name in ("registerReplaced", "registerJumped"), subject) == (True, "L01")
+            reading = [body for body in await bodies(agent, "reading") if body["luminaire"] == "L01"][-1]
+            assert reading["energy_wh"] == pytest.approx(low_wh + 25.0 / 8, abs=0.3)
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_bank_that_another_master_has_left_latched_is_read_as_now(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(QUARTER_S / 2)
+            here.street.gear[0].banks.write(202, 0x02, 0xAA, here.clock.monotonic())
+            await here.until(QUARTER_S + 60.0)
+            reading = [body for body in await bodies(agent, "reading") if body["luminaire"] == "L01"]
+            rise_wh = reading[1]["energy_wh"] - reading[0]["energy_wh"]
+            true_wh = here.true_wh("L01", reading[0]["at"], reading[1]["at"])
+            assert rise_wh == pytest.approx(true_wh, abs=RESOLUTION_WH + 0.01)
+            assert await told(agent) == []
+
+    at_a_gateway(story, tmp_path)
+
+
+def test_a_lamp_that_went_dark_by_itself_is_found_by_its_energy(tmp_path: Path) -> None:
+    """No frame on the bus told it, and its level is not asked for at each reading."""
+
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(2 * QUARTER_S + 60.0)
+            now, gear = here.clock.monotonic(), here.street.gear[1]
+            gear.run(now)
+            gear.arc.go_to(OFF, now)
+            gear.redraw(now)
+            await here.until(3 * QUARTER_S + 60.0)
+            assert here.levels() == [FULL] * 3
+            assert await told(agent) == []
 
     at_a_gateway(story, tmp_path)
 
@@ -513,7 +643,7 @@ def test_the_course_in_the_journal_is_the_one_that_counts(tmp_path: Path) -> Non
         here.runtime.mkdir(exist_ok=True)
         (here.runtime / "mast.levels.json").write_text(f'{{"L01": [[{here.began}, 0.0, 85, 0.0]]}}')
         async with here.agent() as agent:
-            assert [step.level for step in agent.metering._metered["L01"].ledger.levels] == [FULL]
+            assert [step.level for step in agent.metering.metered["L01"].ledger.levels] == [FULL]
 
     at_a_gateway(story, tmp_path, buses=[BusOf("L", 1)])
 
@@ -604,8 +734,8 @@ def test_three_days_without_an_agent_are_caught_up_with_piece_by_piece(
     """With the power cut between the pieces: what is on the disk then is a record that goes on."""
     lamps, days, cuts_after = 2, 3, [300, 600]
     left: list[Path] = []
-    monkeypatch.setattr(metering, "CLOSED_AT_ONCE", 10)
-    monkeypatch.setattr(metering, "WRITTEN_AT_ONCE", 100)
+    monkeypatch.setattr(closing, "CLOSED_AT_ONCE", 10)
+    monkeypatch.setattr(closing, "WRITTEN_AT_ONCE", 100)
 
     async def story(here: Gateway) -> None:
         async with here.agent():

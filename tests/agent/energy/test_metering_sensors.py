@@ -97,7 +97,7 @@ def test_a_restart_with_the_runtime_folder_knows_when_the_lamps_moved(tmp_path: 
         assert PASSED_AT_S + 120.0 < moves[1] < PASSED_AT_S + 130.0
         async with here.agent() as agent:
             await here.until(STOPPED_AT_S + 60.0)
-            course = agent.metering._metered["L01"].ledger.levels
+            course = agent.metering.metered["L01"].ledger.levels
             assert [[step.at, step.start_level, step.level, step.fade_s] for step in course][-2:] == kept["L01"][-2:]
             # It is still nothing for the journal.
             state = agent.journal.state("ledger:L01")

@@ -27,12 +27,14 @@ class Line:
     def __init__(self, clock: VirtualClock, link: Path) -> None:
         self.clock = clock
         self.path = str(link)
+        self.asked: list[bytes] = []
         self.heard: list[bytes] = []
         self.lost: list[str] = []
         self.device = Device(asyncio.get_running_loop(), self._echo, link=link, traffic=clock)
         self.device.plug()
 
     def _echo(self, content: bytes) -> None:
+        self.asked.append(content)
         self.device.write(content.upper())
 
     async def open(self) -> Transport:
@@ -61,6 +63,23 @@ def test_bytes_go_and_come_back(tmp_path: Path) -> None:
         await line.clock.sleep(0.1)
         assert line.lost == []
         assert not line.device.host_there
+
+    on_a_line(story, tmp_path)
+
+
+def test_what_the_kernel_has_no_room_for_is_sent_as_soon_as_it_has(tmp_path: Path) -> None:
+    async def story(line: Line) -> None:
+        port = await line.open()
+        line.device.mute = True
+        pieces = [b"%07d\n" % number for number in range(10_000)]
+        for piece in pieces:
+            port.write(piece)
+        await line.clock.sleep(0.1)
+        assert b"".join(line.asked) == b"".join(pieces)
+        port.write(b"and after that\n")
+        await line.clock.sleep(0.1)
+        assert line.asked[-1] == b"and after that\n"
+        port.close()
 
     on_a_line(story, tmp_path)
 

@@ -370,6 +370,20 @@ def test_a_power_cut_of_a_lamp_that_is_to_be_told_its_level_anyway_is_still_one(
     on_the_bus(story)
 
 
+@pytest.mark.parametrize(("told", "drifted"), [(50.0, OFF), (0.0, HALF)])
+def test_a_lamp_whose_status_contradicts_its_level_is_asked_and_told_again(told: float, drifted: int) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.ask_for(told)
+        await bus.cycles(3)
+        expected = bus.levels()
+        bus.drift(1, drifted)
+        await bus.cycles(POLLED + 2)
+        assert bus.levels() == expected
+        assert bus.told() == []
+
+    on_the_bus(story)
+
+
 def test_a_drift_that_a_reading_finds_is_corrected_within_seconds() -> None:
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)

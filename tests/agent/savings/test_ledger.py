@@ -583,3 +583,49 @@ def test_the_curve_meets_its_named_points() -> None:
     assert model.power_w(254) == pytest.approx(25.0)
     assert model.power_w(1 + 253 / 3) == pytest.approx(2.5)  # 1 % of light
     assert model.power_w(229) == pytest.approx(2.5 + 22.5 * 49.4 / 99, abs=0.2)  # about 50 % (IEC 62386-102 clause 9.3)
+
+
+@given(
+    level=st.integers(0, 254),
+    elapsed_s=st.floats(1.0, 10_000.0),
+    first_wh=st.floats(0.0, 1e6),
+    rise_wh=st.floats(-20.0, 200.0),
+)
+def test_a_reading_is_expected_where_the_levels_explain_it(
+    level: int, elapsed_s: float, first_wh: float, rise_wh: float
+) -> None:
+    ledger = LuminaireLedger("lamp", MODEL, always_burning)
+    assert ledger.is_expected(START, first_wh, 0.1), "the first reading has nothing to compare it with"
+    ledger.level(START, level)
+    ledger.reading(START + 1.0, first_wh, 0.1)
+    at, energy_wh = START + 1.0 + elapsed_s, first_wh + rise_wh
+    model_wh = MODEL.power_w(level) * elapsed_s / 3600
+    expected = ledger.is_expected(at, energy_wh, 0.1)
+    if rise_wh < -1e-9 or not 0.45 * model_wh - 0.5 < rise_wh < 1.55 * model_wh + 0.5:
+        assert not expected
+    if rise_wh >= 0 and 0.55 * model_wh < rise_wh < 1.45 * model_wh:
+        assert expected
+    if expected:
+        assert ledger.is_plausible(at, energy_wh, 0.1)
+
+
+def test_the_state_is_made_anew_only_where_something_was_told() -> None:
+    ledger = LuminaireLedger("lamp", MODEL, always_burning)
+    ledger.level(START, 254)
+    for happens in (
+        lambda: ledger.level(START + 10.0, 85),
+        lambda: ledger.available(START + 20.0, False, 0.0),
+        lambda: ledger.outage(START + 30.0, START + 40.0),
+        lambda: ledger.reading(START + 50.0, 10.0, 0.1),
+        lambda: ledger.reading(START + QUARTER + 50.0, 12.0, 0.1),
+        lambda: ledger.close(START + QUARTER + 60.0),
+        lambda: ledger.clock_moved(3600.0),
+        lambda: ledger.restore_levels([[START, 254.0, 254, 0.0]]),
+    ):
+        before = ledger.to_state()
+        ledger.voids()
+        assert ledger.to_state() is before
+        assert ledger.to_state(levels=False)["levels"] == []
+        before = ledger.to_state()
+        happens()
+        assert ledger.to_state() != before

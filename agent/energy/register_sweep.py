@@ -1,0 +1,204 @@
+"""Reads the energy registers of one bus: as few frames as are safe, and the whole register where there is a doubt.
+
+Several gear share one load of the DTRs, and of each the two bytes are read that can have changed. The whole register is
+read for the first time and once a day; after the gear was silent or out of sight; where its low bytes have wrapped; and
+where the lamp's levels do not explain what it counted. A reading that is odd is confirmed before it counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from agent.energy.metered import Metered
+from agent.energy.record_time import RecordTime
+from agent.interfaces import Clock
+from agent.records.alarms import EventLog
+from drivers.errors import BusUnpowered, DriverError, PortUnavailable
+from protocols.dali import energy_register
+from protocols.dali.energy_register import EnergyRegister
+from protocols.dali.gear_errors import BankMissing
+from protocols.errors import ConversationFailed
+
+log = logging.getLogger("lichtmast")
+
+AT_ONCE = 3
+"""Gear that share one load of the DTRs: a third of a second of the bus, for which fades and other questions wait."""
+TRIES = 2
+"""Of a reading, at each quarter."""
+TRIED_AGAIN_AFTER_S = 10.0
+"""What disturbed a reading may be over by then; it is still near to the quarter's boundary."""
+BUS_TRIED_AGAIN_AFTER_S = 1.0
+MOST_BETWEEN = 16
+"""Steps by which a register has counted on, at most, from one reading to another right after it."""
+
+
+class RegisterSweep:
+    """The readings of one bus. `take` gets each register that was read."""
+
+    def __init__(
+        self,
+        entries: Sequence[Metered],
+        clock: Clock,
+        time: RecordTime,
+        events: EventLog,
+        take: Callable[[Metered, EnergyRegister], None],
+    ) -> None:
+        self._entries = entries
+        self._health = entries[0].health
+        self._clock = clock
+        self._time = time
+        self._events = events
+        self._take = take
+
+    async def read_all(self, until: float) -> None:
+        """Reads every luminaire, as soon as the bus allows it before `until` (Unix seconds), and once more those that
+        failed. Reports where most of them cannot be read."""
+        due, usable = list(self._entries), True
+        for last_try in [False] * (TRIES - 1) + [True]:
+            failed: list[Metered] = []
+            while due:
+                try:
+                    await self._clock.wait_for(self._health.wait_usable(), until - self._time.now())
+                except TimeoutError:
+                    usable = False  # its interface has said why
+                    break
+                due = await self._read_once(due, failed, last_try=last_try)
+                if due:
+                    await self._clock.sleep(BUS_TRIED_AGAIN_AFTER_S)
+            due += failed
+            if not due or self._time.now() + TRIED_AGAIN_AFTER_S >= until:
+                break
+            if not last_try:
+                await self._clock.sleep(TRIED_AGAIN_AFTER_S)
+        if usable:
+            self._report_missed([entry for entry in due if entry.luminaire.condition.answers])
+
+    def _report_missed(self, missed: Sequence[Metered]) -> None:
+        bus, luminaires = self._health.name, len(self._entries)
+        if 2 * len(missed) > luminaires:
+            text = f"{len(missed)} of {luminaires} energy registers on {bus} were not read: find what disturbs the bus"
+            self._events.begin("readingsMissed", bus, text)
+        else:
+            self._events.end("readingsMissed", bus, f"the energy registers on {bus} can be read again")
+
+    async def _read_once(self, due: Sequence[Metered], failed: list[Metered], *, last_try: bool) -> list[Metered]:
+        """Reads these luminaires once. Adds to `failed`; returns those that a bus in trouble left unread."""
+        left = list(due)
+        while left:
+            some = left[:AT_ONCE]
+            try:
+                for entry in some:
+                    await self._ask_first(entry)
+                counted_on = await self._counted_on(some)
+                for entry in some:
+                    register = counted_on.get(entry.name)
+                    if register is not None and self._is_expected(entry, register):
+                        self._believe(entry, register, whole=False)
+                        left.remove(entry)
+                for entry in [each for each in some if each in left]:
+                    if not await self._read(entry, counted_on.get(entry.name), last_try=last_try):
+                        failed.append(entry)
+                    left.remove(entry)
+            except (PortUnavailable, BusUnpowered) as error:
+                log.debug("readings of %s end: %s", self._health.name, error)
+                break
+        return left
+
+    async def _ask_first(self, entry: Metered) -> None:
+        """Asks for the status and the level where they are not known. Raises PortUnavailable and BusUnpowered."""
+        luminaire = entry.luminaire
+        # Where sensors drive the level it is not recorded, and each move is verified: asking by the hour is enough.
+        moved = entry.may_have_moved() and not luminaire.by_sensors
+        status = (
+            moved
+            or luminaire.mark.mains_unsure
+            or luminaire.condition.status is None
+            or not luminaire.condition.answers
+        )
+        await self._ask(entry, status=status, level=moved or entry.until_level <= 0)
+
+    async def _ask(self, entry: Metered, *, status: bool, level: bool) -> None:
+        """A question that fails keeps no register from being read. Raises PortUnavailable and BusUnpowered."""
+        luminaire = entry.luminaire
+        try:
+            if status:
+                await self._health.poll_status(luminaire)
+            if level and luminaire.condition.answers:
+                entry.shows(await entry.health.read_level(luminaire))
+        except (PortUnavailable, BusUnpowered):
+            raise
+        except (DriverError, ConversationFailed) as error:
+            log.debug("what %s shows is not known: %s", entry.name, error)
+
+    async def _counted_on(self, some: Sequence[Metered]) -> dict[str, EnergyRegister]:
+        """Those registers, by luminaire, that their low bytes tell. Raises PortUnavailable and BusUnpowered."""
+        now = self._clock.monotonic()
+        known = [(each, each.seen.register) for each in some if each.seen and each.low_bytes_tell(now)]
+        known = [(each, register) for each, register in known if each.luminaire.condition.answers]
+        if not known:
+            return {}
+        conversation = energy_register.read_on([(each.luminaire.address, register) for each, register in known])
+        try:
+            found = await self._health.converse_with_several([each.luminaire for each, _ in known], conversation)
+        except (PortUnavailable, BusUnpowered):
+            raise
+        except DriverError as error:
+            log.debug("registers on %s are read one by one: %s", self._health.name, error)
+            return {}
+        return {each.name: register for (each, _), register in zip(known, found, strict=True) if register is not None}
+
+    async def _read(self, entry: Metered, doubtful: EnergyRegister | None, *, last_try: bool) -> bool:
+        """Reads and takes the whole register. `doubtful` is what its low bytes told where the lamp's levels do not
+        explain that. False where it is worth another try. Raises PortUnavailable and BusUnpowered."""
+        if not entry.luminaire.condition.answers:
+            return False
+        try:
+            # One that is in doubt is latched, in case another master has left it so.
+            register = await self._read_whole(entry, latch=doubtful is not None, last_try=last_try)
+            if register is None:
+                entry.until_whole = 0
+                return self._events.holds("noEnergyRegister", entry.name)
+            if not self._is_expected(entry, register) and not _agree(doubtful, register):
+                # A reading that was disturbed on the bus looks like this too; a register that really stands there says
+                # so twice.
+                register = await self._read_whole(entry, latch=True, last_try=False) or register
+            if doubtful is not None:
+                await self._ask(entry, status=True, level=True)  # the lamp may have drifted, or failed
+        except (PortUnavailable, BusUnpowered):
+            raise
+        except DriverError as error:
+            log.debug("reading of %s: %s", entry.name, error)
+            entry.until_whole = 0
+            return False
+        self._believe(entry, register, whole=True)
+        return True
+
+    def _is_expected(self, entry: Metered, register: EnergyRegister) -> bool:
+        return entry.ledger.is_expected(self._time.now(), register.energy_wh, register.resolution_wh)
+
+    def _believe(self, entry: Metered, register: EnergyRegister, *, whole: bool) -> None:
+        entry.has_read(register, self._clock.monotonic(), whole=whole)
+        self._take(entry, register)
+
+    async def _read_whole(self, entry: Metered, *, latch: bool, last_try: bool) -> EnergyRegister | None:
+        """The whole register; None where it cannot be read, which the last try reports. Raises DriverError."""
+        luminaire, name = entry.luminaire, entry.name
+        fine = entry.seen is not None and entry.seen.register.is_fine
+        conversation = energy_register.read_whole(luminaire.address, latch=latch or fine)
+        found = await self._health.converse(luminaire, conversation)
+        if not isinstance(found, ConversationFailed):
+            if found is not None:
+                self._events.end("noEnergyRegister", name, f"{name} reports its energy")
+            return found
+        # Silence about one question: is the gear there at all?
+        await self._health.poll_status(luminaire)
+        if isinstance(found, BankMissing) and luminaire.condition.answers and last_try and not entry.has_register():
+            text = f"{name} has no energy register that can be read ({found}): its figures are modelled"
+            self._events.begin("noEnergyRegister", name, text)
+        return None
+
+
+def _agree(low: EnergyRegister | None, whole: EnergyRegister) -> bool:
+    """Whether two readings, one right after the other, are of one register that stands there."""
+    return low is not None and low.exponent == whole.exponent and 0 <= whole.count - low.count <= MOST_BETWEEN
