@@ -4,10 +4,10 @@ Such a product has no sequence numbers, so three things bind an answer to its qu
 a message that comes before the frame can have ended, or of another bus, is no answer to it; and a message that is
 missing leaves a doubt, after which all that comes before the interface's identity is dropped (sender.py, the fence).
 
-    host  |command|                                        |message: answer|
-    bus           |   frame   |5.5 ms|   answer   |stop 2.45|
-                              ^      ^            ^
-        no reply before here -+------+            +- no answer with a value before here
+    host  |command|
+    bus           |   frame   | 5.5 ms |   answer   |
+    told                               ^            ^
+                  no reply before here-+            +-no answer with a value before here
 """
 
 from drivers.dali.link import unpowered

@@ -3,13 +3,15 @@
 `Link` also puts the host's questions to the interface and knows which buses have no voltage. What happens to a frame
 stands in sender.py, where a writer of a driver begins to read.
 
-            open the port          greet, ask each bus for its voltage
-   closed ----------------> open ---------------------------------------> usable (a bus with voltage)
-     ^  ^                    |                                              |  ^
-     |  +-- no answer, twice-+                              no voltage told |  | voltage told; asked each second
-     |                                                                      v  |
-     +------- the port is lost, or no answer twice ---------------------- unpowered
-     (tried again after REOPEN_AFTER_S; LOST is told once, CONNECTED each time)
+            port opened        greeted, each bus asked for its voltage
+    closed -------------> open -----------------------------------------> usable (each bus for itself)
+      ^                    |                                               |     ^
+      |                    |                      told: no voltage         |     |  told: voltage
+      |                    |                                               v     |  (asked each second)
+      |                    |                                              unpowered
+      +--------------------+-----------------------------------------------+
+        the port is lost, or a question has no reply, twice: tried again after REOPEN_AFTER_S
+        (the listener hears LOST once, CONNECTED each time)
 """
 
 import asyncio
