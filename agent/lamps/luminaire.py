@@ -33,8 +33,8 @@ class LuminaireState:
     `commanded` is None until the agent has told the gear its level since it last lost sight of it. `last_well_at` is
     the monotonic time of the last status without a lamp failure, `last_answer_at` that of any answer. `groups` and
     `scenes` are what the gear has stored, None until it was asked. `by_sensors`: its level says what sensors saw.
-    `metered_at` is the monotonic time of the last reading of its energy register.
-    `lost_sight` counts how often the agent lost sight of its gear: another gear may answer in its place since.
+    `metered_at` is the monotonic time of the last reading of its energy register. `lost_sight` counts how often the
+    agent lost sight of its gear: another gear may answer in its place since.
     `marked`: its DTR2 holds our mark; `mains_unsure`: it may have lost its mains; `told_since_mark`: it was told a
     level since it was last asked for its mark. `shaken` counts how often something else has moved it, or may have.
     """
