@@ -17,6 +17,7 @@ def log_level() -> Iterator[None]:
     yield
     log.setLevel(before)
 
+
 # A busy machine makes no example wrong; the time limit of a whole test is in the Makefile.
 settings.register_profile("lichtmast", deadline=None)
 settings.load_profile("lichtmast")

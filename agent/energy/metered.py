@@ -29,9 +29,9 @@ class Metered:
     """A luminaire on its bus. `place` (from 0) spreads what is due once a day or once an hour over the luminaires.
 
     `seen` is the newest reading (None: there was none); the next one takes the whole register once `until_whole`, which
-    counts down with each, is 0. `level` is what the gear last said that it
-    shows; `moved` tells that it may show another one since. `sensed_at` is when sensors last moved it, in monotonic
-    seconds; None: never, as far as the ledger knows.
+    counts down with each, is 0. `level` is what the gear last said that it shows; `moved` tells that it may show
+    another one since. `sensed_at` is when sensors last moved it, in monotonic seconds; None: never, as far as the
+    ledger knows.
     """
 
     luminaire: LuminaireState
@@ -52,6 +52,7 @@ class Metered:
 
     @property
     def name(self) -> str:
+        """The luminaire's name."""
         return self.luminaire.name
 
     def has_register(self) -> bool:
