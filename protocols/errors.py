@@ -1,25 +1,25 @@
-"""What can be wrong with bytes and conversations.
+"""The errors of bytes and conversations.
 
 ProtocolError
  +- MalformedBytes        a line or frame from outside breaks its format
- +- ValueOutOfRange       a value that the wire format cannot carry
+ +- ValueOutOfRange       the wire format cannot carry a value
  +- ConversationFailed    a sequence could not be finished
      +- NotAnswered       a gear that should answer was silent
      +- SeveralAnswered   more than one gear answered to one short address
-     +- Interrupted       another frame came in between, where none may: begin the sequence again
+     +- Interrupted       a frame came between two that must stay together: begin the sequence again
 """
 
 
 class ProtocolError(Exception):
-    """The root: what is wrong, in one sentence."""
+    """The root of all protocol errors; the text says in one sentence what is wrong."""
 
 
 class MalformedBytes(ProtocolError):
-    """Bytes from outside break their format."""
+    """A line or frame from outside breaks its format."""
 
 
 class ValueOutOfRange(ProtocolError):
-    """A value that the wire format cannot carry."""
+    """The wire format cannot carry a value."""
 
 
 class ConversationFailed(ProtocolError):
@@ -35,4 +35,7 @@ class SeveralAnswered(ConversationFailed):
 
 
 class Interrupted(ConversationFailed):
-    """Another frame came in between, where none may. Thrown into a conversation, which may begin its sequence again."""
+    """A frame of another sender came between two that must stay together.
+
+    The bus throws it into a conversation, which may begin its sequence again.
+    """

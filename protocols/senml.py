@@ -1,16 +1,33 @@
-"""SenML (RFC 8428) packs of journal records: labels, units and shapes; the CBOR bytes themselves are not made here.
+"""SenML (RFC 8428) packs of journal records: labels, units and shapes. Another module turns a pack into CBOR bytes.
 
-A pack is a list of maps with the integer labels of RFC 8428 section 6. Its first record is the first sequence number;
-the second one the epoch; a third one may name the sender. Each journal record is a group: a record named "seq", then
-its values, all at the group's time, with names such as gw-1/L01/energy/actual. Units are those of RFC 8428 and, for Wh,
-RFC 8798 (hence bver 26: RFC 9100, feature "secondary units").
+A pack is a list of maps with the integer labels of RFC 8428 section 6. Each journal record is a group: a map named
+"seq" opens it, and its values follow::
 
-SenML reads a time below 2**28, or none, as relative to now. So a record travels as text, without any measurement, where
-its clock could not be believed or the caller has no shape for its kind. Records with a time and records without one
-never share a pack: `leading_run` says how many may go together.
+    [ {-1: 26, -2: "gw-1/L01/", -3: 1763800200, 0: "seq", 2: 7},    opens the pack and the first group
+      {0: "epoch", 3: "0123456789abcdef"},                           always the second map
+      {0: "sender", 3: "..."},                                       only if two senders must be told apart
+      {0: "energy/register", 2: 1234, 1: "Wh"},                      one map for each value of the shape
+      {0: "further", 3: "{...}"},                                    JSON of the values that the shape does not name
+      {-2: "gw-1/L02/", 0: "seq", 2: 8},                             opens the second group
+      ... ]
+    -1 version, -2 base name, -3 base time (s), 0 name, 1 unit, 2 number, 3 text, 4 truth
+    -2: gateway/subject/, or gateway/; -2 and -3 hold for all that follows, and stand only where they change
 
-Which kinds there are is the caller's affair: the functions take the caller's shapes, a dict from the name of a kind to
-its `Shape`.
+A record that travels as text has neither time nor measurements::
+
+      {-2: "gw-1/", 0: "seq", 2: 9}, {0: "kind", 3: "event"}, {0: "clock", 4: false}, {0: "body", 3: "{...}"}
+
+The full name of a value is then gw-1/L01/energy/register. Units are those of RFC 8428 and, for Wh, RFC 8798 (hence
+version 26: RFC 9100, feature "secondary units").
+
+Timing: SenML reads a time below 2**28, or none, as relative to now. So a record travels as text if its clock could not
+be believed or the caller has no shape for its kind. Records with a time and records without one never share a pack:
+`leading_run` says how many may go together.
+
+Faults: `decode_pack` raises MalformedBytes for a pack that this module would not make. Values that the shape does not
+know are passed over, because a newer version may have added them.
+
+The caller decides which kinds there are: the functions take its shapes, a dict from the name of a kind to its `Shape`.
 """
 
 import json
@@ -31,18 +48,18 @@ VALUE = 2
 STRING_VALUE = 3
 BOOLEAN_VALUE = 4
 TIME = 6
-"""Integer labels of RFC 8428, table 4."""
+"""The integer labels of RFC 8428, table 4."""
 
 VERSION = 26
 """Version 10 (RFC 8428) plus bit 4: secondary units may occur (RFC 9100)."""
 
 ABSOLUTE_TIME = 1 << 28
-"""RFC 8428 section 4.5.3: only from here on is a time absolute."""
+"""A time is absolute only from this second on: RFC 8428 section 4.5.3."""
 
 LONGEST_SENDER = 40
 
 LARGEST_INTEGER = (1 << 53) - 1
-"""What every reader's number holds exactly."""
+"""The largest whole number that every reader holds exactly."""
 
 NUMBER = "number"
 NUMBER_OR_NONE = "number or none"  # left out of the pack where it is None
@@ -53,9 +70,9 @@ ShapeField = namedtuple("ShapeField", ("key", "name", "unit", "type"))
 """One value of a shape: its key in the record's body, its SenML name, its unit (None: it has none) and its type."""
 
 Shape = namedtuple("Shape", ("time_key", "subject_key", "fields"))
-"""How the records of one kind travel value by value: the key of the time in the body, the key of the subject (None: the
-gateway) and the fields. A reader tells the kind by the first field: its name is found in no other shape, and its value
-is never None."""
+"""The form in which the records of one kind travel value by value: the key of the time in the body, the key of the
+subject (None: the gateway) and the fields. A reader tells the kind by the first field: its name is found in no other
+shape, and its value is never None."""
 
 _LABEL_OF = {NUMBER: VALUE, NUMBER_OR_NONE: VALUE, TEXT: STRING_VALUE, BOOLEAN: BOOLEAN_VALUE}
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.:"
@@ -109,8 +126,10 @@ def encode_pack(
     records: "Sequence[tuple[int, str, dict[str, object], bool]]",
     sender: "str | None" = None,
 ) -> "list[dict[int, object]]":
-    """Returns the pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`. `sender` tells
-    two senders of one gateway's records apart, where a journal was copied to another gateway."""
+    """Returns the pack of at least one record (seq, kind, body, clock_valid), all of one `leading_run`.
+
+    If a journal was copied to another gateway, `sender` tells the two senders of one gateway's records apart.
+    """
     pack = []  # type: list[dict[int, object]]
     name, time = None, None  # type: str | None, object
     for seq, kind, body, clock_valid in records:
@@ -124,7 +143,7 @@ def encode_pack(
             name = opening[BASE_NAME] = group_name
         if timed and shape is not None:
             group_time = body[shape.time_key]
-            # 5 and 5.0 are equal; the reader shall get back the one that was written.
+            # 5 and 5.0 are equal, but the reader shall get back the one that was written.
             if group_time != time or type(group_time) is not type(time):
                 time = opening[BASE_TIME] = group_time
         pack.append(opening)
@@ -132,7 +151,7 @@ def encode_pack(
             opening[BASE_VERSION] = VERSION
             pack.append({NAME: "epoch", STRING_VALUE: epoch})
             if sender is not None:
-                # A reader that does not know it takes it for one of the additions that it passes over.
+                # A reader that does not know the sender passes over it as an addition.
                 pack.append({NAME: "sender", STRING_VALUE: sender})
         pack += _measurements(shape, body) if timed and shape is not None else _as_text(kind, body, clock_valid)
     return pack
@@ -204,7 +223,7 @@ def decode_pack(
 
 
 def sender_of(pack: object) -> "str | None":
-    """Returns the sender that a pack names; None: it names none. The pack must be one that `decode_pack` accepts."""
+    """Returns the sender that a pack names, or None if it names none. `decode_pack` must have accepted the pack."""
     if isinstance(pack, (list, tuple)) and len(pack) > 2 and pack[2].get(NAME) == "sender":
         sender = pack[2].get(STRING_VALUE)
         if _is_text(sender) and 1 <= len(sender) <= LONGEST_SENDER:
@@ -239,7 +258,7 @@ def _decode_group(
             if key in body:
                 raise MalformedBytes("a further value repeats one of the shape")
             body[key] = value
-    # What is left in `values` is a newer version's: additions are not errors.
+    # The rest of `values` comes from a newer version: additions are not errors.
     if not has_time(shape, body, True):
         raise MalformedBytes("a group has not the values, types or time of its kind")
     return kind, body, True
@@ -259,7 +278,7 @@ def _decode_json(record: "dict[int, object]") -> "dict[str, object]":
         raise MalformedBytes("a record that travels as text has none")
     try:
         body = json.loads(text)
-        # Python reads NaN and Infinity, which JSON has not.
+        # Python reads NaN and Infinity, which JSON does not have.
         if isinstance(body, dict) and _is_finite(body):
             return body
     except (ValueError, RuntimeError):  # RuntimeError: nested deeper than the stack
@@ -291,7 +310,10 @@ def _is_text(value: object) -> bool:
 
 
 def _escaped(subject: str) -> str:
-    """SenML names have letters, digits and - : . / _ only: any other byte becomes _ and two hexadecimal digits."""
+    """Returns the subject as part of a SenML name, which may have only letters, digits and - : . / _.
+
+    Any other byte, / and _ included, becomes _ and two hexadecimal digits.
+    """
     if all(letter in _PLAIN for letter in subject):
         return subject
     return "".join(
@@ -314,6 +336,6 @@ def _subject(gateway: str, name: object) -> "str | None":
         for other in others:
             subject += bytes([int(other[:2], 16)]) + other[2:].encode()
         return subject.decode()
-    except ValueError:  # of which UnicodeError is one
+    except ValueError:  # UnicodeError is a ValueError
         pass
     raise MalformedBytes("a base name has a wrong escape")

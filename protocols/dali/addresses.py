@@ -1,4 +1,4 @@
-"""Whom a 16-bit forward frame is for: IEC 62386-102 clause 7.2, the address byte."""
+"""The addresses of 16-bit forward frames: IEC 62386-102 clause 7.2, the address byte."""
 
 from collections import namedtuple
 
@@ -14,7 +14,7 @@ class Address(namedtuple("Address", "kind number")):
     UNADDRESSED = "unaddressed"
 
     def byte(self, selector: int) -> int:
-        """The address byte. `selector` 0: the next byte is a level (DAPC); 1: it is a command."""
+        """Returns the address byte. With `selector` 0 the next byte is a level (DAPC), with 1 a command."""
         return _FIRST_BYTE[self.kind] | int(self.number) << 1 | selector
 
 
@@ -25,21 +25,21 @@ UNADDRESSED = Address(Address.UNADDRESSED, 0)
 
 
 def short(number: int) -> Address:
-    """The gear with this short address, 0-63."""
+    """Returns the address of the gear with this short address, 0-63. Raises ValueOutOfRange."""
     if not 0 <= number <= 63:
         raise ValueOutOfRange("a short address is 0 to 63, not %r" % (number,))
     return Address(Address.SHORT, number)
 
 
 def group(number: int) -> Address:
-    """The gear in this group, 0-15."""
+    """Returns the address of the gear in this group, 0-15. Raises ValueOutOfRange."""
     if not 0 <= number <= 15:
         raise ValueOutOfRange("a group address is 0 to 15, not %r" % (number,))
     return Address(Address.GROUP, number)
 
 
 def from_byte(byte: int) -> Address | None:
-    """Whom this address byte is for, or None: a special command or a reserved address."""
+    """Returns the address in this byte (0-255), or None if it marks a special command or is reserved."""
     if byte < 0x80:
         return short(byte >> 1)
     if byte < 0xA0:

@@ -1,7 +1,7 @@
 """Conversations that read and write pieces of memory banks: IEC 62386-102 clauses 9.10 and 11.8.
 
-Each is at most about 0.3 s of bus time; bank_inquiries.py makes whole readings of them. A silent location is never
-taken for an unimplemented one before the gear has said how far it has counted: a lost frame would shift what follows.
+Each takes at most about 0.3 s of bus time; bank_inquiries.py makes whole readings of them. A silent location counts as
+not implemented only after the gear has said how far it has counted: a lost frame would shift all that follows it.
 """
 
 from collections import namedtuple
@@ -23,28 +23,30 @@ if TYPE_CHECKING:
 
 
 MOST_LOCATIONS = 5
-"""Locations in one piece: two DTRs and five reads are 0.28 s at the slowest answer within a transaction."""
+"""The locations that one piece reads: two DTRs and five reads take 0.28 s at the slowest answers in a transaction."""
 MOST_WRITES = 4
-"""The same for a piece that writes: it has two frames of ENABLE WRITE MEMORY more."""
+"""The locations that one piece writes: fewer, for it also has the two frames of ENABLE WRITE MEMORY."""
 READ_TRIES = 3
 HEAD_TRIES = 2
-"""Silence at location 0, twice: the bank is not there."""
+"""A bank whose location 0 is silent this many times is not there."""
 
 PRESENT = "present"
 ABSENT = "absent"
 
 
 class BankHead(namedtuple("BankHead", "state last lock")):
-    """Whether a gear has a bank (PRESENT or ABSENT), the bank's last location, and its lock byte (None: has none)."""
+    """The begin of a bank: `state` (PRESENT or ABSENT), the `last` location, and the `lock` byte (None: has none)."""
 
 
 class Chunk(namedtuple("Chunk", "offset count")):
-    """Locations that are read in one piece."""
+    """The `count` locations from `offset` on, which are read in one piece."""
 
 
 def chunks(fields: "Sequence[Field]", frozen: bool) -> "list[Chunk]":
-    """The pieces in which these fields are read, in the table's order. A number that is being measured stays in one
-    piece, unless it is `frozen` by a latch."""
+    """Returns the pieces in which these fields are read, in the table's order.
+
+    A number that the gear measures stays in one piece, unless a latch has `frozen` it.
+    """
     found: "list[Chunk]" = []
     for offset, count, whole in _parts(fields, frozen):
         if found and found[-1].offset + found[-1].count == offset:
@@ -69,7 +71,10 @@ def _parts(fields: "Sequence[Field]", frozen: bool) -> "list[tuple[int, int, boo
 
 
 def read_head(address: "Address", bank: int) -> "Conversation[BankHead]":
-    """Whether the gear has this bank, how far it reaches, and its lock byte. Raises as read_chunk does."""
+    """Reads whether the gear has this bank, how far it reaches, and its lock byte.
+
+    Raises NotAnswered if the gear is gone, SeveralAnswered, and ReadDisturbed if it keeps losing frames.
+    """
     head = yield from begun_again(_read_head, address, bank)
     return head
 
@@ -79,7 +84,7 @@ def _read_head(address: "Address", bank: int) -> "Conversation[BankHead]":
         (last,) = yield from sequences.read_bank(address, bank, memory_banks.LAST_LOCATION, 1)
         if last is not None:
             break
-        # A gear that is there answers this, and so tells silence from absence.
+        # The gear answers this in any case, and so tells a missing bank from a lost frame.
         counted = yield from sequences.query_value(address, "QUERY CONTENT DTR0")
         if counted == memory_banks.LAST_LOCATION + 1:
             return BankHead(ABSENT, None, None)
@@ -92,8 +97,10 @@ def _read_head(address: "Address", bank: int) -> "Conversation[BankHead]":
 
 
 def read_chunk(address: "Address", bank: int, chunk: Chunk) -> "Conversation[list[int | None]]":
-    """These locations, None where nothing is implemented. Raises NotAnswered where the gear is gone, SeveralAnswered,
-    and ReadDisturbed where it keeps losing frames."""
+    """Reads these locations; each is a byte, or None if the gear does not implement it.
+
+    Raises NotAnswered if the gear is gone, SeveralAnswered, and ReadDisturbed if it keeps losing frames.
+    """
     content = yield from begun_again(_read_chunk, address, bank, chunk)
     return content
 
@@ -114,7 +121,7 @@ def _read_chunk(address: "Address", bank: int, chunk: Chunk) -> "Conversation[li
 
 
 def set_lock(address: "Address", bank: int, value: int) -> "Conversation[bool]":
-    """Writes UNLOCK, LATCH or RELEASE into the lock byte of one gear; whether the gear has taken it."""
+    """Writes UNLOCK, LATCH or RELEASE into the lock byte of one gear. Returns True if the gear has taken it."""
     taken = yield from begun_again(_set_lock, address, bank, value)
     return taken
 
@@ -130,13 +137,13 @@ def _set_lock(address: "Address", bank: int, value: int) -> "Conversation[bool]"
 
 
 def latch_all(bank: int) -> "Conversation[None]":
-    """Freezes the bank of all gear on the bus at one instant, where they honour it (see latch_of)."""
+    """Freezes this bank at one instant in all gear that honours a broadcast (see bank_inquiries.latch_of)."""
     yield from sequences.latch(BROADCAST, bank)
     yield from sequences.close_writing(BROADCAST)
 
 
 def release_all(bank: int) -> "Conversation[None]":
-    """Ends latch_all, so that nobody reads an old value."""
+    """Ends what `latch_all` has begun, so that no reader gets an old value."""
     yield from sequences.write_bank(BROADCAST, bank, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
     yield from sequences.close_writing(BROADCAST)
 
@@ -149,7 +156,7 @@ def _open_for_writing(address: "Address", bank: int, offset: int) -> "Conversati
 
 
 def write_chunk(address: "Address", bank: int, offset: int, content: bytes) -> "Conversation[Reply | None]":
-    """Writes these bytes, each answered by the gear; None, or the first reply that is not the byte written."""
+    """Writes these bytes, each of which the gear repeats. Returns None, or the first reply that is another byte."""
     refused = yield from begun_again(_write_chunk, address, bank, offset, content)
     return refused
 

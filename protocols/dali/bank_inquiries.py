@@ -39,21 +39,21 @@ OWN_LATCH = "own latch"
 BROADCAST_LATCH = "broadcast latch"
 
 LATCH_BY_GTIN: "dict[int, str]" = {}
-"""What was seen of models in the field: NO_LATCH, or BROADCAST_LATCH where a latch for all gear at once is honoured."""
+"""Models seen in the field: NO_LATCH, or BROADCAST_LATCH for a model that honours a latch for all gear at once."""
 LATCH = OWN_LATCH
-"""For all other models: parts 252 and 253 ask for the latch, and leave it open whether a broadcast reaches it."""
+"""The latch of all other models: parts 252 and 253 ask for one, but leave open whether gear honours a broadcast."""
 
 
 MOST_COUNTED = 60
-"""By how much a counter may have counted on before it is read back: seconds on a busy bus."""
+"""A counter may have counted on by this much before it is read back: on a busy bus that takes seconds."""
 
 
 class BankReading(namedtuple("BankReading", "bank state version values")):
-    """A bank as read: `state` PRESENT, ABSENT or OTHER_VERSION; the version that it states (None: states none); the
-    values in the table's order."""
+    """A bank as read: its `state` (PRESENT, ABSENT or OTHER_VERSION), the `version` that it states (None: it states
+    none), and its `values` in the table's order."""
 
     def value(self, name: str) -> "Value":
-        """The value of this name. Raises KeyError."""
+        """Returns the value of this name. Raises KeyError."""
         for value in self.values:
             if value.name == name:
                 found: "Value" = value
@@ -61,7 +61,8 @@ class BankReading(namedtuple("BankReading", "bank state version values")):
         raise KeyError(name)
 
     def require(self, address: "Address") -> "BankReading":
-        """Itself. Raises BankMissing or BankVersionUnknown where the bank is not there, or not as known here."""
+        """Returns this reading. Raises BankMissing if the bank is not there, BankVersionUnknown if this table does not
+        describe its version."""
         gear = "%s %d" % (address.kind, address.number)
         if self.state == ABSENT:
             raise BankMissing("%s has no memory bank %d (%s)" % (gear, self.bank.number, self.bank.name), address)
@@ -75,17 +76,17 @@ class BankReading(namedtuple("BankReading", "bank state version values")):
 
 
 def latch_of(gtin: int | None) -> str:
-    """How gear of this GTIN is to be latched."""
+    """Returns how to latch gear of this GTIN: OWN_LATCH, BROADCAST_LATCH or NO_LATCH. None stands for unknown gear."""
     return LATCH if gtin is None else LATCH_BY_GTIN.get(gtin, LATCH)
 
 
 def read_values(
     address: "Address", bank: "Bank", names: "Sequence[str] | None" = None, latch: str = LATCH
 ) -> "Inquiry[BankReading]":
-    """The fields of these names (None: all) of a bank, read in pieces.
+    """Reads the fields of these names (None: all) of a bank, in pieces.
 
-    With OWN_LATCH the bank is latched and released again; BROADCAST_LATCH counts on `latch_all` before it, and latches
-    a gear that did not take part in it. Without a latch a measured number is read until it is seen to be whole.
+    OWN_LATCH latches the bank and releases it again. BROADCAST_LATCH expects that `latch_all` went before, and latches
+    a gear that did not honour it. Without a latch, a measured number is read until it proves to be whole.
     Raises NotAnswered, SeveralAnswered, ReadDisturbed; a bank that is missing or of another version is a result.
     """
     wanted = [field for field in bank.fields if names is None or field.name in names]
@@ -143,14 +144,15 @@ def _states(fields: "Sequence[Field]", state: str) -> "tuple[Value, ...]":
 
 
 def _freeze(address: "Address", bank: "Bank", head: "BankHead", latch: str) -> "Inquiry[tuple[bool, bool]]":
-    """Latches, where that is wanted and needed; whether the bank's numbers stand still, and whether by us."""
+    """Latches the bank if that is wanted and needed. Returns two truths: the bank's numbers stand still, and this call
+    has latched them, so that the caller must release them."""
     if not bank.latches:
         return True, False
     latched = head.lock == memory_banks.LATCH
     if latch == BROADCAST_LATCH and latched:
         return True, False
     if latch == NO_LATCH:
-        if latched:  # somebody's forgotten latch: what it holds is old
+        if latched:  # another master has forgotten its latch, so the numbers are old
             yield set_lock(address, bank.number, memory_banks.RELEASE)
         return False, False
     taken = yield set_lock(address, bank.number, memory_banks.LATCH)
@@ -160,10 +162,11 @@ def _freeze(address: "Address", bank: "Bank", head: "BankHead", latch: str) -> "
 def _steady(
     address: "Address", bank: "Bank", fields: "Sequence[Field]", content: "dict[int, int | None]"
 ) -> "Inquiry[list[str]]":
-    """Reads the upper bytes of measured numbers again, into `content`; the names of those that never stand still.
+    """Reads the upper bytes of measured numbers again, and corrects `content`. Returns the names of the fields that
+    never stand still.
 
-    The bytes are read highest first. Where a carry went through them meanwhile, the upper bytes differ when they are
-    read again; where those are the same, the first reading was whole.
+    The bytes are read highest first. If a carry went through them meanwhile, the upper bytes differ when they are read
+    again; if they are equal, the first reading was whole.
     """
     unsteady = []
     for field in fields:
@@ -181,15 +184,16 @@ def _steady(
 
 
 def write_value(address: "Address", bank: "Bank", name: str, value: "int | str") -> "Inquiry[None]":
-    """Writes one field in pieces, and reads it back; a bank that had to be unlocked is always locked again.
+    """Writes one field in pieces and reads it back; a bank that had to be unlocked is always locked again.
 
-    Raises ValueOutOfRange for what the field cannot hold, WriteNotTaken for what does not read back, and as reading.
+    Raises ValueOutOfRange for a value that the field cannot hold, WriteNotTaken if another one reads back, and
+    NotAnswered, SeveralAnswered and ReadDisturbed.
     """
     field = bank.field(name)
     content = write_content(field, value)
     if address.kind != address.SHORT:
         raise ValueOutOfRange("a memory bank is written in one gear at a time, so that it can be read back")
-    # A field that needs no key may still stand in a latched bank, which would go on showing what was before.
+    # A field that needs no key may still stand in a latched bank, which would go on showing the old value.
     opened = yield set_lock(address, bank.number, memory_banks.UNLOCK if "w" in field.flags else memory_banks.RELEASE)
     if not opened:
         raise _not_taken(address, bank, name, None)
@@ -216,7 +220,10 @@ def write_value(address: "Address", bank: "Bank", name: str, value: "int | str")
 
 
 def _counts_on(address: "Address", bank: "Bank", field: "Field", content: bytes) -> "Inquiry[None]":
-    """Whether a counter stands where it was written, or little further. It is read again where a carry tore it."""
+    """Returns if the counter stands where it was written, or up to MOST_COUNTED further. Raises WriteNotTaken.
+
+    It is read READ_TRIES times, for a carry may tear a reading.
+    """
     value = int.from_bytes(content, "big")
     found: "list[int | None]" = [None]
     for _ in range(READ_TRIES):

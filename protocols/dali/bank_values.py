@@ -1,5 +1,5 @@
-"""From the bytes of a memory bank to values and back: the number formats of IEC 62386-102 clause 9.10 and parts 251 to
-253. Nothing is guessed: whatever is not a plain value is a state of its own.
+"""Turns the bytes of a memory bank into values and back: the number formats of IEC 62386-102 clause 9.10 and of parts
+251 to 253. Nothing is guessed: each reason for which a field has no plain value is a state of its own.
 """
 
 from collections import namedtuple
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from protocols.dali.memory_banks import Field
 
 KNOWN = "known"
-MASKED = memory_banks.MASKED  # the gear does not know it, or may not say it
+MASKED = memory_banks.MASKED  # the gear does not know the value, or may not tell it
 TEMPORARILY_MASKED = memory_banks.TEMPORARILY_MASKED  # not available at the moment: ask again
 NOT_IMPLEMENTED = "not implemented"
-INCOMPLETE = "incomplete"  # some bytes of it were not answered: read again
-UNSTEADY = "unsteady"  # it changed each time that it was read: latch it
-NOT_VALID = "not valid"  # bytes that mean nothing in this field
-SCALE_NOT_VALID = "scale not valid"  # its exponent is outside of -6 to 6
+INCOMPLETE = "incomplete"  # the gear did not answer for some of the bytes: read again
+UNSTEADY = "unsteady"  # the value changed each time that it was read: latch it
+NOT_VALID = "not valid"  # the bytes mean nothing in this field
+SCALE_NOT_VALID = "scale not valid"  # the exponent is outside of -6 to 6
 OTHER_VERSION = "other version"  # the bank is laid out by a version that is not known
 PART_209 = "see part 209"  # the colour can be changed: part 209 tells it
 
 NO_SUCH_VERSION = 0xFF
-"""In place of a part's version: the part is not implemented."""
+"""This byte in place of a part's version says that the gear does not implement the part."""
 
 
 class Value(namedtuple("Value", "name state content exponent unit")):
-    """One field as read. `content` counts only while `state` is KNOWN: an int times 10^`exponent` in `unit`, a bool of
-    a FLAG, a str of a TEXT or VERSION; else None."""
+    """One field as read. If `state` is KNOWN, `content` is an int times 10^`exponent` in `unit`, the bool of a FLAG, or
+    the str of a TEXT or VERSION; otherwise it is None."""
 
     @property
     def is_known(self) -> bool:
@@ -39,7 +39,8 @@ class Value(namedtuple("Value", "name state content exponent unit")):
 
     @property
     def amount(self) -> float | None:
-        """The number in its unit, scale applied; None for what is not known or no number. Exact is `decimal`."""
+        """The number in its unit with the scale applied, rounded as floats are (`decimal` is exact). None if the value
+        is not known or is no number."""
         if self.state != KNOWN or isinstance(self.content, (str, bool)):
             return None
         if self.exponent < 0:
@@ -48,7 +49,7 @@ class Value(namedtuple("Value", "name state content exponent unit")):
 
     @property
     def decimal(self) -> str | None:
-        """The number as an exact decimal, such as '1234.5'; None as for `amount`."""
+        """The number as an exact decimal, such as '1234.5'. None if the value is not known or is no number."""
         if self.state != KNOWN or isinstance(self.content, (str, bool)):
             return None
         if self.exponent >= 0:
@@ -59,9 +60,9 @@ class Value(namedtuple("Value", "name state content exponent unit")):
 
 
 def read_value(field: "Field", content: "Mapping[int, int | None]") -> Value:
-    """What this field holds. `content` is byte by location, None for one that was not answered.
+    """Returns the value of this field. `content` holds a byte for each location, or None if the gear did not answer.
 
-    Raises ValueOutOfRange where a location of the field was not read at all.
+    Raises ValueOutOfRange if a location of the field was not read at all.
     """
     raw = [_location(content, at, field) for at in field.locations]
     if field.kind == TEXT:
@@ -91,9 +92,9 @@ def read_value(field: "Field", content: "Mapping[int, int | None]") -> Value:
 
 
 def write_content(field: "Field", value: "int | str") -> bytes:
-    """The bytes that say this: a text, or a number in counts of 10^exponent of the field's unit (a temperature in °C).
+    """Returns the bytes of a text, or of a number in counts of 10^exponent of the field's unit (a temperature in °C).
 
-    Raises ValueOutOfRange where the field cannot hold it or cannot be written.
+    Raises ValueOutOfRange if the field cannot hold the value or cannot be written.
     """
     if "w" not in field.flags and "W" not in field.flags:
         raise ValueOutOfRange("%s cannot be written: the gear keeps it by itself" % field.name)
@@ -116,7 +117,7 @@ def _location(content: "Mapping[int, int | None]", at: int, field: "Field") -> i
 
 
 def without(field: "Field", state: str) -> Value:
-    """This field with no value, for the reason that `state` gives."""
+    """Returns this field with no value, for the reason that `state` gives."""
     return Value(field.name, state, None, 0, field.unit)
 
 

@@ -1,7 +1,7 @@
-"""Finding control gear and giving each its short address: IEC 62386-102 clauses 9.14 and 11.7 (special commands).
+"""Finds control gear and gives each a short address: IEC 62386-102 clauses 9.14 and 11.7 (special commands).
 
-`commission` is an Inquiry (see inquiries.py) that also yields Pauses. It keeps the addresses that gear has. It may end
-at any frame, and be run again: an address is given only where no other gear has it.
+`commission` is an Inquiry (see inquiries.py) that also yields Pauses. It keeps the addresses that gear already has. It
+may end at any frame and be run again: it gives an address only if no other gear has it.
 """
 
 from collections import namedtuple
@@ -36,28 +36,28 @@ if TYPE_CHECKING:
 
 ALL = 0x00
 WITHOUT_ADDRESS = 0xFF
-"""Whom INITIALISE is for; one address: `only(address)`."""
+"""The gear that INITIALISE reaches: all, or those without a short address. For one gear write `only(address)`."""
 
 MASK = 0xFF
 YES = 0xFF
 
 RANDOMISED_AFTER_S = 0.1
-"""The new random addresses are there this long after RANDOMISE."""
+"""Gear has its new random address this long after RANDOMISE."""
 HEARS_AGAIN_AFTER_S = 0.35
 """Some gear is deaf for 0.3 s after PROGRAM SHORT ADDRESS, while it writes its memory."""
 PROGRAM_TRIES = 2
 MOST_RANDOMISATIONS = 3
-"""Gear that still share a random address after so many draws do not obey RANDOMISE."""
+"""Gear that still share a random address after this many draws do not obey RANDOMISE."""
 MOST_CONTRADICTIONS = 8
 MOST_QUESTIONS = 120
-"""A gear is found after some 20 questions; this many are asked only where the answers make no sense."""
+"""A gear is found after about 20 questions; only answers that make no sense lead to this many."""
 
 _SEARCHADDR = {16: "SEARCHADDRH", 8: "SEARCHADDRM", 0: "SEARCHADDRL"}
 
 
 class Found(namedtuple("Found", "random_address before short_address")):
-    """A gear that was found: the short address that it had (None: none), and the one that it has now (None: it could
-    not be given one)."""
+    """A gear that was found: its random address, the short address that it had `before` (None: none), and the one that
+    it has now (None: it could not be given one)."""
 
 
 class Heard(namedtuple("Heard", "random_address answer")):
@@ -65,21 +65,21 @@ class Heard(namedtuple("Heard", "random_address answer")):
 
 
 class Outcome(namedtuple("Outcome", "found troubles")):
-    """The gear in the order in which they were found, and what is wrong with some (CommissioningFailed, each)."""
+    """The gear in the order in which they were found, and the `troubles` with some (each a CommissioningFailed)."""
 
 
 def only(address: int) -> int:
-    """INITIALISE for the gear with this short address."""
+    """Returns the data byte with which INITIALISE reaches only the gear with this short address, 0-63."""
     return address << 1 | 1
 
 
 def commission(plan: "AddressPlan", whom: int = ALL, tell: "Tell | None" = None) -> "Steps[Outcome]":
-    """Finds the gear that INITIALISE(`whom`) reaches and gives addresses by the plan; returns an Outcome.
+    """Finds the gear that INITIALISE(`whom`) reaches, and gives them addresses by the plan. Returns an Outcome.
 
-    One gear alone takes 20 frames. For `whom` other than ALL the plan must know all addresses in use, as gear that is
-    not initialised does not answer for its own. `tell(share, news)` hears of each gear and each trouble, with the
-    share of the search that is done. Raises TooManyGear, NoIsFrame and AnswersContradict, having ended the gear's
-    initialisation.
+    A single gear takes 20 frames. If `whom` is not ALL, the plan must know all addresses in use, because gear that is
+    not initialised does not answer for its own. `tell(share, news)` hears of each gear and each trouble, with the share
+    (0-1) of the search that is done. Raises TooManyGear, NoIsFrame and AnswersContradict after it has ended the gear's
+    initialisation; raises ValueError if the plan must be complete and is not.
     """
     if whom != ALL and not plan.taken_is_complete:
         raise ValueError("gear that takes no part cannot say which addresses are taken: make the plan complete")
@@ -126,9 +126,10 @@ class _Commissioning:
         yield gear_commands.special("TERMINATE")
 
     def one_alone(self, reached: "Address") -> "Steps[bool]":
-        """The short way: a gear that answers alone says its random address itself. Whether it was all.
+        """Tries the shortcut for a single gear, which is asked for its random address. Returns True if it was the only
+        gear.
 
-        Two gear can answer as one, so the last COMPARE decides.
+        Two gear with equal answers are heard as one, so a last COMPARE decides.
         """
         heard = yield self._hear_alone(reached)
         if heard is None:
@@ -161,7 +162,7 @@ class _Commissioning:
         return Heard(address, answer) if answer.kind == Reply.VALUE else None
 
     def next_gear(self) -> "Conversation[Heard | None]":
-        """Searches until it has the lowest random address; None where there is none, or the search went astray."""
+        """Returns the gear with the lowest random address; None if no gear is left or the search must begin again."""
         search = self.search
         for _ in range(MOST_QUESTIONS):
             if search.contradictions > MOST_CONTRADICTIONS:
@@ -186,8 +187,10 @@ class _Commissioning:
         )
 
     def _doubt(self) -> "Conversation[int | None]":
-        """Nothing is where something must be. Asks again what that rests on; the address of a gear that answers COMPARE
-        and nothing else, or None."""
+        """Asks again for the answers that have led to an address at which no gear is.
+
+        Returns the random address of a gear that answers COMPARE and nothing else, or None if there is none.
+        """
         search = self.search
         bound, was_proven = search.bound, search.is_proven
         search.current = NOWHERE  # perhaps a gear has missed a frame: all three bytes are sent again
@@ -220,7 +223,8 @@ class _Commissioning:
         return None
 
     def settle(self, heard: Heard) -> "Steps[bool]":
-        """Keeps or gives the short address of this gear; whether new random addresses were drawn instead."""
+        """Lets this gear keep its short address, or gives it one. Returns True if gear has drawn new random addresses
+        instead."""
         address, answer = heard
         if answer == COLLISION:
             drawn_again = yield from self._shared(address)
@@ -267,7 +271,7 @@ class _Commissioning:
         return None
 
     def _free_address(self, address: int) -> "Conversation[int]":
-        """The address for this gear; one that nobody has."""
+        """Returns a short address that no gear has. Raises TooManyGear."""
         yield from self._point_to(address)
         while True:
             wanted = self._plan.next_free()
@@ -285,7 +289,8 @@ class _Commissioning:
             self._plan.take(wanted)
 
     def _program(self, address: int, wanted: int) -> "Steps[bool | None]":
-        """PROGRAM and VERIFY. Whether the gear has taken the address; None where several have."""
+        """Programs the short address and verifies it. Returns True if the gear has taken it, None if several gear
+        have."""
         self._plan.give(wanted)
         for _ in range(PROGRAM_TRIES):
             taken: "bool | None" = yield self._program_once(address, wanted)
@@ -323,27 +328,28 @@ class _Commissioning:
         return taken
 
     def _has(self, wanted: int) -> "Conversation[bool | None]":
-        """Whether the gear at the search address has this short address; None where several have."""
+        """Returns True if the gear at the search address has this short address, None if several gear have it."""
         verified: Reply = yield gear_commands.special("VERIFY SHORT ADDRESS", only(wanted))
         if verified.value == YES:
             return True
         if verified == COLLISION and not self._no_is_frame:
             return None
-        # Some gear keeps the address and ignores VERIFY. And where NO is a frame, it falls on another gear's YES.
+        # Some gear keeps the address and ignores VERIFY. And a NO that is a frame may fall on another gear's YES.
         now: Reply = yield gear_commands.special("QUERY SHORT ADDRESS")
         if not now.is_heard:
-            # And some never says its address, but answers at it.
+            # Other gear never says its address, but answers at it.
             now = yield gear_commands.command(addresses.short(wanted), "QUERY CONTROL GEAR PRESENT")
             return None if now == COLLISION else bool(now.value == YES)
         return None if now == COLLISION else bool(now.value == only(wanted))
 
     def _is_here(self, address: int) -> "Conversation[bool]":
-        self.search.current = NOWHERE  # perhaps it has missed a frame: all three bytes are sent again
+        self.search.current = NOWHERE  # the gear may have missed a frame: all three bytes are sent again
         reply = yield from self._compare(address)
         return bool(reply.is_yes)
 
     def _shared(self, address: int) -> "Steps[bool]":
-        """Several gear have this random address: they draw new ones. Whether they did: not for ever."""
+        """Lets several gear with this random address draw new ones. Returns False if they have drawn too often already;
+        that is then a trouble, and they are left out."""
         if self._randomisations < MOST_RANDOMISATIONS:
             self._randomisations += 1
             yield self._draw_again()
@@ -385,7 +391,7 @@ class _Commissioning:
         return reply
 
     def _point_to(self, address: int) -> "Conversation[None]":
-        """Sends the bytes of the search address that change."""
+        """Sets the search address; only the bytes that change are sent."""
         for shift in BYTE_SHIFTS:
             byte = address >> shift & 0xFF
             if self.search.current == NOWHERE or self.search.current >> shift & 0xFF != byte:

@@ -1,4 +1,4 @@
-"""Whom a 24-bit command is for: IEC 62386-103 clause 7.2.1, the address byte and the instance byte.
+"""The addresses of 24-bit commands: IEC 62386-103 clause 7.2.1, the address byte and the instance byte.
 
 Control devices have short addresses of their own: a gear and a device may both be number 5.
 """
@@ -17,7 +17,7 @@ class DeviceAddress(namedtuple("DeviceAddress", "kind number")):
     UNADDRESSED = "unaddressed"
 
     def byte(self) -> int:
-        """The address byte of a command; its lowest bit says that this is one (0 would say: an event)."""
+        """Returns the address byte of a command. Its lowest bit is 1; in an event it is 0."""
         return _FIRST_BYTE[self.kind] | int(self.number) << 1 | 1
 
 
@@ -33,21 +33,21 @@ UNADDRESSED = DeviceAddress(DeviceAddress.UNADDRESSED, 0)
 
 
 def short(number: int) -> DeviceAddress:
-    """The control device with this short address, 0-63."""
+    """Returns the address of the control device with this short address, 0-63. Raises ValueOutOfRange."""
     if not 0 <= number <= 63:
         raise ValueOutOfRange("a short address is 0 to 63, not %r" % (number,))
     return DeviceAddress(DeviceAddress.SHORT, number)
 
 
 def group(number: int) -> DeviceAddress:
-    """The control devices in this device group, 0-31."""
+    """Returns the address of the control devices in this device group, 0-31. Raises ValueOutOfRange."""
     if not 0 <= number <= 31:
         raise ValueOutOfRange("a device group is 0 to 31, not %r" % (number,))
     return DeviceAddress(DeviceAddress.GROUP, number)
 
 
 def from_byte(byte: int) -> DeviceAddress | None:
-    """Whom this address byte is for, or None: an event, a special command or a reserved address."""
+    """Returns the address in this byte, or None if it belongs to an event or a special command, or is reserved."""
     if not byte & 1:
         return None
     if byte < 0x80:
@@ -58,9 +58,9 @@ def from_byte(byte: int) -> DeviceAddress | None:
 
 
 class Instances(namedtuple("Instances", "kind number")):
-    """Which part of a device a command is for: the device itself, or instances by number, group or type (0-31).
+    """The part of a device that a command is for: the device itself, or instances by number, group or type (0-31).
 
-    The kinds that begin with "feature" are the same for what an instance or the device has beside its input.
+    The kinds that begin with "feature" address a feature, which an instance or a device has beside its input.
     """
 
     NUMBER = "instance"
@@ -75,7 +75,7 @@ class Instances(namedtuple("Instances", "kind number")):
     FEATURE_OF_DEVICE = "feature of device"
 
     def byte(self) -> int:
-        """The instance byte."""
+        """Returns the instance byte."""
         first = _INSTANCE_BYTE.get(self.kind)
         if first is not None:
             return first | int(self.number)
@@ -104,17 +104,17 @@ DEVICE = Instances(Instances.DEVICE, 0)
 
 
 def instance(number: int) -> Instances:
-    """The instance with this number, 0-31."""
+    """Returns the instance with this number, 0-31. Raises ValueOutOfRange."""
     return _instances(Instances.NUMBER, number)
 
 
 def instance_group(number: int) -> Instances:
-    """The instances in this instance group, 0-31."""
+    """Returns the instances in this instance group, 0-31. Raises ValueOutOfRange."""
     return _instances(Instances.GROUP, number)
 
 
 def instance_type(number: int) -> Instances:
-    """The instances of this type: 3 for part 303, 4 for part 304."""
+    """Returns the instances of this type, 0-31: 3 for part 303, 4 for part 304. Raises ValueOutOfRange."""
     return _instances(Instances.TYPE, number)
 
 
@@ -125,7 +125,7 @@ def _instances(kind: str, number: int) -> Instances:
 
 
 def instances_from_byte(byte: int) -> Instances | None:
-    """Which part of a device this instance byte is for, or None where it is reserved."""
+    """Returns the part of a device that this instance byte addresses, or None if the byte is reserved."""
     kind = _WHOLE_KIND_OF.get(byte)
     if kind is not None:
         return Instances(kind, 0)

@@ -1,10 +1,10 @@
 """The commands to control devices as tables: IEC 62386-103 clause 11, 24-bit forward frames.
 
 A row of DEVICE_COMMANDS and INSTANCE_COMMANDS: name, opcode, flags. A row of SPECIAL_COMMANDS: name, its first bytes,
-how many data bytes follow, flags. Flags: `?` devices may answer, `2` goes out twice within 100 ms. DTRs that a command
-uses are loaded by the caller; they are the devices' own, apart from those of control gear.
+how many data bytes follow, flags. The flag `?` says that devices may answer, `2` that the frame goes out twice within
+100 ms. The caller loads the DTRs that a command uses. Control devices have DTRs of their own, apart from control gear.
 
-The commands of an instance type stand with it: occupancy.COMMANDS, light_sensor.COMMANDS.
+The commands of each instance type stand in its own module: occupancy.COMMANDS, light_sensor.COMMANDS.
 """
 
 from collections import namedtuple
@@ -23,11 +23,12 @@ class Command(namedtuple("Command", "name opcode answer twice")):
 
 
 class SpecialCommand(namedtuple("SpecialCommand", "name first_bytes data answer twice")):
-    """A command to all devices: its first one or two bytes, and how many data bytes complete it (0: a zero does)."""
+    """A command to all devices: its first one or two bytes, and the number of data bytes that complete it. With `data`
+    0, a zero byte completes it."""
 
 
 def table(rows: "tuple[tuple[str, int, str], ...]") -> "dict[str, Command]":
-    """A command table from its rows (name, opcode, flags)."""
+    """Returns a command table, by name, from rows of name, opcode and flags."""
     return {name: Command(name, opcode, "?" in flags, "2" in flags) for name, opcode, flags in rows}
 
 
@@ -142,18 +143,21 @@ _BY_FIRST_BYTES = {row.first_bytes: row for row in SPECIAL_COMMANDS.values()}
 
 EVERY_DEVICE = 0xFF
 UNADDRESSED_DEVICES = 0x7F
-"""What INITIALISE takes, beside one short address as it is (not shifted, as with control gear)."""
+"""The data bytes of INITIALISE, beside a plain short address (which is not shifted as it is for control gear)."""
 
 NO_SHORT_ADDRESS = 0xFF
-"""MASK: what PROGRAM SHORT ADDRESS and SET SHORT ADDRESS take to delete the address, and QUERY SHORT ADDRESS says."""
+"""MASK: deletes the address in PROGRAM SHORT ADDRESS and SET SHORT ADDRESS; QUERY SHORT ADDRESS answers with it."""
 
 
 class Setting(namedtuple("Setting", "name set query unit lowest highest absent")):
-    """A byte that an instance keeps: the commands that set it (from DTR0) and ask for it, what a count of it stands
-    for, its bounds, and the one further value that switches it off or says 'none' (None where there is no such)."""
+    """A byte that an instance keeps.
+
+    `set` and `query` name the commands that set it (from DTR0) and ask for it. `unit` is the worth of one count;
+    `lowest` and `highest` bound the counts. `absent` is a further count that means off or none (None: there is none).
+    """
 
     def count(self, value: float) -> int:
-        """The byte nearest to this value; raises ValueOutOfRange beyond the bounds."""
+        """Returns the byte nearest to this value, which is in units of the setting. Raises ValueOutOfRange."""
         found = int(value / self.unit + 0.5)
         if not (self.lowest <= found <= self.highest or found == self.absent):
             raise ValueOutOfRange(
@@ -170,20 +174,25 @@ PRIMARY_INSTANCE_GROUP = Setting(
 
 
 def device(address: "DeviceAddress", name: str) -> Transmission:
-    """The command of this name to the device as a whole."""
+    """Returns the command of this name to the device as a whole. Raises KeyError for an unknown name."""
     return _transmission(address, device_addresses.DEVICE, DEVICE_COMMANDS[name])
 
 
 def instance(
     address: "DeviceAddress", instances: "Instances", name: str, commands: "dict[str, Command] | None" = None
 ) -> Transmission:
-    """The command of this name to instances of a device; `commands` is the table of an instance type, where it is in
-    one."""
+    """Returns the command of this name to instances of a device. Raises KeyError for an unknown name.
+
+    `commands` is the table of the instance type that has the command; None: it is a command to instances of any type.
+    """
     return _transmission(address, instances, (INSTANCE_COMMANDS if commands is None else commands)[name])
 
 
 def special(name: str, first: int = 0, second: int = 0) -> Transmission:
-    """The special command of this name, with the data bytes that it takes (none, one or two)."""
+    """Returns the special command of this name with the data bytes that it takes (none, one or two).
+
+    Raises KeyError for an unknown name, and ValueOutOfRange for data that the command cannot carry.
+    """
     row = SPECIAL_COMMANDS[name]
     if not (0 <= first <= (0xFF if row.data else 0) and 0 <= second <= (0xFF if row.data == 2 else 0)):
         raise ValueOutOfRange("%s takes %d data bytes, not %r and %r" % (name, row.data, first, second))
@@ -201,13 +210,13 @@ def _of_row(row: "Command | SpecialCommand", value: int) -> Transmission:
 
 
 class Meaning(namedtuple("Meaning", "name address instances data")):
-    """What a 24-bit command says: its name, whom it is for (None and None for a special command), and its data bytes
-    (empty for any other)."""
+    """A 24-bit command taken apart: its name, its address and instances (both None for a special command), and the data
+    bytes of a special command (empty for any other)."""
 
 
 def meaning(frame: ForwardFrame, *types: "dict[str, Command]") -> Meaning | None:
-    """What this 24-bit command says, or None: an event, or no command of part 103 or of these tables of instance
-    types."""
+    """Returns the meaning of this 24-bit command. Returns None for an event, and for a command that is neither in part
+    103 nor in these tables of instance types."""
     if frame.bits != 24:
         return None
     content = frame.to_bytes()

@@ -1,7 +1,7 @@
 """Event messages of control devices: IEC 62386-103 clause 7.2.2 (five schemes of source), and the power cycle notice.
 
-24 bits, of which bit 16 is 0. The upper part says who speaks, by the scheme that the instance was given; the lower ten
-bits are the event information, which the instance type defines (occupancy.py, light_sensor.py).
+An event has 24 bits, of which bit 16 is 0. Its upper part names the source, by the scheme that the instance was given.
+Its lower ten bits are the event information, which the instance type defines (occupancy.py, light_sensor.py).
 """
 
 from collections import namedtuple
@@ -11,7 +11,7 @@ from protocols.errors import ValueOutOfRange
 
 
 class Scheme:
-    """By what an instance names itself in its events: the values of SET EVENT SCHEME."""
+    """The names by which an instance can go in its events: the values of SET EVENT SCHEME."""
 
     INSTANCE = 0
     DEVICE = 1
@@ -21,18 +21,21 @@ class Scheme:
 
 
 class Event(namedtuple("Event", "scheme short_address instance_number device_group instance_group instance_type info")):
-    """One event message. `info` is its ten bits; which of the others the message says, its `scheme` decides: those that
-    it does not say are None. Only DEVICE_INSTANCE leaves the type to be known otherwise."""
+    """One event message. `info` is its ten bits of information.
+
+    The `scheme` decides which of the other fields the message carries; the rest are None. DEVICE_INSTANCE and no other
+    scheme leaves out the instance type, which the receiver must know from elsewhere.
+    """
 
 
 class PowerCycle(namedtuple("PowerCycle", "short_address device_group")):
-    """A device tells that it has started: its short address and the lowest of its groups, None where it has none."""
+    """A device's notice that it has started: its short address and the lowest of its groups (None: it has none)."""
 
 
 INFO_BITS = 10
 _EVENT_BIT_CLEAR = 1 << 16
 
-# scheme: the bits that tell it (mask, value), then which fields stand in bits 22..17 and 14..10, with their limits.
+# Scheme, the bits that tell it (mask, value), the field in bits 22..17 with its limit, the field in bits 14..10.
 _LAYOUTS = (
     (Scheme.DEVICE, 0x808000, 0x000000, "short_address", 63, "instance_type"),
     (Scheme.DEVICE_INSTANCE, 0x808000, 0x008000, "short_address", 63, "instance_number"),
@@ -48,10 +51,10 @@ _SHORT_ADDRESS_SAID = 1 << 6
 
 
 def decode(frame: ForwardFrame, types: "dict[tuple[int, int], int] | None" = None) -> "Event | PowerCycle | None":
-    """The event in this frame, or None: a command, or a form that part 103 reserves.
+    """Returns the event in this frame, or None if the frame is a command or has a form that part 103 reserves.
 
-    `types` are the instance types that are known by (short address, instance number): the scheme DEVICE_INSTANCE does
-    not say them.
+    `types` gives the instance type for (short address, instance number): an event of the scheme DEVICE_INSTANCE does
+    not carry it.
     """
     value = int(frame.value)
     if frame.bits != 24 or value & _EVENT_BIT_CLEAR:
@@ -80,7 +83,8 @@ def decode(frame: ForwardFrame, types: "dict[tuple[int, int], int] | None" = Non
 
 
 def encode(event: "Event | PowerCycle") -> ForwardFrame:
-    """The frame of this event. Raises ValueOutOfRange where a field that its scheme says is missing or too large."""
+    """Returns the frame of this event. Raises ValueOutOfRange if a field that its scheme needs is missing or too
+    large."""
     if isinstance(event, PowerCycle):
         value = _POWER_CYCLE
         if event.device_group is not None:

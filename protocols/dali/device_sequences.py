@@ -1,7 +1,7 @@
-"""Conversations with control devices (IEC 62386-103, -303, -304): who is there, addresses, settings, quiet.
+"""Conversations with control devices (IEC 62386-103, -303, -304): presence, addresses, settings, quiescent mode.
 
-As in sequences.py, each yields a Transmission and receives the Reply to it. What is set is read back. Events of other
-devices take room on the bus and can collide with these frames: what takes long is best run inside of `quietly`.
+Each is a generator that yields a Transmission and receives the Reply to it. Each setting is read back. Events of other
+devices take time on the bus and can collide with these frames, so a long conversation is best run inside `quietly`.
 """
 
 from collections import namedtuple
@@ -30,7 +30,7 @@ class SettingRefused(ConversationFailed):
 
 
 class Present(namedtuple("Present", "single several")):
-    """Short addresses that answer: those of one device, and those at which several answer at once."""
+    """The short addresses that answer: those of a `single` device, and those at which `several` answer at once."""
 
 
 class Instance(namedtuple("Instance", "number type resolution enabled")):
@@ -38,7 +38,7 @@ class Instance(namedtuple("Instance", "number type resolution enabled")):
 
 
 class Device(namedtuple("Device", "status capabilities instances")):
-    """What a control device says of itself; the bits of `status` are those of Status."""
+    """A control device as it describes itself; the bits of `status` are those of Status."""
 
 
 class Status:
@@ -55,13 +55,14 @@ class Status:
 
 INSTANCES_AT_MOST = 32
 ROUNDS = 5
-"""How often the search begins again where random addresses are alike or a device vanishes in the middle."""
+"""The most rounds of a search: it begins anew if two random addresses are equal or a device vanishes in the middle."""
 
 
 def quietly(conversation: "Conversation[T]") -> "Conversation[T]":
-    """The conversation with all control devices in quiescent mode: no event comes between.
+    """Runs the conversation with all control devices in quiescent mode, so that no event comes between its frames.
 
-    Broken off by its driver, it leaves them quiet for at most 15 minutes, after which they speak again by themselves.
+    Returns what the conversation returns. If a driver's error breaks it off, the devices stay quiet for at most 15
+    minutes and then speak again by themselves.
     """
     yield device_commands.device(BROADCAST, "START QUIESCENT MODE")
     failure = None
@@ -76,7 +77,7 @@ def quietly(conversation: "Conversation[T]") -> "Conversation[T]":
 
 
 def find_devices(numbers: "Iterable[int]" = range(64)) -> "Conversation[Present]":
-    """Which of these short addresses control devices have."""
+    """Finds out which of these short addresses (0-63) belong to control devices."""
     single, several = [], []
     for number in numbers:
         reply = yield device_commands.device(device_addresses.short(number), "QUERY DEVICE STATUS")
@@ -88,7 +89,10 @@ def find_devices(numbers: "Iterable[int]" = range(64)) -> "Conversation[Present]
 
 
 def read_device(address: "DeviceAddress") -> "Conversation[Device]":
-    """Status, capabilities and instances of one device. Raises ConversationFailed where it says nonsense."""
+    """Reads status, capabilities and instances of one device.
+
+    Raises NotAnswered, SeveralAnswered, and ConversationFailed if the device claims more than 32 instances.
+    """
     status = yield from query_value(address, "QUERY DEVICE STATUS")
     capabilities = yield from query_value(address, "QUERY DEVICE CAPABILITIES")
     count = yield from query_value(address, "QUERY NUMBER OF INSTANCES")
@@ -105,7 +109,7 @@ def read_device(address: "DeviceAddress") -> "Conversation[Device]":
 
 
 def query_value(address: "DeviceAddress", name: str) -> "Conversation[int]":
-    """One query to a device that exactly one must answer; returns the byte."""
+    """Asks a device, of which exactly one must answer, and returns the byte. Raises NotAnswered and SeveralAnswered."""
     reply = yield device_commands.device(address, name)
     return _value(reply, address, name)
 
@@ -113,7 +117,11 @@ def query_value(address: "DeviceAddress", name: str) -> "Conversation[int]":
 def query_instance(
     address: "DeviceAddress", instances: "Instances", name: str, commands: "dict[str, Command] | None" = None
 ) -> "Conversation[int]":
-    """The same to an instance; `commands` is the table of its type, where the query is in one."""
+    """Asks instances of a device, of which exactly one must answer, and returns the byte.
+
+    `commands` is the table of the instance type that has the query; None: it is a query to instances of any type.
+    Raises NotAnswered and SeveralAnswered.
+    """
     reply = yield device_commands.instance(address, instances, name, commands)
     return _value(reply, address, name)
 
@@ -125,7 +133,10 @@ def write_setting(
     value: float,
     commands: "dict[str, Command] | None" = None,
 ) -> "Conversation[None]":
-    """Sets an event priority, scheme, group, timer or hysteresis (in the setting's unit), and reads it back."""
+    """Sets an event priority, scheme, group, timer or hysteresis (in the setting's unit), and reads it back.
+
+    Raises ValueOutOfRange, SettingRefused, NotAnswered and SeveralAnswered.
+    """
     count = setting.count(value)
     yield device_commands.special("DTR0", count)
     yield device_commands.instance(address, instances, setting.set, commands)
@@ -136,7 +147,7 @@ def write_setting(
 def read_setting(
     address: "DeviceAddress", instances: "Instances", setting: "Setting", commands: "dict[str, Command] | None" = None
 ) -> "Conversation[float]":
-    """A setting in its unit."""
+    """Reads a setting and returns it in its unit. Raises NotAnswered and SeveralAnswered."""
     count = yield from query_instance(address, instances, setting.query, commands)
     return float(count * setting.unit)
 
@@ -144,7 +155,10 @@ def read_setting(
 def write_event_filter(
     address: "DeviceAddress", instances: "Instances", triggers: int, width: int = 1
 ) -> "Conversation[None]":
-    """Which triggers an instance tells: bits of the Filter of its type, which is `width` (1-3) bytes wide."""
+    """Sets which events an instance sends, and reads that back. Raises SettingRefused.
+
+    `triggers` are bits of the Filter of the instance's type, which is `width` (1-3) bytes wide.
+    """
     content = [(triggers >> 8 * place) & 0xFF for place in range(3)]
     if width > 1:
         yield device_commands.special("DTR2:DTR1", content[2], content[1])
@@ -159,7 +173,10 @@ _EVENT_FILTER = ("QUERY EVENT FILTER 0-7", "QUERY EVENT FILTER 8-15", "QUERY EVE
 
 
 def enable_instance(address: "DeviceAddress", instances: "Instances", enabled: bool) -> "Conversation[None]":
-    """Lets an instance send events, or not; it can be asked for its value in either case."""
+    """Lets an instance send events or stops it, and reads that back; in either case it can be asked for its value.
+
+    Raises SettingRefused.
+    """
     name = "ENABLE INSTANCE" if enabled else "DISABLE INSTANCE"
     yield device_commands.instance(address, instances, name)
     reply = yield device_commands.instance(address, instances, "QUERY INSTANCE ENABLED")
@@ -167,7 +184,7 @@ def enable_instance(address: "DeviceAddress", instances: "Instances", enabled: b
 
 
 def notify_power_cycles(address: "DeviceAddress", enabled: bool) -> "Conversation[None]":
-    """Lets a device tell when it has started, or not."""
+    """Lets a device send a notice when it has started, or stops it, and reads that back. Raises SettingRefused."""
     name = "ENABLE POWER CYCLE NOTIFICATION" if enabled else "DISABLE POWER CYCLE NOTIFICATION"
     yield device_commands.device(address, name)
     reply = yield device_commands.device(address, "QUERY POWER CYCLE NOTIFICATION")
@@ -175,7 +192,7 @@ def notify_power_cycles(address: "DeviceAddress", enabled: bool) -> "Conversatio
 
 
 def join_device_group(address: "DeviceAddress", group: int) -> "Conversation[None]":
-    """Makes a device a member of this device group, 0-31."""
+    """Makes a device a member of this device group, 0-31, and reads that back. Raises SettingRefused."""
     half, bit = group // 16, 1 << group % 16
     yield device_commands.special("DTR2:DTR1", bit >> 8, bit & 0xFF)
     yield device_commands.device(address, ("ADD TO DEVICE GROUPS 0-15", "ADD TO DEVICE GROUPS 16-31")[half])
@@ -192,7 +209,7 @@ _DEVICE_GROUPS = (
 
 
 def read_input_value(address: "DeviceAddress", instances: "Instances", resolution: int) -> "Conversation[int]":
-    """What an instance senses now, as a number of `resolution` bits (from QUERY RESOLUTION)."""
+    """Reads the input value of an instance, a number of `resolution` bits (from QUERY RESOLUTION)."""
     value = yield from query_instance(address, instances, "QUERY INPUT VALUE")
     bits = 8
     while bits < resolution:
@@ -202,16 +219,16 @@ def read_input_value(address: "DeviceAddress", instances: "Instances", resolutio
 
 
 def forget_address(address: "DeviceAddress") -> "Conversation[None]":
-    """Takes their short address from the devices at this one: the way out where several have it."""
+    """Takes the short address away from all devices that have it: the way out if several have one address."""
     yield device_commands.special("DTR0", NO_SHORT_ADDRESS)
     yield device_commands.device(address, "SET SHORT ADDRESS")
 
 
 def give_addresses(free: "Sequence[int]") -> "Conversation[list[int]]":
-    """Gives each control device without a short address one of these; returns those that were given.
+    """Gives each control device without a short address one of these, and returns the addresses that it has given.
 
-    Run it inside of `quietly`. Broken off anywhere, it can be run again: who has an address already takes no part.
-    Raises ConversationFailed where the addresses do not suffice, or a device does not play its part.
+    Run it inside `quietly`. If it is broken off, it can be run again: a device that has an address takes no part.
+    Raises ConversationFailed if the addresses do not suffice or random addresses stay equal, and SettingRefused.
     """
     given: "list[int]" = []
     failure = None
@@ -233,9 +250,9 @@ def give_addresses(free: "Sequence[int]") -> "Conversation[list[int]]":
 
 
 def _address_round(free: "Sequence[int]", given: "list[int]") -> "Conversation[bool]":
-    """Addresses whoever is left, until nobody is; True where the random addresses must be drawn anew."""
+    """Gives addresses until no device is left without. Returns True if random addresses must be drawn anew."""
     yield device_commands.special("RANDOMISE")
-    # The new address needs up to 100 ms: the three bytes of the search address take as long.
+    # A device needs up to 100 ms for its new address: the three bytes of the search address take as long.
     search = _Search()
     while True:
         found = yield from search.lowest()
@@ -260,17 +277,17 @@ def _address_round(free: "Sequence[int]", given: "list[int]") -> "Conversation[b
 
 
 class _Search:
-    """The search address that the devices have, so that only its changed bytes are sent."""
+    """A binary search that knows the devices' search address, and so sends only the bytes that change."""
 
     def __init__(self) -> None:
         self._sent: "list[int | None]" = [None, None, None]
         self.lost = False
 
     def lowest(self) -> "Conversation[int | None]":
-        """The lowest random address of those who answer COMPARE, which is then selected; None where nobody does.
+        """Returns the lowest random address that answers COMPARE, and selects it; None if no device answers.
 
-        Each step clears one bit while all lower ones are set, so that mostly one byte changes. `lost` says that
-        somebody answered at first and nobody at the end.
+        Each step clears one bit while all lower bits are set, so that mostly one byte changes. `lost` is True if a
+        device answered at first and none at the end.
         """
         self.lost = False
         if not (yield from self._compare(0xFFFFFF)):

@@ -1,12 +1,12 @@
 """Conversations that read the energy register of gear: DiiA part 252 (IEC 62386-252), memory bank 202.
 
-Bytes are read highest first, and the register may count on between two of them. A reading is torn where a carry passes
-through meanwhile. The lowest byte comes last, so it is small after such a carry: a reading that ends in a higher byte
-is whole. Otherwise the bytes are read again, and the second time they are whole: the next carry is far. A register
-that is too fine for that is latched, which freezes all of its bytes.
+The bytes are read highest first, and the register may count on between two of them. If a carry passes through them
+meanwhile, the reading is torn. The lowest byte comes last and is small after such a carry, so a reading that ends in a
+larger byte is whole. Otherwise the bytes are read again; the next carry is then far off, and the second reading is
+whole. A register that counts too fast for that is latched, which freezes all of its bytes.
 
 READ MEMORY LOCATION counts DTR0 on in the gear that it is addressed to, and in no other (IEC 62386-102 clause 11.8). So
-one load of the DTRs, which all gear hear, does for several gear, each of which is then read once.
+one load of the DTRs, which all gear hear, is enough for several gear, each of which is then read once.
 """
 
 import math
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from protocols.dali.inquiries import Conversation
 
 MOST_POWER_W = 1000.0
-"""More than any luminaire draws: it bounds how far a register can have counted."""
+"""More than any luminaire draws: this bounds how far a register can have counted."""
 READING_TAKES_S = 1.0
-"""More than the bytes of a register take to be read, with the level commands that may pass in between."""
+"""More than it takes to read the bytes of a register, with the level commands that may pass in between."""
 LATCH_FROM_COUNTS = 128
-"""A register that may count on by this many while it is read has no byte that proves a whole reading: latch it."""
+"""If a register may count on by this many while it is read, no lowest byte proves a whole reading: it is latched."""
 
 LOW_BYTES = 2
 LOW_MODULUS = 1 << (8 * LOW_BYTES)
 MOST_COUNTED_ON = LOW_MODULUS // 2
-"""Low bytes that show a higher rise than this show no rise."""
+"""A larger rise of the low bytes is not taken for one: it may be a carry or a reset."""
 LOW_MASKS = (LOW_MODULUS - 1, LOW_MODULUS - 2)
-"""The low bytes of MASK and TMASK: only the whole register tells them from a number."""
+"""The low bytes of MASK and TMASK: only the whole register tells these from a number."""
 
 _BANK = memory_banks.ACTIVE_ENERGY_BANK
 _FIELD = memory_banks.ACTIVE_ENERGY
@@ -46,7 +46,7 @@ _LOW_OFFSET = memory_banks.ACTIVE_ENERGY.offset + memory_banks.ACTIVE_ENERGY.siz
 
 
 class EnergyRegister(namedtuple("EnergyRegister", "count exponent")):
-    """A register as it stood: its `count` of steps, each of 10 to the power of `exponent` Wh (-6 to 6)."""
+    """An energy register as read: `count` steps, each of 10 to the power of `exponent` (-6 to 6) Wh."""
 
     @property
     def resolution_wh(self) -> float:
@@ -60,19 +60,19 @@ class EnergyRegister(namedtuple("EnergyRegister", "count exponent")):
 
     @property
     def is_fine(self) -> bool:
-        """Whether it can count so fast that it must be latched to be read."""
+        """True if the register may count so fast that it must be latched to be read."""
         return _most_counts(self.exponent) >= LATCH_FROM_COUNTS
 
     def low_bytes_tell(self, elapsed_s: float) -> bool:
-        """Whether the two low bytes are enough to know where the register stands `elapsed_s` seconds later."""
+        """Returns True if the two low bytes are enough to know where the register stands `elapsed_s` seconds later."""
         most_counts = MOST_POWER_W * elapsed_s / 3600.0 / self.resolution_wh
         return not self.is_fine and most_counts <= MOST_COUNTED_ON
 
     def counted_on(self, low: int) -> "EnergyRegister | None":
-        """The register once its low bytes are `low` (0-65535); None where only the whole register can tell.
+        """Returns the register once its low bytes are `low` (0-65535), or None if only the whole register can tell.
 
-        A carry into the bytes above is never inferred: a register that was reset looks like one. It comes once in
-        65,536 steps, and then the whole register is read.
+        A carry into the upper bytes is never inferred, because a register that was reset looks alike. Such a carry
+        comes once in 65,536 steps, and the whole register is read then.
         """
         rise = low - self.count % LOW_MODULUS
         if not 0 <= rise <= MOST_COUNTED_ON or low in LOW_MASKS:
@@ -81,11 +81,12 @@ class EnergyRegister(namedtuple("EnergyRegister", "count exponent")):
 
 
 def read_whole(address: "Address", latch: bool = False) -> "Conversation[EnergyRegister | None]":
-    """The register with its scale, never torn; None where it holds MASK (unknown) or TMASK (not available now).
+    """Reads the whole register with its scale, never torn; None if it holds MASK (unknown) or TMASK (not available).
 
-    `latch`: latches it in any case, and releases it again. That is for a register that is known to be fine, or is in
-    doubt: another master may have left it latched, so that it shows an old count. Raises BankMissing where the gear is
-    silent about its scale, or states one that part 252 does not allow; NotAnswered, SeveralAnswered, Interrupted.
+    `latch` latches the register in any case and releases it again. That is for a register that is known to count fast
+    or is in doubt: another master may have left it latched, so that it shows an old count. Raises BankMissing if the
+    gear is silent about its scale or states one that part 252 does not allow; NotAnswered, SeveralAnswered,
+    Interrupted.
     """
     exponent = 0
     content: "list[int]" = []
@@ -104,10 +105,10 @@ def read_whole(address: "Address", latch: bool = False) -> "Conversation[EnergyR
 
 
 def read_on(gear: "Sequence[tuple[Address, EnergyRegister]]") -> "Conversation[list[EnergyRegister | None]]":
-    """Where the registers of several gear stand now, in order, from their two low bytes and from where they stood.
+    """Reads where the registers of several gear stand now, in order, by their two low bytes and their last readings.
 
-    Give gear whose `low_bytes_tell`. None stands for gear that must be read whole: it was silent, it collided, or its
-    low bytes have wrapped. Raises Interrupted where another master keeps changing the DTRs.
+    Pass only gear whose `low_bytes_tell`. None stands for gear that must be read whole: it was silent, its answers
+    collided, or its low bytes have wrapped. Raises Interrupted if another master keeps changing the DTRs.
     """
     found: "list[EnergyRegister | None]" = []
     loaded, interrupted = False, 0
@@ -131,7 +132,7 @@ def read_on(gear: "Sequence[tuple[Address, EnergyRegister]]") -> "Conversation[l
 
 
 def _most_counts(exponent: int) -> int:
-    """By how much the register can count on while it is read."""
+    """Returns the number of steps that the register can count on by while it is read."""
     return math.ceil(MOST_POWER_W * READING_TAKES_S / 3600.0 / 10.0**exponent)
 
 
@@ -141,7 +142,10 @@ def _load(offset: int) -> "Conversation[None]":
 
 
 def _untorn(address: "Address") -> "Conversation[tuple[int, list[int]]]":
-    """The scale and the bytes. Gear that does not latch is not torn either, unless it is fine."""
+    """Reads the scale and the bytes, the bytes twice if a carry may have torn them.
+
+    A register that counts fast must be latched; if the gear ignores the latch, its reading may be torn.
+    """
     exponent, content = yield from begun_again(_scale_and_bytes, address)
     if content[-1] <= _most_counts(exponent) < LATCH_FROM_COUNTS:
         exponent, content = yield from begun_again(_scale_and_bytes, address)
@@ -178,6 +182,6 @@ def _low_bytes(address: "Address") -> "Conversation[int | None]":
 
 
 def _release(address: "Address") -> "Conversation[None]":
-    """A bank that stays latched would go on giving this value to all who read it without latching."""
+    """Releases the bank: while it stayed latched, every reader that does not latch would get this old value."""
     yield from sequences.write_bank(address, _BANK, memory_banks.LOCK_BYTE, (memory_banks.RELEASE,))
     yield from sequences.close_writing(address)

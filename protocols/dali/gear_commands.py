@@ -1,9 +1,9 @@
 """The commands to control gear as one table: IEC 62386-102 clause 11 (edition 3 names), and its special commands.
 
 A row of COMMANDS: name, opcode, how many consecutive opcodes it spans (scenes, groups, application extended commands),
-and flags. A row of SPECIAL_COMMANDS: name, the address byte that marks it, whether the second byte carries data.
-Flags: `?` gear may answer, `2` goes out twice within 100 ms, `+` means something to the very next frame only. DTRs that
-a command uses are loaded by the caller.
+and flags. A row of SPECIAL_COMMANDS: name, the address byte that marks it, whether the second byte carries data, and
+flags. The flag `?` says that gear may answer, `2` that the frame goes out twice within 100 ms, and `+` that it matters
+only to the very next frame. The caller loads the DTRs that a command uses.
 """
 
 from collections import namedtuple
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class Command(namedtuple("Command", "name opcode span answer twice bond")):
-    """An addressed command: its `opcode` is the second byte, plus a number below `span`."""
+    """An addressed command. Its second byte is the `opcode` plus a number below `span`."""
 
 
 class SpecialCommand(namedtuple("SpecialCommand", "name first_byte takes_data answer twice bond")):
-    """A command to all gear: `first_byte` stands where an address would; the second byte is data, or 0."""
+    """A command to all gear: `first_byte` stands in place of an address; the second byte is data, or 0."""
 
 
 class ExtendedCommand(namedtuple("ExtendedCommand", "name opcode answer twice")):
-    """An application extended command: it has its meaning directly after ENABLE DEVICE TYPE."""
+    """An application extended command, which has its meaning only directly after ENABLE DEVICE TYPE."""
 
 
 _COMMANDS = (
@@ -143,22 +143,28 @@ CHANGE_DTRS = (
     "WRITE MEMORY LOCATION",
     "WRITE MEMORY LOCATION - NO REPLY",
 )
-"""After these a DTR of some gear is not what it was: the memory commands count DTR0 on."""
+"""The commands that change a DTR of some gear: the memory commands count DTR0 on."""
 
 RESET_OPCODE = 0x20
-"""RESET, and all opcodes below it, move the level; those above it do not."""
+"""RESET and all lower opcodes move the level; higher ones do not."""
 
 MASK = 0xFF
 """No change, unknown, or 'stop the fade': IEC 62386-102 clause 3."""
 
 
 def level(address: "Address", value: int) -> Transmission:
-    """DAPC: the gear fades to this level, 0-254 (0: off); 255 (MASK) stops a running fade."""
+    """Returns DAPC: the gear fades to this level, 0-254 (0: off), or with 255 (MASK) stops a running fade.
+
+    Raises ValueOutOfRange.
+    """
     return Transmission(forward16(address.byte(0), value), False, False, Transmission.LOOSE)
 
 
 def command(address: "Address", name: str, number: int = 0) -> Transmission:
-    """The addressed command of this name; `number` is its scene or group where it has one."""
+    """Returns the addressed command of this name; `number` is its scene or group if it takes one.
+
+    Raises KeyError for an unknown name, and ValueOutOfRange for a number that the command does not take.
+    """
     row = COMMANDS[name]
     if not 0 <= number < row.span:
         raise ValueOutOfRange("%s takes a number from 0 to %d, not %r" % (name, row.span - 1, number))
@@ -166,7 +172,10 @@ def command(address: "Address", name: str, number: int = 0) -> Transmission:
 
 
 def special(name: str, data: int = 0) -> Transmission:
-    """The special command of this name, with its data byte where it takes one."""
+    """Returns the special command of this name, with its data byte if it takes one.
+
+    Raises KeyError for an unknown name, and ValueOutOfRange for data that the command does not take.
+    """
     row = SPECIAL_COMMANDS[name]
     if data and not row.takes_data:
         raise ValueOutOfRange("%s takes no data" % name)
@@ -174,32 +183,33 @@ def special(name: str, data: int = 0) -> Transmission:
 
 
 def extended_table(rows: "Sequence[tuple[str, int, str]]") -> "dict[str, ExtendedCommand]":
-    """The commands of a device type from rows of name, opcode and flags."""
+    """Returns the commands of a device type, by name, from rows of name, opcode and flags."""
     return {name: ExtendedCommand(name, opcode, "?" in flags, "2" in flags) for name, opcode, flags in rows}
 
 
 def extended(address: "Address", row: ExtendedCommand) -> Transmission:
-    """A command of a device type; it means nothing without that type's ENABLE DEVICE TYPE directly before it."""
+    """Returns a command of a device type. It means nothing unless that type's ENABLE DEVICE TYPE goes directly
+    before."""
     return Transmission(forward16(address.byte(1), row.opcode), row.twice, row.answer, Transmission.LOOSE)
 
 
 def loads_dtr(frame: "ForwardFrame") -> bool:
-    """Whether this frame puts a value into DTR0, DTR1 or DTR2 of all gear."""
+    """Returns True if this frame puts a value into DTR0, DTR1 or DTR2 of all gear."""
     return bool(frame.bits == 16 and frame.value >> 8 in (0xA3, 0xC3, 0xC5))
 
 
 class Meaning(namedtuple("Meaning", "name address number")):
-    """What a 16-bit frame says: the command's name ('DAPC' for a level), its address (None for a special command), and
-    its level, data, scene or group (None where it has none)."""
+    """A 16-bit frame taken apart: the command's name ('DAPC' for a level), its address (None for a special command),
+    and as `number` its level, data, scene or group (None: it has none)."""
 
 
 def moves_level(meaning: Meaning) -> bool:
-    """Whether this command can change the level that gear shows (IEC 62386-102 clause 11.3)."""
+    """Returns True if this command can change the level that gear shows (IEC 62386-102 clause 11.3)."""
     return bool(meaning.name == "DAPC" or (meaning.name in COMMANDS and COMMANDS[meaning.name].opcode <= RESET_OPCODE))
 
 
 def meaning(frame: "ForwardFrame") -> Meaning | None:
-    """What this 16-bit forward frame says, or None where part 102 gives it no meaning."""
+    """Returns the meaning of this 16-bit forward frame, or None if part 102 gives it none."""
     if frame.bits != 16:
         return None
     first, second = frame.to_bytes()

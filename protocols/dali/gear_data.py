@@ -1,7 +1,7 @@
-"""Conversations that read and set what one control gear keeps: IEC 62386-102 clauses 9.2 to 9.18 and 11.4, 11.5.
+"""Conversations that read and set the data of one control gear: IEC 62386-102 clauses 9.2 to 9.18 and 11.4, 11.5.
 
-Device types, groups, scenes, limits, fail-safe levels, fades, versions. What is written is read back. Functions that
-need more than about 0.3 s of bus time are Inquiries (see inquiries.py).
+The data are device types, groups, scenes, limits, fail-safe levels, fades and versions. Each value that is written is
+read back. Functions that need more than about 0.3 s of bus time are Inquiries (see inquiries.py).
 """
 
 from collections import namedtuple
@@ -28,28 +28,29 @@ ENERGY_REPORTING = 51
 DIAGNOSTICS = 52
 
 MORE_THAN_ONE_TYPE = 0xFF
-"""Answer to QUERY DEVICE TYPE: QUERY NEXT DEVICE TYPE tells them."""
+"""The answer to QUERY DEVICE TYPE of gear with several types, which QUERY NEXT DEVICE TYPE then lists."""
 NO_MORE_TYPES = 0xFE
-"""The last answer to QUERY NEXT DEVICE TYPE; to QUERY DEVICE TYPE: the gear has none."""
+"""The last answer to QUERY NEXT DEVICE TYPE; as an answer to QUERY DEVICE TYPE it says that the gear has none."""
 
 EDITION_2 = (2, 0)
-"""The version of part 102 from which on gear knows QUERY NEXT DEVICE TYPE, extended fades and long serial numbers."""
+"""From this version of part 102 on, gear has QUERY NEXT DEVICE TYPE, extended fades and long serial numbers."""
 EDITION_1_TYPES = range(9)
-"""Parts 201 to 209: what gear of edition 1 can be."""
+"""Parts 201 to 209: the types that gear of edition 1 can have."""
 
 MOST_TYPES = 16
-"""More than any gear implements. Nothing else can use the bus while a gear lists its types."""
+"""More than any gear implements. No other frame can use the bus while a gear lists its types."""
 
 MOST_QUERIES = 6
-"""Queries in one piece: 0.28 s at the slowest answer."""
+"""The queries in one piece: they take 0.28 s at the slowest answers."""
 MOST_CHANGES = 4
-"""Commands in one piece, each sent twice: 0.23 s."""
+"""The commands in one piece, each sent twice: they take 0.23 s."""
 
 
 def device_types(address: "Address") -> "Conversation[tuple[int, ...]]":
-    """The parts 2xx that the gear implements, as device types 0-253 in ascending order.
+    """Reads the device types 0-253 (parts 2xx) that the gear implements, in ascending order.
 
-    Raises NonsenseAnswered where its answers are not ascending, are too many, or end before they have begun.
+    Raises NotAnswered, SeveralAnswered, and NonsenseAnswered if the answers do not ascend, are too many, or end before
+    they have begun. Gear before edition 2 cannot list several types: see `read_device_types`.
     """
     name = "QUERY DEVICE TYPE"
     first = yield from sequences.query_value(address, name)
@@ -74,8 +75,11 @@ def device_types(address: "Address") -> "Conversation[tuple[int, ...]]":
 
 
 def read_device_types(address: "Address", version: "tuple[int, int]") -> "Inquiry[tuple[int, ...]]":
-    """The device types likewise, of gear whose version of part 102 is known: before edition 2 no gear can list its
-    types, so each type of that time is asked for. Raises as device_types does."""
+    """Reads the device types 0-253 of gear whose version of part 102 is known, in ascending order.
+
+    Gear before edition 2 cannot list its types, so it is asked for each type of that time. Raises NotAnswered,
+    SeveralAnswered and NonsenseAnswered.
+    """
     if version >= EDITION_2:
         types = yield device_types(address)
         return tuple(types)
@@ -91,13 +95,19 @@ def read_device_types(address: "Address", version: "tuple[int, int]") -> "Inquir
 
 
 def version(address: "Address") -> "Conversation[tuple[int, int]]":
-    """The version of part 102 that the gear implements, (major, minor); (1, 0) for gear before DALI-2."""
+    """Reads the version of part 102 that the gear implements, (major, minor); (1, 0) for gear before DALI-2.
+
+    Raises NotAnswered and SeveralAnswered.
+    """
     answer = yield from sequences.query_value(address, "QUERY VERSION NUMBER")
     return (1, 0) if answer == 1 else (answer >> 2, answer & 3)
 
 
 def part_version(address: "Address", device_type: int) -> "Conversation[tuple[int, int] | None]":
-    """The version of the part of this device type, (major, minor), or None where the gear does not implement it."""
+    """Reads the version, (major, minor), of the part of this device type; None if the gear does not implement it.
+
+    Raises SeveralAnswered.
+    """
     yield gear_commands.special("ENABLE DEVICE TYPE", device_type)
     reply = yield from sequences.query(address, "QUERY EXTENDED VERSION NUMBER")
     answer = one_answer(reply, address, "QUERY EXTENDED VERSION NUMBER")
@@ -107,7 +117,7 @@ def part_version(address: "Address", device_type: int) -> "Conversation[tuple[in
 
 
 def one_answer(reply: Reply, address: "Address", name: str) -> int | None:
-    """The byte of a reply, None for no answer. Raises SeveralAnswered."""
+    """Returns the byte of a reply to the query of this name, or None for no answer. Raises SeveralAnswered."""
     if reply.kind == Reply.COLLISION:
         raise SeveralAnswered("several gear answer %s as %s %d" % (name, address.kind, address.number))
     value: int | None = reply.value
@@ -118,7 +128,7 @@ def one_answer(reply: Reply, address: "Address", name: str) -> int | None:
 
 
 class Parameter(namedtuple("Parameter", "name set query shift mask lowest highest")):
-    """A value that a gear keeps: its commands, where the answer holds it, and what may be written."""
+    """A value that a gear keeps: its commands, its place in the answer (`shift`, `mask`), and its valid range."""
 
 
 _PARAMETERS = (
@@ -140,12 +150,12 @@ class Settings(
         " extended_fade_time",
     )
 ):
-    """What a gear keeps: levels 0-254 (MASK 255: last level, or no change), fades as codes. The extended fade time is
-    None where the gear has none: before edition 2."""
+    """The settings of a gear: levels 0-254 (MASK 255: last level, or no change), and fades as codes. The extended fade
+    time is None for gear that has none, which is gear before edition 2."""
 
 
 def read_parameter(address: "Address", name: str) -> "Conversation[int]":
-    """The value of the PARAMETERS' row of this name."""
+    """Reads the parameter of this name in PARAMETERS. Raises NotAnswered, SeveralAnswered, and KeyError."""
     row = PARAMETERS[name]
     answer = yield from sequences.query_value(address, row.query)
     return (answer >> int(row.shift)) & int(row.mask)
@@ -154,7 +164,7 @@ def read_parameter(address: "Address", name: str) -> "Conversation[int]":
 def write_parameter(address: "Address", name: str, value: int) -> "Conversation[None]":
     """Sets a parameter of one gear and reads it back.
 
-    Raises ValueOutOfRange, and WriteNotTaken where the gear keeps another value, such as its own lowest level.
+    Raises ValueOutOfRange, and WriteNotTaken if the gear keeps another value, such as its own lowest level.
     """
     row = PARAMETERS[name]
     if not row.lowest <= value <= row.highest:
@@ -176,14 +186,15 @@ def _write_parameter(address: "Address", row: Parameter, value: int) -> "Convers
 
 
 class FailSafeLevels(namedtuple("FailSafeLevels", "power_on_level system_failure_level")):
-    """The levels that a gear takes when its mains comes back, and when the bus fails; None for one not answered."""
+    """The levels that a gear takes when its mains comes back and when the bus fails; None for a query that it did not
+    answer."""
 
 
 FAIL_SAFE_TRIES = 2
 
 
 def read_fail_safe_levels(address: "Address") -> "Conversation[FailSafeLevels]":
-    """Both levels of one gear. Raises SeveralAnswered; silence is a result."""
+    """Reads both fail-safe levels of one gear. Raises SeveralAnswered; silence is a result."""
     found = []
     for name in ("QUERY POWER ON LEVEL", "QUERY SYSTEM FAILURE LEVEL"):
         reply = yield from sequences.query(address, name)
@@ -192,9 +203,10 @@ def read_fail_safe_levels(address: "Address") -> "Conversation[FailSafeLevels]":
 
 
 def write_fail_safe_levels(address: "Address", level: int) -> "Inquiry[FailSafeLevels]":
-    """Sets what is not at this level in one gear, 0-255, and returns what it keeps in the end. Raises SeveralAnswered.
+    """Sets both fail-safe levels of one gear to this level, 0-255, and returns those that it keeps in the end.
 
-    There is firmware that takes each of the two commands for the other, so both go out where one alone did not help.
+    A level that is right already is not set. Some firmware takes each of the two commands for the other, so both go out
+    if one alone did not help. Raises SeveralAnswered.
     """
     found = yield read_fail_safe_levels(address)
     for tries in range(FAIL_SAFE_TRIES):
@@ -210,7 +222,7 @@ def write_fail_safe_levels(address: "Address", level: int) -> "Inquiry[FailSafeL
 
 
 def read_settings(address: "Address", version: "tuple[int, int]" = EDITION_2) -> "Inquiry[Settings]":
-    """All that `Settings` holds, of gear with this version of part 102."""
+    """Reads all Settings of gear with this version of part 102. Raises NotAnswered and SeveralAnswered."""
     physical, lowest, highest = yield read_limits(address)
     safe = yield _values(address, ("QUERY POWER ON LEVEL", "QUERY SYSTEM FAILURE LEVEL"), (0, 0))
     fade_time, fade_rate, extended = yield from read_fades(address, version)
@@ -218,13 +230,16 @@ def read_settings(address: "Address", version: "tuple[int, int]" = EDITION_2) ->
 
 
 def read_limits(address: "Address") -> "Conversation[tuple[int, int, int]]":
-    """Physical minimum, MIN LEVEL and MAX LEVEL."""
+    """Reads physical minimum, MIN LEVEL and MAX LEVEL. Raises NotAnswered and SeveralAnswered."""
     found = yield from _values(address, ("QUERY PHYSICAL MINIMUM", "QUERY MIN LEVEL", "QUERY MAX LEVEL"), (0, 0, 0))
     return (found[0], found[1], found[2])
 
 
 def read_fades(address: "Address", version: "tuple[int, int]") -> "Inquiry[tuple[int, int, int | None]]":
-    """Fade time, fade rate and extended fade time, as codes; None for the last where the version has none."""
+    """Reads fade time, fade rate and extended fade time as codes; the last is None if the version has none.
+
+    Raises NotAnswered and SeveralAnswered.
+    """
     names = ["QUERY FADE TIME/FADE RATE"]
     if version >= EDITION_2:
         names.append("QUERY EXTENDED FADE TIME")
@@ -244,13 +259,16 @@ def _values(address: "Address", names: "Sequence[str]", numbers: "Sequence[int]"
 
 
 def read_groups(address: "Address") -> "Conversation[tuple[int, ...]]":
-    """The groups, 0-15, that the gear is in."""
+    """Reads the groups, 0-15, that the gear is in. Raises NotAnswered and SeveralAnswered."""
     low, high = yield from _values(address, ("QUERY GROUPS 0-7", "QUERY GROUPS 8-15"), (0, 0))
     return tuple([number for number in range(16) if (low | high << 8) >> number & 1])
 
 
 def write_groups(address: "Address", groups: "Sequence[int]") -> "Inquiry[None]":
-    """Puts one gear into these groups and out of all others; only what differs is sent. Raises WriteNotTaken."""
+    """Puts one gear into these groups, 0-15, and takes it out of all others; only the changes are sent.
+
+    Raises ValueOutOfRange, and WriteNotTaken if the gear is then in other groups.
+    """
     for number in groups:
         if not 0 <= number <= 15:
             raise ValueOutOfRange("a group address is 0 to 15, not %r" % (number,))
@@ -277,7 +295,10 @@ def _commands(address: "Address", commands: "Sequence[tuple[str, int]]") -> "Con
 
 
 def read_scenes(address: "Address") -> "Inquiry[tuple[int, ...]]":
-    """The levels of scenes 0 to 15; MASK (255): the gear is not in that scene."""
+    """Reads the levels of scenes 0 to 15; MASK (255) says that the gear is not in that scene.
+
+    Raises NotAnswered and SeveralAnswered.
+    """
     levels: "list[int]" = []
     for first in range(0, 16, MOST_QUERIES):
         numbers = range(first, min(16, first + MOST_QUERIES))
@@ -314,6 +335,6 @@ def _write_scene(address: "Address", number: int, level: int) -> "Conversation[i
 
 
 def is_present(address: "Address") -> "Conversation[bool]":
-    """Whether any gear answers to this address."""
+    """Returns True if any gear answers to this address."""
     reply = yield from sequences.query(address, "QUERY CONTROL GEAR PRESENT")
     return reply.is_heard

@@ -1,13 +1,13 @@
-"""What can go wrong with one control gear, beyond its silence: IEC 62386-102.
+"""The errors of one control gear, beyond its silence: IEC 62386-102.
 
 ConversationFailed
- +- GearTrouble                 the root of these: which gear it is
+ +- GearTrouble                 the root of these; it names the gear
      +- NonsenseAnswered        the gear's answers break the standard
-     +- WriteNotTaken           what was written does not read back
+     +- WriteNotTaken           the gear does not keep a value that was written
      +- BankMissing             the gear has no such memory bank
      +- BankVersionUnknown      a memory bank is laid out by a version that is not known here
      +- ReadDisturbed           the gear has counted other locations than were read
-     +- LastSupply              what feeds the bus alone is not switched off
+     +- LastSupply              the only supply of a bus is not switched off
 """
 
 from protocols.errors import ConversationFailed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class GearTrouble(ConversationFailed):
-    """Something is wrong with the gear at `address`; the text says what, and what to do."""
+    """Something is wrong with the gear at `address`; the text says what it is and how to mend it."""
 
     def __init__(self, text: str, address: "Address") -> None:
         super().__init__(text)
@@ -30,7 +30,7 @@ class NonsenseAnswered(GearTrouble):
 
 
 class WriteNotTaken(GearTrouble):
-    """What was written does not read back; `found` is what stands there (None: no answer)."""
+    """The gear does not keep a value that was written; `found` is the value that it keeps (None: no answer)."""
 
     def __init__(self, text: str, address: "Address", found: int | None) -> None:
         super().__init__(text, address)
@@ -50,4 +50,4 @@ class ReadDisturbed(GearTrouble):
 
 
 class LastSupply(GearTrouble):
-    """The supply of this gear feeds the bus alone, and is not switched off."""
+    """The supply of this gear is the only one that feeds the bus, so it is not switched off."""

@@ -1,4 +1,4 @@
-"""Showing which luminaire is meant: IEC 62386-102 clause 11.4 (IDENTIFY DEVICE), before that by light."""
+"""Makes a luminaire show which one it is: by IDENTIFY DEVICE (IEC 62386-102 clause 11.4), older gear by flashing."""
 
 from protocols.dali import gear_commands, gear_data, sequences
 from protocols.dali.frames import Pause, Reply
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from protocols.dali.inquiries import Conversation
 
 KNOWS_IDENTIFY = (2, 0)
-"""The version of part 102 from which on gear has IDENTIFY DEVICE; it lasts 10 s by itself."""
+"""Gear has IDENTIFY DEVICE from this version (major, minor) of part 102 on."""
 IDENTIFY_S = 10.0
+"""IDENTIFY DEVICE ends by itself after this time."""
 FLASHES = 5
 FLASH_S = 1.0
 
 
 def identify(address: "Address") -> "Generator[Conversation[Any] | Pause, Any, None]":
-    """The lamp at this short address shows itself for 10 s, and then has its level again.
+    """Makes the lamp at this short address show itself for 10 s; afterwards it has its level again.
 
     Raises NotAnswered and SeveralAnswered.
     """

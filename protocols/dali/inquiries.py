@@ -1,8 +1,8 @@
-"""How conversations are put together: begun again after an interruption, and cut into pieces.
+"""Puts conversations together: begins them again after an interruption, and runs long ones in pieces.
 
-IEC 62386-102 clause 9.10: the DTRs and the write-enabled state belong to whoever used them last. An Inquiry is a
-generator of conversations: it yields one after the other, each at most about 0.3 s of bus time, receives what each
-returned, and returns its own result. Whoever runs it lets others onto the bus between the pieces.
+IEC 62386-102 clause 9.10: the DTRs and the write-enabled state belong to the master that used them last. An Inquiry is
+a generator of conversations. It yields them one after the other, each of at most about 0.3 s of bus time, receives the
+result of each, and returns its own. The caller that runs it lets others onto the bus between the pieces.
 """
 
 from protocols.dali.sequences import TRIES
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def begun_again(begin: "Callable[..., Conversation[T]]", *arguments: object) -> "Conversation[T]":
-    """What the conversation begin(*arguments) returns; it is begun anew each time that it is interrupted.
+    """Returns the result of the conversation begin(*arguments), which begins anew each time that it is interrupted.
 
-    Raises Interrupted after so many times that it cannot be chance.
+    Raises Interrupted after TRIES interruptions, which are too many for chance.
     """
     for _ in range(TRIES):
         try:
@@ -35,8 +35,10 @@ def begun_again(begin: "Callable[..., Conversation[T]]", *arguments: object) -> 
 
 
 def in_one(inquiry: "Inquiry[T]") -> "Conversation[T]":
-    """The inquiry as one conversation, for a bus that nobody else waits for. A piece that fails is thrown into the
-    inquiry, so that it can leave the gear as it was."""
+    """Runs the inquiry as one conversation and returns its result, for a bus that no other caller waits for.
+
+    The error of a piece that fails is thrown into the inquiry, so that it can leave the gear as it was.
+    """
     try:
         piece = next(inquiry)
         while True:

@@ -1,7 +1,7 @@
 """LED modules, device type 6: IEC 62386-207, its application extended commands as a table, and conversations on them.
 
 Each command has ENABLE DEVICE TYPE 6 directly before it. Edition 2 (2018) dropped reference measurement and current
-protector; gear of edition 1 still has them, and QUERY FEATURES says what can be asked of a gear.
+protector; gear of edition 1 still has them. QUERY FEATURES tells which failures a gear can see.
 """
 
 from collections import namedtuple
@@ -87,46 +87,49 @@ class LedState(
         "gear_types features possible_modes modes failures linear fast_fade_code min_fast_fade_code",
     )
 ):
-    """What a LED gear says of itself: names of the bits that are set, whether its curve is linear, and fast fades as
-    codes. None for each that it does not answer."""
+    """The state of an LED gear: the names of the bits that are set, `linear` for its curve, and fast fades as codes.
+    Each is None if the gear does not answer for it."""
 
 
 def command(address: "Address", name: str) -> "Transmission":
-    """The command of this name; it means nothing without ENABLE DEVICE TYPE 6 directly before it."""
+    """Returns the command of this name, which means nothing unless ENABLE DEVICE TYPE 6 goes directly before it."""
     return gear_commands.extended(address, COMMANDS[name])
 
 
 def send(address: "Address", name: str) -> "Conversation[Reply]":
-    """One command with its ENABLE DEVICE TYPE; returns the reply as it is."""
+    """Sends one command with its ENABLE DEVICE TYPE and returns the reply as it is."""
     yield gear_commands.special("ENABLE DEVICE TYPE", LED)
     reply = yield command(address, name)
     return reply
 
 
 def query(address: "Address", name: str) -> "Conversation[int | None]":
-    """The answer's byte, None for no answer (which is the answer 'no' of some). Raises SeveralAnswered."""
+    """Sends one query and returns the byte, or None for no answer, which means 'no' to some. Raises SeveralAnswered."""
     reply = yield from send(address, name)
     return one_answer(reply, address, name)
 
 
 def named_bits(byte: int, names: "tuple[str, ...]") -> "tuple[str, ...]":
-    """The names of the bits that are set; bits without a name are 'bit 5' and the like, so that none is lost."""
+    """Returns the names of the bits that are set; a bit without a name is 'bit 5' or the like, so that none is lost."""
     return tuple([names[bit] if bit < len(names) else "bit %d" % bit for bit in range(8) if byte >> bit & 1])
 
 
 def failures(status: int) -> "tuple[str, ...]":
-    """The failures in the answer to QUERY FAILURE STATUS, 0-255."""
+    """Returns the names from FAILURES in an answer to QUERY FAILURE STATUS, 0-255."""
     return named_bits(status, FAILURES)
 
 
 def read_failures(address: "Address") -> "Conversation[tuple[str, ...] | None]":
-    """What the gear finds wrong with its LED modules, as names from FAILURES; None where it does not answer."""
+    """Reads the failures of the gear's LED modules, as names from FAILURES; None if the gear does not answer.
+
+    Raises SeveralAnswered.
+    """
     status = yield from query(address, "QUERY FAILURE STATUS")
     return None if status is None else failures(status)
 
 
 def read_state(address: "Address") -> "Inquiry[LedState]":
-    """All that `LedState` holds."""
+    """Reads the LedState of one gear. Raises SeveralAnswered."""
     gear_types, features, possible, modes = yield _queries(
         address, ("QUERY GEAR TYPE", "QUERY FEATURES", "QUERY POSSIBLE OPERATING MODES", "QUERY OPERATING MODE")
     )
@@ -158,23 +161,27 @@ def _named(byte: int | None, names: "tuple[str, ...]") -> "tuple[str, ...] | Non
 
 
 def fast_fade_s(code: int) -> float:
-    """Seconds of a fast fade code, 0-27: steps of 25 ms; 0 is the gear's shortest."""
+    """Returns the seconds of a fast fade code, 0-27, in steps of 25 ms; 0 is the gear's shortest fade.
+
+    Raises ValueOutOfRange.
+    """
     if not 0 <= code <= LONGEST_FAST_FADE:
         raise ValueOutOfRange("a fast fade code is 0 to %d, not %r" % (LONGEST_FAST_FADE, code))
     return code * FAST_FADE_UNIT_MS / 1000
 
 
 def write_fast_fade(address: "Address", code: int) -> "Conversation[None]":
-    """Sets the fade that holds while fade time and extended fade time are 0: a code of fast_fade_s, and reads it back.
+    """Sets the fast fade, a code of 0-27 (see fast_fade_s), and reads it back.
 
-    Raises ValueOutOfRange, and WriteNotTaken where the gear keeps another, such as its shortest.
+    It holds while fade time and extended fade time are 0. Raises ValueOutOfRange, and WriteNotTaken if the gear keeps
+    another one, such as its shortest.
     """
     fast_fade_s(code)
     yield from _write(address, "SET FAST FADE TIME", "QUERY FAST FADE TIME", code)
 
 
 def write_dimming_curve(address: "Address", curve: int) -> "Conversation[None]":
-    """LOGARITHMIC or LINEAR, read back. Raises ValueOutOfRange and WriteNotTaken."""
+    """Sets the dimming curve, LOGARITHMIC or LINEAR, and reads it back. Raises ValueOutOfRange and WriteNotTaken."""
     if curve not in (LOGARITHMIC, LINEAR):
         raise ValueOutOfRange("a dimming curve is 0 (logarithmic) or 1 (linear), not %r" % (curve,))
     yield from _write(address, "SELECT DIMMING CURVE", "QUERY DIMMING CURVE", curve)

@@ -12,7 +12,10 @@ _LEVELS_PER_DECADE = 253 / 3
 
 
 def percent_of(level: int, linear: bool = False) -> float:
-    """The light of a level, in percent of full: 0 for 0, else 0.1 to 100 (logarithmic) or n/254 (linear)."""
+    """Returns the light of a level, 0-254, in percent of full light. Raises ValueOutOfRange.
+
+    Level 0 is 0 %; the others are 0.1 to 100 % on the logarithmic curve, n/254 on the linear one.
+    """
     if not 0 <= level <= MAX_LEVEL:
         raise ValueOutOfRange("a level is 0 to 254, not %r" % (level,))
     if level == OFF:
@@ -23,7 +26,10 @@ def percent_of(level: int, linear: bool = False) -> float:
 
 
 def level_of(percent: float, linear: bool = False) -> int:
-    """The level nearest to this light, 0-254. Anything above 0 % is at least level 1: dim light never becomes dark."""
+    """Returns the level, 0-254, nearest to this light in percent (0-100). Raises ValueOutOfRange.
+
+    Any light above 0 % is at least level 1: dim light never becomes dark.
+    """
     if not 0.0 <= percent <= 100.0:
         raise ValueOutOfRange("light is 0 to 100 percent, not %r" % (percent,))
     if percent == 0.0:
@@ -35,15 +41,17 @@ def level_of(percent: float, linear: bool = False) -> int:
 
 
 def fade_time_s(code: int) -> float:
-    """Seconds of FADE TIME code 0-15: 0.5 s x sqrt(2^code); 0: the extended fade time (by default at once)."""
+    """Returns the seconds that a FADE TIME code, 0-15, stands for: 0.5 s x sqrt(2^code). Raises ValueOutOfRange.
+
+    For code 0 it returns 0; gear then fades for its extended fade time, which is by default none.
+    """
     if not 0 <= code <= 15:
         raise ValueOutOfRange("a fade time code is 0 to 15, not %r" % (code,))
     return 0.5 * math.sqrt(1 << code) if code else 0.0
 
 
 def fade_code(seconds: float) -> int:
-    """The FADE TIME code whose time is nearest to `seconds` (by ratio): 0 below 0.5 s, 15 (90.5 s) for all that is
-    longer."""
+    """Returns the FADE TIME code whose time is nearest to `seconds` by ratio: 0 below 0.5 s, 15 for 90.5 s and more."""
     if seconds < 0.5:
         return 0
     return min(15, max(1, int(2.0 * math.log(seconds / 0.5) / math.log(2.0) + 0.5)))

@@ -1,6 +1,6 @@
 """Light sensors: IEC 62386-304, instance type 4: commands, settings, event filter and event information.
 
-What they say is RELATIVE illuminance, 10 bits in an event: a share of the sensor's own range, and no lux.
+A light sensor tells a RELATIVE illuminance, 10 bits in an event: a share of the sensor's own range, not lux.
 """
 
 from protocols.dali.device_commands import Setting, table
@@ -21,27 +21,27 @@ COMMANDS = table(
 )
 
 REPORT_TIMER = Setting("a report timer (s)", "SET REPORT TIMER", "QUERY REPORT TIMER", 1.0, 0, 255, None)
-"""How long after an event the value is told again; 0: never."""
+"""The time after an event until the sensor tells its value again; 0: it never does."""
 
 DEADTIME_TIMER = Setting("a deadtime timer (s)", "SET DEADTIME TIMER", "QUERY DEADTIME TIMER", 0.05, 0, 255, None)
 """The least time between two events."""
 
 HYSTERESIS = Setting("a hysteresis (%)", "SET HYSTERESIS", "QUERY HYSTERESIS", 1, 0, 25, None)
-"""The change that is told, in percent of the value told last."""
+"""The change that makes the sensor tell a new value, in percent of the value told last."""
 
 HYSTERESIS_MIN = Setting("a least hysteresis", "SET HYSTERESIS MIN", "QUERY HYSTERESIS MIN", 1, 0, 255, None)
-"""The least change that is told, in counts of the input value."""
+"""The least change that makes the sensor tell a new value, in counts of the input value."""
 
 FULL_SCALE = 1023
 """The highest event information: the end of the sensor's range."""
 
 
 class Filter:
-    """Bits of the event filter: which triggers are told."""
+    """Bits of the event filter: the triggers of which the sensor tells."""
 
     ILLUMINANCE_LEVEL = 0x01
 
 
 def relative_illuminance(info: int) -> float:
-    """The ten bits of an event as a share of the sensor's range, 0 to 1: relative, not lux."""
+    """Returns the ten bits of an event as a share of the sensor's range, 0 to 1: relative, not lux."""
     return info / FULL_SCALE

@@ -1,4 +1,4 @@
-"""An exchanged light source: the counters of bank 206 that begin anew with it (IEC 62386-253, DiiA part 253)."""
+"""The age of a light source: the counters of bank 206, which begin anew when it is exchanged (IEC 62386-253, DiiA)."""
 
 from collections import namedtuple
 
@@ -15,19 +15,25 @@ OPERATING_TIME = "operating time since reset"
 
 
 class LightSourceAge(namedtuple("LightSourceAge", "starts operating_s")):
-    """How often a light source was switched on, and for how many seconds it has burnt; None for what the gear does not
-    tell. The gear counts both from the last exchange on."""
+    """The number of times that a light source was switched on, and the seconds that it has burnt, both since it was
+    exchanged. None stands for a counter that the gear does not tell."""
 
 
 def read_age(address: "Address") -> "Inquiry[LightSourceAge]":
-    """The age of this gear's light source. Raises BankMissing and BankVersionUnknown, and as reading."""
+    """Reads the age of this gear's light source.
+
+    Raises BankMissing and BankVersionUnknown, and NotAnswered, SeveralAnswered and ReadDisturbed.
+    """
     reading = yield from read_values(address, BANK_206, (STARTS, OPERATING_TIME))
     reading.require(address)
     return LightSourceAge(reading.value(STARTS).content, reading.value(OPERATING_TIME).content)
 
 
 def begin_anew(address: "Address") -> "Inquiry[LightSourceAge]":
-    """Sets both counters to 0, reads them back, and returns what they were. Raises WriteNotTaken, and as reading."""
+    """Sets both counters to 0, reads them back, and returns the age that they showed before.
+
+    Raises WriteNotTaken, BankMissing and BankVersionUnknown, and NotAnswered, SeveralAnswered and ReadDisturbed.
+    """
     before = yield from read_age(address)
     for name in (OPERATING_TIME, STARTS):
         yield from write_value(address, BANK_206, name, 0)

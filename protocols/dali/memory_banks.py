@@ -1,9 +1,9 @@
-"""Where things stand in the memory banks of control gear: bank 0 (IEC 62386-102 clause 9.10), bank 1 (part 251), banks
-202 to 204 (part 252, energy) and 205 to 207 (part 253, diagnostics and maintenance), as tables.
+"""The layout of the memory banks of control gear, as tables: bank 0 (IEC 62386-102 clause 9.10), bank 1 (part 251),
+banks 202 to 204 (part 252, energy) and 205 to 207 (part 253, diagnostics and maintenance).
 
 Parts 251 to 253 are DiiA's v1.1 of October 2019, now IEC 62386-251 to -253. Numbers are big-endian. All bits set (MASK)
-stands for 'unknown', one less (TMASK) for 'not available at the moment'. What the bytes mean: bank_values.py; how they
-are read and written: bank_access.py.
+stands for 'unknown', one less (TMASK) for 'not available at the moment'. bank_values.py turns the bytes into values;
+bank_access.py reads and writes them.
 """
 
 from collections import namedtuple
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Row = tuple[int, int, str, str, str, int, str, tuple[int, int] | None]
 
 LAST_LOCATION = 0x00
-"""In every bank: the address of its last location."""
+"""The location, in every bank, that holds the address of the bank's last location."""
 LOCK_BYTE = 0x02
 LATCH = 0xAA
 UNLOCK = 0x55
@@ -30,32 +30,32 @@ VERSION = "version"  # one byte x.y in bits 7..2 and 1..0, or a byte each
 COLOUR_TEMPERATURE = "colour temperature"  # a number, or PART_209_IMPLEMENTED
 
 PART_209_IMPLEMENTED = 0xFFFE
-"""In place of the colour temperature: the gear changes its colour, ask it by part 209."""
+"""This number in place of a colour temperature says that the gear changes its colour: ask it by part 209."""
 TEMPERATURE_OFFSET_C = 60
 
 
 class Field(namedtuple("Field", "name offset size kind scale_offset exponent unit lowest highest flags")):
-    """One value in a bank: its first location, its bytes, what it is, and the raw numbers that are valid.
+    """One value in a bank: its first location (`offset`), its bytes (`size`), its kind, and its valid raw numbers.
 
-    `scale_offset` is where a SCALED number has its exponent (else None). Flags: `M` all bits set is MASK, `T` one less
-    is TMASK, `m` measured: it changes by itself, so that it can be torn while it is read, `w` can be written while its
-    bank is unlocked, `W` can be written at any time.
+    `scale_offset` is the location of the exponent of a SCALED number (else None). Flags: `M` all bits set is MASK; `T`
+    one less is TMASK; `m` the gear measures the value, so it changes by itself and can be torn while it is read; `w` it
+    can be written while its bank is unlocked; `W` it can be written at any time.
     """
 
     @property
     def locations(self) -> range:
-        """The addresses of its bytes, without that of a scale."""
+        """The addresses of the value's bytes, without that of a scale."""
         return range(self.offset, self.offset + self.size)
 
 
 class Bank(namedtuple("Bank", "number name last version_field version lockable latches fields")):
-    """A bank: its last location and the version (a Field and its value) that this table describes.
+    """A bank: its last location, and the version that this table describes (the field that states it, and its value).
 
-    The fields that stand before the version do not depend on it. `version_field` None: the bank states no version.
+    The fields that stand before the version do not depend on it. `version_field` is None if the bank states no version.
     """
 
     def field(self, name: str) -> Field:
-        """The field of this name. Raises KeyError."""
+        """Returns the field of this name. Raises KeyError."""
         for field in self.fields:
             if field.name == name:
                 found: Field = field
@@ -64,9 +64,10 @@ class Bank(namedtuple("Bank", "number name last version_field version lockable l
 
 
 def _fields(*groups: "Sequence[Row]") -> "tuple[Field, ...]":
-    """The fields of rows (offset, size, name, kind, unit, extra, flags, valid).
+    """Returns the fields of rows (offset, size, name, kind, unit, extra, flags, valid).
 
-    `extra` is a SCALED number's scale offset and a NUMBER's exponent, `valid` its lowest and highest raw number.
+    `extra` is the scale offset of a SCALED number or the exponent of a NUMBER, `valid` the lowest and the highest raw
+    number.
     """
     fields = []
     for rows in groups:
@@ -113,7 +114,8 @@ BANK_0_EDITION_1 = Bank(
     False,
     BANK_0.fields[:3] + _fields(((0x0B, 4, "serial number", NUMBER, "", 0, "M", None),)),
 )
-"""Gear that answers QUERY VERSION NUMBER with 1: a shorter serial number, and then what its maker likes."""
+"""Bank 0 of gear that answers QUERY VERSION NUMBER with 1: its serial number is shorter, and its maker decides what
+follows it."""
 
 BANK_1 = Bank(
     1,
@@ -162,7 +164,7 @@ BANK_204 = _energy_bank(204, "load-side energy and power", "load-side energy", "
 
 
 def _conditions(offset: int, names: "Sequence[str]") -> "tuple[Row, ...]":
-    """A flag and how often it was set, by turns."""
+    """Returns two rows for each name: a flag, and the counter of how often it was set."""
     rows: "list[Row]" = []
     for place, name in enumerate(names):
         rows.append((offset + 2 * place, 1, name, FLAG, "", 0, "MTm", None))
@@ -243,7 +245,7 @@ ACTIVE_ENERGY = BANK_202.field("active energy")
 ACTIVE_POWER = BANK_202.field("active power")
 
 SCALE_RANGE = (-6, 6)
-"""Decimal exponents that part 252 allows."""
+"""The lowest and the highest decimal exponent that part 252 allows."""
 
 MASKED = "masked"
 TEMPORARILY_MASKED = "temporarily masked"
@@ -254,7 +256,7 @@ class RawNumber(namedtuple("RawNumber", "value mask")):
 
 
 def number(content: "Sequence[int]") -> RawNumber:
-    """The unsigned number in these bytes, with MASK and TMASK told apart."""
+    """Returns the unsigned number in these bytes, or which of MASK and TMASK they are; one byte has no TMASK."""
     value = 0
     for byte in content:
         value = (value << 8) | byte
@@ -267,11 +269,11 @@ def number(content: "Sequence[int]") -> RawNumber:
 
 
 def signed(byte: int) -> int:
-    """The byte as a two's complement number, -128 to 127."""
+    """Returns the byte as a two's complement number, -128 to 127."""
     return byte - 256 if byte > 127 else byte
 
 
 def exponent(byte: int) -> int | None:
-    """The decimal exponent in a scale byte, or None where it is outside of what part 252 allows."""
+    """Returns the decimal exponent in a scale byte, or None if part 252 does not allow it."""
     value = signed(byte)
     return value if SCALE_RANGE[0] <= value <= SCALE_RANGE[1] else None

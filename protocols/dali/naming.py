@@ -1,7 +1,7 @@
-"""Names for people: what a forward frame says, and what an answer means (IEC 62386-102, -103, -207, by their tables).
+"""Puts forward frames and answers into words for people, by the tables of IEC 62386-102, -103 and -207.
 
-Addresses are written as on the command line: `5` a gear, `g3` a group, `all`, `unaddressed`, `-` for a special command
-to all gear; with a `d` before them they are control devices'.
+Addresses are written as on the command line: `5` is a gear, `g3` a group, then there are `all` and `unaddressed`, and
+`-` for a special command to all gear. The addresses of control devices have a `d` before them.
 """
 
 from collections import namedtuple
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from protocols.dali.gear_commands import ExtendedCommand
 
 EXTENDED_TABLES = {LED: led.COMMANDS, INTEGRATED_SUPPLY: supply.COMMANDS}
-"""The commands of device types by the type's number. Their opcodes are the same: ENABLE DEVICE TYPE tells which."""
+"""The commands of device types by the type's number. Their opcodes overlap: ENABLE DEVICE TYPE tells the type."""
 INSTANCE_TABLES = {
     occupancy.INSTANCE_TYPE: occupancy.COMMANDS,
     light_sensor.INSTANCE_TYPE: light_sensor.COMMANDS,
 }
-"""The commands of instance types by the type's number: their opcodes are the same, so that only the type tells them."""
+"""The commands of instance types by the type's number. Their opcodes overlap: only the type tells them apart."""
 
 
 class Named(namedtuple("Named", "address command number")):
-    """A frame in words. `number` is its level, scene, group or data, None where it has none. A frame without a name has
-    the command `?`."""
+    """A frame in words. `number` is its level, scene, group or data (None: it has none). The command of a frame without
+    a name is `?`."""
 
     @property
     def text(self) -> str:
@@ -51,13 +51,14 @@ class Named(namedtuple("Named", "address command number")):
 
 
 class Namer:
-    """Names the frames of one bus in the order in which they pass: after ENABLE DEVICE TYPE the next has its own."""
+    """Names the frames of one bus in the order in which they pass, because ENABLE DEVICE TYPE gives the next frame
+    another meaning."""
 
     def __init__(self) -> None:
         self._type: "int | None" = None
 
     def name(self, frame: "ForwardFrame") -> Named:
-        """What this frame says."""
+        """Returns the name of the next frame."""
         device_type, self._type = self._type, None
         if frame.bits == 24:
             return _named_24(frame)
@@ -85,7 +86,7 @@ def _extended_name(frame: "ForwardFrame", commands: "dict[str, ExtendedCommand]"
 
 
 def address_text(address: "Address | None") -> str:
-    """A gear's address as the command line writes it; `-` for None, a special command."""
+    """Returns a gear's address as the command line writes it; `-` for None, which is a special command."""
     if address is None:
         return "-"
     if address.kind == Address.SHORT:
@@ -96,7 +97,10 @@ def address_text(address: "Address | None") -> str:
 
 
 def device_address_text(address: "DeviceAddress | None", instances: "Instances | None" = None) -> str:
-    """A control device's address likewise, with its instances behind a dot where a command is for these."""
+    """Returns a control device's address as the command line writes it; `d-` for None, which is a special command.
+
+    If the command is for instances, they follow after a dot.
+    """
     if address is None:
         return "d-"
     if address.kind == DeviceAddress.SHORT:
@@ -203,12 +207,12 @@ DEVICE_TYPES = {
 
 
 def is_yes_or_no(command: str) -> bool:
-    """Whether silence is an answer to this query: no."""
+    """Returns True if silence is an answer to this query and means no."""
     return command in _YES_OR_NO
 
 
 def reply_text(command: str, reply: Reply) -> str:
-    """What came back to the command of this name, in words."""
+    """Returns the reply to the command of this name in words."""
     if reply.kind == Reply.COLLISION:
         return "yes, several" if command in _YES_OR_NO else "several answers"
     if reply.kind == Reply.NO_ANSWER:
@@ -218,7 +222,7 @@ def reply_text(command: str, reply: Reply) -> str:
 
 
 def meaning(command: str, value: int) -> str:
-    """What this answer to the command of this name means; empty where it is a plain number."""
+    """Returns the meaning of this answer (0-255) to the command of this name; empty if it is a plain number."""
     if command in _YES_OR_NO:
         return {0xFF: "yes", Reply.NO_AS_FRAME: "no"}.get(value, "")
     read = _READ.get(command)
@@ -284,7 +288,7 @@ _YES_OR_NO = (
     "QUERY ACTIVE POWER SUPPLY",
     "QUERY APPLICATION CONTROLLER ALWAYS ACTIVE",
 )
-"""Queries that only those answer for whom they hold."""
+"""Queries to which a gear or device answers yes, or stays silent."""
 
 _READ = {
     "QUERY STATUS": _bits(GEAR_STATUS),

@@ -21,17 +21,17 @@ COMMANDS = table(
 )
 
 HOLD_TIMER = Setting("a hold timer (s)", "SET HOLD TIMER", "QUERY HOLD TIMER", 10.0, 0, 254, None)
-"""How long after the last movement an area still counts as occupied; 0: as short as the sensor can."""
+"""The time for which an area still counts as occupied after the last movement; 0: the shortest that the sensor can."""
 
 REPORT_TIMER = Setting("a report timer (s)", "SET REPORT TIMER", "QUERY REPORT TIMER", 1.0, 0, 255, None)
-"""How long after an event the state is told again; 0: never."""
+"""The time after an event until the sensor tells its state again; 0: it never does."""
 
 DEADTIME_TIMER = Setting("a deadtime timer (s)", "SET DEADTIME TIMER", "QUERY DEADTIME TIMER", 0.05, 0, 255, None)
 """The least time between two events."""
 
 
 class Filter:
-    """Bits of the event filter: which triggers are told."""
+    """Bits of the event filter: the triggers of which the sensor tells."""
 
     OCCUPIED = 0x01
     VACANT = 0x02
@@ -41,21 +41,21 @@ class Filter:
 
 
 class Occupancy(namedtuple("Occupancy", "movement occupied repeat movement_sensor")):
-    """What a sensor says: whether something moves, whether the area is occupied (the hold timer included), whether it
-    says so again, and whether it senses movement (False: presence itself)."""
+    """The state that a sensor tells, four truths: something moves; the area is occupied (the hold timer included); the
+    sensor repeats itself; the sensor senses movement (False: presence)."""
 
     def info(self) -> int:
-        """The event information, bits 0 to 3."""
+        """Returns the event information, bits 0 to 3."""
         return sum(1 << place for place, holds in enumerate(self) if holds)
 
 
 def decode(info: int) -> Occupancy | None:
-    """What the ten bits of an event say, or None where a reserved one is set."""
+    """Returns the state in the ten bits of an event, or None if a reserved bit is set."""
     if info >> 4:
         return None
     return Occupancy(bool(info & 1), bool(info & 2), bool(info & 4), bool(info & 8))
 
 
 def from_input_value(value: int) -> "tuple[bool, bool]":
-    """(movement, occupied) from the two bits of QUERY INPUT VALUE, shifted down to 0-3."""
+    """Returns (movement, occupied) from the two bits of QUERY INPUT VALUE, shifted down to 0-3."""
     return bool(value & 1), bool(value & 2)

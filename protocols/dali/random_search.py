@@ -1,9 +1,9 @@
-"""Finding control gear by their random addresses: what each answer to COMPARE proves, and what to ask next.
+"""Finds control gear by their random addresses: it knows what each answer to COMPARE proves, and what to ask next.
 
-IEC 62386-102 clause 11.7: gear answers COMPARE where it has not withdrawn and its 24-bit random address is at most the
-search address. This file keeps the knowledge and sends nothing. It looks for the lowest random address that is left,
-and each time asks what is expected to tell most for each frame that it takes: a question costs a frame for COMPARE and
-one for each byte of the search address that changes, so most questions change one byte.
+IEC 62386-102 clause 11.7: gear answers COMPARE if it has not withdrawn and its 24-bit random address is at most the
+search address. This module keeps the knowledge and sends no frames. It looks for the lowest random address that is
+left, and asks each time the question that is expected to tell most for its frames. A question costs one frame for
+COMPARE and one for each byte of the search address that changes, so most questions change one byte.
 """
 
 import math
@@ -11,32 +11,32 @@ import math
 from protocols.dali.frames import Reply
 
 TOP = 0xFFFFFF
-"""The highest search address: all gear."""
+"""The highest search address, which reaches all gear."""
 
 NOWHERE = -1
-"""Below the lowest random address."""
+"""A place below the lowest random address."""
 
-# What is known of the gear between `empty_to` and `bound`.
+# The knowledge of the gear between `empty_to` and `bound`.
 OPEN = "nothing"
 SOME = "at least one"
 ONE = "one, as far as the answer tells"
 MANY = "at least two"
 
 FIRST_GUESS = 8
-"""Gear on a bus of which nothing is known yet; what is found soon replaces the guess."""
+"""The gear that is expected on a bus of which nothing is known yet; the gear that is found soon corrects the guess."""
 REACH = 0.8
-"""How far the next question reaches, in expected distances from one gear to the next."""
+"""The reach of the next question, in expected distances from one gear to the next."""
 MOST_OF_BOUND = 0.6
 BYTE_SHIFTS = (16, 8, 0)
 LN_2 = math.log(2.0)
 
 
 class RandomSearch:
-    """Knowledge of one search.
+    """The knowledge of one search.
 
-    A clean YES is taken as a hint that one gear answered, and a collision as proof of several. Both may be wrong on a
-    real bus (equal answers may fall on each other; noise may garble one): what is built on them is asked again before
-    it is believed, and a kind of hint that has misled is not taken again.
+    A clean YES counts as a hint that one gear answered, and a collision as a hint that several did. Both may be wrong
+    on a real bus: equal answers may fall on each other, and noise may garble one. So a conclusion from them is checked
+    by another question before it is believed, and a kind of hint that has misled is not used again.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class RandomSearch:
         self.start_over()
 
     def start_over(self) -> None:
-        """Forgets what is known of random addresses, as after RANDOMISE; gear that has withdrawn stays away."""
+        """Forgets all random addresses, as after RANDOMISE; gear that has withdrawn stays away."""
         self.empty_to = NOWHERE
         self._assumed_to = NOWHERE
         self.is_over = False
@@ -57,38 +57,39 @@ class RandomSearch:
 
     @property
     def bound(self) -> int:
-        """At most here is the next gear, where any is known of."""
+        """The highest address that the next gear can have, if any gear is known of."""
         return self._bound
 
     @property
     def is_proven(self) -> bool:
-        """Whether gear has answered at `bound` itself, which may otherwise be a conclusion from a collision."""
+        """True if gear has answered at `bound`; otherwise `bound` may be a conclusion from a collision."""
         return self.kind != OPEN and not self._concluded
 
     @property
     def assumed_to(self) -> int:
-        """Up to here no gear is left: proven up to `empty_to`, and beyond it the conclusion from a clean YES."""
+        """The address up to which no gear is left: that is proven up to `empty_to`, and concluded from a clean YES
+        beyond it."""
         return self._assumed_to
 
     @property
     def candidates(self) -> "list[int]":
-        """The one or two addresses that are left for the next gear, best first; empty while there are more, or where
-        all of them were silent."""
+        """The one or two addresses that are left for the next gear, best first; empty while there are more, and after
+        both were silent."""
         if self.kind == OPEN or self._bound - self._assumed_to > 2:
             return []
         left = [one for one in range(self._assumed_to + 1, self._bound + 1) if one not in self._silent]
-        # Of two gear side by side the lower must come first; one alone may be tried where the search stands already.
+        # Of two gear side by side the lower must come first; a single one may be tried where the search already stands.
         if len(left) == 2 and self.kind == ONE and self.current == self._bound:
             left.reverse()
         return left
 
     @property
     def is_narrow(self) -> bool:
-        """Whether one or two addresses are left for the next gear."""
+        """True if only one or two addresses are left for the next gear."""
         return self.kind != OPEN and self._bound - self._assumed_to <= 2
 
     def question(self) -> int:
-        """The search address to compare with next."""
+        """Returns the search address to compare with next."""
         if self.kind == OPEN and (self.current == NOWHERE or self._assumed_to >= TOP):
             return TOP
         top = self._bound if self.kind == OPEN else self._bound - 1
@@ -103,11 +104,11 @@ class RandomSearch:
         return best
 
     def learn(self, asked: int, reply: Reply) -> None:
-        """The reply to COMPARE at `asked`."""
+        """Takes the reply to COMPARE at the search address `asked`."""
         if not reply.is_yes:
             self._learn_no(asked)
         elif asked <= self.empty_to:
-            # Gear where none was: an answer was lost, gear has come back, or somebody else moves the search address.
+            # Gear answers where none was: an answer was lost, gear has come back, or another master is searching too.
             self._contradicted()
             self.start_over()
         elif asked <= self._assumed_to:
@@ -125,11 +126,11 @@ class RandomSearch:
             self._set(asked, SOME)
 
     def silent(self, address: int) -> None:
-        """The gear at this candidate did not say that it is there."""
+        """Takes that no gear answered at this candidate."""
         self._silent.add(address)
 
     def found(self, address: int) -> None:
-        """The lowest gear had this random address, and has withdrawn."""
+        """Takes that the lowest gear had this random address and has withdrawn."""
         kind, bound, rest, clean_to = self.kind, self._bound, self._rest, self._clean_to
         self._found += 1
         self.empty_to = self._assumed_to = address
@@ -143,7 +144,7 @@ class RandomSearch:
 
     def _learn_no(self, asked: int) -> None:
         if self.kind != OPEN and asked >= self._bound:
-            # What was known to be there is not: it was a conclusion from a garbled answer, or gear has gone.
+            # The gear that was believed to be there is not: a garbled answer has misled, or the gear has gone.
             if self._concluded:
                 self.believe_collisions = False
             self._contradicted()
@@ -177,7 +178,8 @@ class RandomSearch:
         return self._assumed_to + int(REACH * min(1.0 / density, MOST_OF_BOUND * width))
 
     def _near(self, target: int) -> "list[int]":
-        """Addresses near the target by one byte changed, by two, by three; and the end, where it may be near."""
+        """Returns addresses near the target of which one, two or three bytes change, and the end if nothing is known of
+        the next gear."""
         current = max(0, self.current)
         found = []
         for shift in BYTE_SHIFTS:
@@ -197,7 +199,7 @@ class RandomSearch:
         return (changed > 0xFFFF) + (changed & 0xFF00 > 0) + (changed & 0xFF > 0)
 
     def _worth(self, address: int, density: float) -> float:
-        """Bits that the answer at this address is expected to tell: none, one, or many below it."""
+        """Returns the bits of information that the answer at this address is expected to give: no gear, one, or many."""
         width = self._bound - self._assumed_to
         below = address - self._assumed_to
         if self.kind == ONE:
@@ -223,7 +225,7 @@ class RandomSearch:
 
 
 def _nearest(distance: int, shift: int, highest: int) -> int:
-    """How many units of 1 << shift come nearest to the distance, 0 to `highest`."""
+    """Returns the number of units of 1 << shift, 0 to `highest`, that comes nearest to the distance."""
     return max(0, min(highest, (distance + ((1 << shift) >> 1)) >> shift))
 
 

@@ -1,7 +1,7 @@
 """Conversations with control gear as generators: each yields a Transmission and receives the Reply to it.
 
-So the same code runs on asyncio, on MicroPython and in a plain test. What a generator returns is its result; it raises
-NotAnswered or SeveralAnswered where a gear does not play its part.
+So this code runs on asyncio, on MicroPython and in a plain test. A generator returns the result of its conversation; it
+raises NotAnswered or SeveralAnswered if a gear does not play its part.
 """
 
 from protocols.dali import gear_commands, memory_banks
@@ -18,35 +18,40 @@ if TYPE_CHECKING:
 
 
 TRIES = 5
-"""Times that a sequence is begun which others interrupt."""
+"""The number of times that a sequence is begun if other masters interrupt it."""
 
 
 def query(address: "Address", name: str, number: int = 0) -> "Generator[Transmission, Reply, Reply]":
-    """One query by the standard's name; returns the reply as it is."""
+    """Sends one query, by the standard's name, and returns the reply as it is."""
     reply = yield gear_commands.command(address, name, number)
     return reply
 
 
 def query_value(address: "Address", name: str, number: int = 0) -> "Generator[Transmission, Reply, int]":
-    """One query that exactly one gear must answer; returns the byte."""
+    """Sends one query, which exactly one gear must answer; returns the byte. Raises NotAnswered, SeveralAnswered."""
     reply = yield gear_commands.command(address, name, number)
     return _value(reply, address, name)
 
 
 def dim(address: "Address", level: int) -> "Generator[Transmission, Reply, None]":
-    """To this level, 0-254, with the gear's own fade."""
+    """Dims the gear to this level, 0-254, with its own fade."""
     yield gear_commands.level(address, level)
 
 
 def set_parameter(address: "Address", name: str, value: int) -> "Generator[Transmission, Reply, None]":
-    """A configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL. Begins again
-    where another master changed DTR0 in the middle."""
+    """Sends a configuration command that takes its value from DTR0, such as SET FADE TIME or SET POWER ON LEVEL.
+
+    Begins again if another master changes DTR0 in the middle; raises Interrupted after TRIES of these.
+    """
     yield from _set_alike(address, (name,), value)
 
 
 def set_no_fade(address: "Address") -> "Generator[Transmission, Reply, None]":
-    """FADE TIME 0 and EXTENDED FADE TIME 0, so that levels are taken at once: with FADE TIME 0 alone gear fades for as
-    long as its stored EXTENDED FADE TIME says, up to 16 minutes. Gear of edition 1 does not know the second one."""
+    """Sets FADE TIME 0 and EXTENDED FADE TIME 0, so that the gear takes levels at once.
+
+    With FADE TIME 0 alone, gear fades for its stored EXTENDED FADE TIME, which may be 16 minutes. Gear of edition 1
+    ignores the second command. Raises Interrupted.
+    """
     yield from _set_alike(address, ("SET FADE TIME", "SET EXTENDED FADE TIME"), 0)
 
 
@@ -72,8 +77,11 @@ def load_dtr(number: int, value: int) -> "Generator[Transmission, Reply, None]":
 def read_bank(
     address: "Address", bank: int, offset: int, count: int
 ) -> "Generator[Transmission, Reply, list[int | None]]":
-    """`count` locations of a memory bank from `offset` on; None for a location that is not implemented (or was not
-    answered: the bus cannot tell these apart). Begins again where another master changed a DTR in the middle."""
+    """Reads `count` locations of a memory bank from `offset` on.
+
+    A location is None if the gear does not implement it or its answer was lost: the bus cannot tell these apart. Begins
+    again if another master changes a DTR in the middle. Raises SeveralAnswered and Interrupted.
+    """
     for _ in range(TRIES):
         try:
             content = yield from _read_locations(address, bank, offset, count)
@@ -100,8 +108,10 @@ def _read_locations(
 def write_bank(
     address: "Address", bank: int, offset: int, content: "Sequence[int]"
 ) -> "Generator[Transmission, Reply, None]":
-    """Writes these bytes from `offset` on, without an answer. A level command that passes closes the gear for writing:
-    then the sequence begins again."""
+    """Writes these bytes from `offset` on; the gear does not answer.
+
+    A level command that passes closes the gear for writing; the sequence then begins again. Raises Interrupted.
+    """
     for _ in range(TRIES):
         try:
             yield from _write_locations(address, bank, offset, content)
@@ -114,7 +124,7 @@ def write_bank(
 def _write_locations(
     address: "Address", bank: int, offset: int, content: "Sequence[int]"
 ) -> "Generator[Transmission, Reply, None]":
-    # The DTRs first: they outlast a level command that passes, and the gear is open for writing for as short as can be.
+    # The DTRs come first: they outlast a level command that passes, and so the gear is open for writing only briefly.
     yield gear_commands.special("DTR1", bank)
     yield gear_commands.special("DTR0", offset)
     yield bonded(gear_commands.command(address, "ENABLE WRITE MEMORY"), Transmission.WRITING)
@@ -129,7 +139,7 @@ def latch(address: "Address", bank: int) -> "Generator[Transmission, Reply, None
 
 
 def close_writing(address: "Address") -> "Generator[Transmission, Reply, None]":
-    """One query, which ends the write-enabled state: a gear that is left open takes the next gear's bytes too."""
+    """Ends the write-enabled state by one query: gear that is left open would take bytes meant for the next gear."""
     yield gear_commands.command(address, "QUERY MISSING SHORT ADDRESS")
 
 

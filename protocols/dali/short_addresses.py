@@ -1,6 +1,6 @@
-"""Who gets which short address, 0-63: IEC 62386-102 clause 9.14.
+"""Decides which gear gets which short address, 0-63: IEC 62386-102 clause 9.14.
 
-A short address is never given twice: not to save a frame, and not for a moment, because a run may end at any frame.
+No address is given twice, not even for a moment and not to save a frame, because a run may end at any frame.
 """
 
 TYPE_CHECKING = False
@@ -13,8 +13,8 @@ SHORT_ADDRESSES = 64
 class AddressPlan:
     """The short addresses of one bus.
 
-    `wanted` are the addresses to give away first, in this order. `taken` are those that are known to be in use; with
-    `taken_is_complete` no other is, and none need be asked for before it is given away.
+    `wanted` are the addresses to give away first, in this order. `taken` are those known to be in use. If
+    `taken_is_complete`, no others are in use, and a free address can be given without asking for it on the bus.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class AddressPlan:
         self.taken_is_complete = taken_is_complete
 
     def keeps(self, address: int) -> bool:
-        """Whether a gear that was found with this short address keeps it: the first one does."""
+        """Notes that a gear has this short address. Returns True if it is the first such gear, which keeps it."""
         if address in self._confirmed:
             return False
         self._confirmed.add(address)
@@ -34,7 +34,7 @@ class AddressPlan:
         return True
 
     def next_free(self) -> int | None:
-        """The next address to give away; None where all 64 are in use."""
+        """Returns the next address to give away, or None if all 64 are in use."""
         for address in self._wanted:
             if address not in self._taken:
                 return address
@@ -44,10 +44,10 @@ class AddressPlan:
         return None
 
     def take(self, address: int) -> None:
-        """This address is in use."""
+        """Notes that this address is in use."""
         self._taken.add(address)
 
     def give(self, address: int) -> None:
-        """This address is now a gear's that was found."""
+        """Notes that this address is given to a gear that was found."""
         self._taken.add(address)
         self._confirmed.add(address)

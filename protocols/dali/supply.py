@@ -1,8 +1,9 @@
 """The bus supply that is integrated in control gear, device type 49: IEC 62386-250 (DiiA part 250), its command and its
 memory bank.
 
-That type 49 is this part is known. The command's opcode has one source that can be read (wb-mqtt-dali), and gear that
-did not know it would look like a supply that is off. Where the bank keeps what is (unverified): a constant each below.
+It is certain that type 49 is this part. The command's opcode has a single public source (wb-mqtt-dali), and gear that
+did not know the command would look like a supply that is off. The layout of the bank is (unverified): each location
+below is a constant of its own, to be corrected there.
 """
 
 from collections import namedtuple
@@ -21,25 +22,26 @@ if TYPE_CHECKING:
 
 
 COMMANDS = gear_commands.extended_table((("QUERY ACTIVE POWER SUPPLY", 0xFE, "?"),))
-"""Each has ENABLE DEVICE TYPE 49 directly before it."""
+"""The commands of device type 49. Each needs ENABLE DEVICE TYPE 49 directly before it."""
 
 SUPPLY_BANK = 201
-"""(unverified)"""
+"""The number of the memory bank (unverified)."""
 LAST_LOCATION = 0x06
-"""(unverified)"""
+"""The last location of the bank (unverified)."""
 BANK_VERSION = 1
-"""(unverified)"""
+"""The version that the bank states (unverified)."""
 GUARANTEED_CURRENT = 0x04
-"""One byte, mA: what this supply gives at least (unverified)."""
+"""The location of the current that this supply gives at least: one byte, mA (unverified)."""
 MAXIMUM_CURRENT = 0x05
-"""One byte, mA: what this supply gives at most, as into a short circuit (unverified)."""
+"""The location of the current that this supply gives at most, as into a short circuit: one byte, mA (unverified)."""
 ACTIVE = 0x06
-"""One byte: 1, the supply feeds the bus; 0, it is switched off. Written while unlocked, and kept (unverified)."""
+"""The location of the switch, one byte: 1, the supply feeds the bus; 0, it is switched off. It can be written while the
+bank is unlocked, and the gear keeps it (unverified)."""
 
 MOST_BUS_CURRENT_MA = 250
-"""What all supplies of a bus may give together (IEC 62386-101 clause 6)."""
+"""The current that all supplies of a bus may give together (IEC 62386-101 clause 6)."""
 GEAR_CURRENT_MA = 2
-"""What one control gear draws from the bus at most (IEC 62386-101 clause 6)."""
+"""The most that one control gear draws from the bus (IEC 62386-101 clause 6)."""
 
 BANK = Bank(
     SUPPLY_BANK,
@@ -58,11 +60,13 @@ BANK = Bank(
 
 
 class Supply(namedtuple("Supply", "name present active guaranteed_ma maximum_ma")):
-    """The supply of one gear. `name` is what people call the gear; None for what the gear does not say."""
+    """The supply of one gear. `name` is the name that people have given the gear. A field that the gear does not tell
+    is None."""
 
 
 class Finding(namedtuple("Finding", "name subjects text")):
-    """Something to be said about a bus: its name, the gear it concerns, and one sentence with what to do."""
+    """A finding about the supplies of a bus: its name, the gear that it concerns, and one sentence that also says what
+    to do."""
 
 
 TOO_MANY_SUPPLIES = "tooManySupplies"
@@ -71,8 +75,11 @@ SUPPLY_UNKNOWN = "supplyUnknown"
 
 
 def read_supply(address: "Address", name: str, types: "Sequence[int] | None" = None) -> "Inquiry[Supply]":
-    """Whether the gear has an integrated supply, whether that feeds the bus, and its currents (None where it has no
-    bank of them that is known). `types` are its device types, where they have been read. Raises what reading raises."""
+    """Reads whether the gear has an integrated supply, whether that feeds the bus, and its currents in mA.
+
+    The currents are None if the gear has no known bank of them. `types` are the gear's device types, if they have been
+    read already. Raises NotAnswered, SeveralAnswered, NonsenseAnswered and ReadDisturbed.
+    """
     if types is None:
         types = yield gear_data.device_types(address)
     if gear_data.INTEGRATED_SUPPLY not in types:
@@ -87,16 +94,17 @@ def read_supply(address: "Address", name: str, types: "Sequence[int] | None" = N
 
 
 def query_active(address: "Address") -> "Conversation[Reply]":
-    """Asks whether the supply feeds the bus: yes, or silence."""
+    """Asks whether the gear's supply feeds the bus, and returns the reply: yes, or silence."""
     yield gear_commands.special("ENABLE DEVICE TYPE", gear_data.INTEGRATED_SUPPLY)
     reply = yield gear_commands.extended(address, COMMANDS["QUERY ACTIVE POWER SUPPLY"])
     return reply
 
 
 def switch_supply(address: "Address", active: bool, supplies: "Sequence[Supply]", name: str) -> "Inquiry[None]":
-    """Switches the supply of one gear on or off and reads it back; `supplies` are all of its bus, `name` its own.
+    """Switches the supply of one gear on or off, and reads that back.
 
-    Raises LastSupply before it would switch off what alone keeps the bus alive, WriteNotTaken, and as reading.
+    `supplies` are all supplies of its bus, and `name` is that of its own. Raises LastSupply rather than switch off the
+    only supply that keeps the bus alive; WriteNotTaken, NotAnswered, SeveralAnswered and ReadDisturbed.
     """
     others = [supply for supply in supplies if supply.name != name and supply.active]
     if not active and not others:
@@ -107,7 +115,8 @@ def switch_supply(address: "Address", active: bool, supplies: "Sequence[Supply]"
 
 
 def check_supplies(supplies: "Sequence[Supply]", consumption_ma: float) -> "tuple[Finding, ...]":
-    """What is wrong with the currents of a bus that these supplies feed; `consumption_ma` is drawn by all on it."""
+    """Returns what is wrong with the currents of a bus that these supplies feed, and on which all gear and devices
+    together draw `consumption_ma`."""
     feeding = [supply for supply in supplies if supply.present and supply.active is not False]
     findings = []
     unknown = [one.name for one in feeding if one.active is None or one.maximum_ma is None or one.guaranteed_ma is None]
@@ -137,7 +146,8 @@ def check_supplies(supplies: "Sequence[Supply]", consumption_ma: float) -> "tupl
 
 
 def supplies_to_keep(supplies: "Sequence[Supply]") -> "tuple[str, ...]":
-    """The names of those that may feed one bus together: in the order given, as long as the sum is allowed."""
+    """Returns the names of the supplies that may feed one bus together, taken in the order given while their sum is
+    allowed."""
     kept, total = [], 0
     for supply in supplies:
         if supply.maximum_ma is not None and total + supply.maximum_ma <= MOST_BUS_CURRENT_MA:

@@ -1,4 +1,4 @@
-"""What is on a bus: which short addresses answer, which of them several gear have, and whether any gear has none.
+"""Surveys a bus: which short addresses answer, which of them several gear have, and whether any gear has none.
 
 IEC 62386-102 clauses 11.5 and 11.7. Each function is an Inquiry (see inquiries.py); none changes an address.
 """
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
     from protocols.dali.inquiries import Conversation
 
 IN_A_PIECE = 8
-"""Addresses asked in one piece, so that others need not wait long for the bus."""
+"""The addresses that are asked in one piece: few enough that other callers need not wait long for the bus."""
 RANDOM_ADDRESS_BYTES = ("QUERY RANDOM ADDRESS (H)", "QUERY RANDOM ADDRESS (M)", "QUERY RANDOM ADDRESS (L)")
 
 
 class Survey(namedtuple("Survey", "present several nonsense any_without")):
-    """The short addresses that answer, those of them where several gear were heard at once, those that answered with
-    another byte than YES, and whether any gear has no short address. Gear whose answers fall on each other is heard as
-    one: `shared` tells."""
+    """The short addresses that answer (`present`), those of them where several gear were heard at once, those that
+    answered with another byte than YES (`nonsense`), and whether any gear is without a short address.
+
+    Several gear whose equal answers fall on each other are heard as one; `shared` finds them.
+    """
 
 
 def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversation[Any], Any, Survey]":
-    """Asks all 64 short addresses and those without; 65 frames. `tell` hears the share that is done."""
+    """Asks all 64 short addresses, and the gear without one, in 65 frames. `tell` hears the share (0-1) that is
+    done."""
     present: "list[int]" = []
     several: "list[int]" = []
     nonsense: "list[int]" = []
@@ -49,8 +52,11 @@ def survey(tell: "Callable[[float], None] | None" = None) -> "Generator[Conversa
 
 
 def shared(numbers: "Iterable[int]") -> "Generator[Conversation[Any] | Pause, Any, tuple[int, ...]]":
-    """Which of these short addresses several gear have: all gear draws a random address, and says it when asked. Two
-    that have one short address hardly ever draw the same."""
+    """Finds out which of these short addresses several gear have.
+
+    All gear draws a random address and tells it when asked. Two gear with one short address hardly ever draw equal
+    ones, so their answers collide.
+    """
     yield _draw()
     yield Pause(RANDOMISED_AFTER_S)
     found = []

@@ -4,17 +4,17 @@ Each line, either way::
 
     [ bus ][ letter ][ hex digits ][ \\n ]
       0-1      1         0 to 6      1       characters of 0.52 ms
-    bus: nothing for the first bus; 1, 2, 3 for the second, third and fourth
+    bus: no character for the first bus; 1, 2, 3 for the second, third and fourth
 
     host to HAT                             HAT to host
-    hFFFF    send 16 bits                   J FF      the answer
-    tFFFF    send 16 bits twice             N         no answer
-    lFFFFFF  send 24 bits                   X         several answers, or a broken one
+    h FFFF   send 16 bits                   J FF      the answer
+    t FFFF   send 16 bits twice             N         no answer
+    l FFFFFF send 24 bits                   X         several answers, or a broken one
     d        what is the bus status?        Z         the frame met another master's and did not go out
     v        which version?                 H FFFF    another master's frame of 16 bits
                                             L FFFFFF  another master's frame of 24 bits
-                                            D FF      the bus status, asked for or after a change
-                                            V FFFF    the version
+                                            D FF      the bus status, asked for or after a change; see BusStatus
+                                            V FFFF    the version, in 4 to 6 digits
     (without the spaces)
 
 Timing, from the end of the command line::
@@ -23,9 +23,9 @@ Timing, from the end of the command line::
               14.17 ms                                 7.5 ms       2.45 ms
     line                                         ^ N, 12.4 ms               ^ J, X
 
-Faults: no line has a check sum or a number. A flipped bit may make another command or another answer, and nothing shows
-it; a lost digit makes a line of the wrong length, which is noise. A lost line end runs two lines together: both are
-noise. The HAT holds a few commands, and replies to them in their order.
+Faults: no line has a check sum or a number. A flipped bit may make another command or another answer, and goes
+unnoticed. A lost digit makes a line of the wrong length, which is noise. A lost line end runs two lines together, and
+both are noise. The HAT holds a few commands and replies to them in their order.
 """
 
 from collections import namedtuple
@@ -36,19 +36,19 @@ from protocols.errors import ValueOutOfRange
 
 BAUD = 19200
 CHARACTER_S = 10 / BAUD
-"""One character on the wire: start bit, 8 data bits, stop bit."""
+"""The time of one character on the wire: start bit, 8 data bits, stop bit."""
 
 NO_ANSWER_AFTER_S = 0.0124
 """The HAT says N this long after the forward frame: the end of the backward frame's window."""
 
 STOP_CONDITION_S = 0.00245
-"""What every frame ends with, and what the HAT must have seen before it can report the frame."""
+"""The silence that ends every frame; the HAT can report a frame only after it."""
 
 LONGEST_LINE = 16
-"""More than any answer has. What is longer is noise, dropped up to its line end."""
+"""More characters than any line of the HAT has. A longer line is noise, dropped up to its line end."""
 
 COMMAND_CHARACTERS = 6
-"""Of a 16-bit frame: letter, four digits, line end."""
+"""The length of the command for a 16-bit frame: letter, four digits, line end."""
 
 QUERY_VERSION = b"v\n"
 
@@ -61,11 +61,11 @@ class Line(namedtuple("Line", "kind channel content")):
     FOREIGN = "foreign"  # content: ForwardFrame of another master
     BUS_STATUS = "bus status"  # content: one of the STATUS values
     VERSION = "version"  # content: the digits as text
-    NOISE = "noise"  # content: the bytes; nothing that the HAT is known to say
+    NOISE = "noise"  # content: the bytes; the HAT is not known to say this
 
 
 class BusStatus:
-    """The HAT's first status digit."""
+    """The first digit of the bus status."""
 
     NO_POWER = 0
     STUCK = 1
@@ -75,8 +75,11 @@ class BusStatus:
 
 
 def encode(channel: int, transmission: Transmission) -> bytes:
-    """The command line that sends this on bus 1-4. The HAT sends 16 bits twice by itself; a line of 24 bits goes to it
-    twice (`lines_for`)."""
+    """Returns the command line that sends this on bus 1-4. Raises ValueOutOfRange for another bus or length.
+
+    The HAT repeats a send-twice frame of 16 bits by itself; for one of 24 bits the host writes the line twice (see
+    `lines_for`).
+    """
     frame = transmission.frame
     if frame.bits == 16:
         letter = b"t" if transmission.twice else b"h"
@@ -89,34 +92,34 @@ def encode(channel: int, transmission: Transmission) -> bytes:
 
 
 def lines_for(transmission: Transmission) -> int:
-    """How often the command line goes to the HAT."""
+    """Returns how often the host writes the command line: 2 for a send-twice frame of 24 bits, else 1."""
     return 2 if transmission.twice and transmission.frame.bits == 24 else 1
 
 
 def query_status(channel: int) -> bytes:
-    """The command line that asks for the bus status; it also clears a power event."""
+    """Returns the command line that asks for the status of bus 1-4; the HAT then also clears a power event."""
     return prefix(channel) + b"d\n"
 
 
 def prefix(channel: int) -> bytes:
-    """What a command for this bus begins with."""
+    """Returns the characters with which a command for this bus begins. Raises ValueOutOfRange for a bus beyond 1-4."""
     if not 1 <= channel <= 4:
         raise ValueOutOfRange("the ATX HAT has buses 1 to 4, not %r" % (channel,))
     return (b"", b"1", b"2", b"3")[channel - 1]
 
 
 class LineReader:
-    """Bytes in, lines out; noise is a line too, so that nothing is lost in silence."""
+    """Takes bytes in any pieces and gives lines. Noise is a line too, so that no byte is lost in silence."""
 
     def __init__(self) -> None:
         self._pending = b""
 
     def drop_rest(self) -> None:
-        """What has begun and not ended is no line: its line end was lost, and must not spoil the next one."""
+        """Drops a line that has begun and not ended: its line end was lost, and the rest would spoil the next line."""
         self._pending = b""
 
     def feed(self, content: bytes) -> "list[Line]":
-        """The lines that these bytes complete."""
+        """Returns the lines that these bytes complete."""
         pieces = (self._pending + content).split(b"\n")
         self._pending = pieces.pop()
         if len(self._pending) > LONGEST_LINE:

@@ -12,19 +12,21 @@ Each message, either way::
     2C  what is the status of this line?           2D  status: line, tick, entries, voltage
     2A  set up: mode, events, bus supply           2B  the settings
     28  what can this product do?                  29  the descriptor
-                                                   31  event: tick, line, kind, number or bits, frame
+                                                   31  event: tick, line, sent or received,
+                                                       number or bits, frame
 
-Timing::
+Timing (the bus settles for 13.5 to 21.1 ms, by priority)::
 
-    line  [ 32 ][ 33 number ]                                [ 31 sent, number ]  [ 31 received, 8 bits ]
-    bus              [ settled for its priority ][ forward frame ]..[ backward frame ][ stop ]
+    bus             [ settled ][ forward frame ]....5.5 to 12.4 ms....[ backward frame ][ stop ]
+                                   14.17 ms                                 7.5 ms       2.45 ms
+    line  [ 32 ][ 33 number ]                    ^ 31 sent, 2.45 ms                             ^ 31 received
 
-The interface buffers frames, settles the bus for each and numbers it; 33 and 31 carry the number, and events the tick
-of the interface's own clock, so that an answer can be told from a late one. Nothing says that no answer came.
+The interface buffers frames, settles the bus for each and numbers it. 33 and 31 carry the number; 31 also carries the
+tick of the interface's own clock, which tells an answer from a late one. No message says that no answer came.
 
 Faults: a flipped bit breaks the check, and a lost byte shifts the message: either costs that message and no other. One
-loss does not show: a 59 inside a message whose next byte is a start again (see MessageReader). A message that has begun
-holds up what follows until its length is full: the reader's owner drops it when the line falls silent.
+loss does not show: that of a 59 inside a message, if the next message follows at once (see MessageReader). A message
+that has begun holds up the following ones until it is complete: the driver drops it when the line falls silent.
 """
 
 from collections import namedtuple
@@ -35,12 +37,12 @@ from protocols.errors import ValueOutOfRange
 
 BAUD = 38400
 CHARACTER_S = 10 / BAUD
-"""One character on the wire: start bit, 8 data bits, stop bit. USB is faster."""
+"""The time of one character on the wire: start bit, 8 data bits, stop bit. USB is faster."""
 
 TICK_S = 0.001
 """The unit of the interface's tick. The documents at hand do not state it: correct it here."""
 TICKS = 0x10000
-"""The tick counts on from 0 after this many."""
+"""The tick begins again from 0 after this many."""
 
 START = 0x59
 LONGEST_PAYLOAD = 23
@@ -52,25 +54,25 @@ EVENT = 0x31
 ADD_FRAME, ADDED = 0x32, 0x33
 
 _PAYLOADS = {DESCRIPTOR: (19, 23), SETTINGS: (2, 23), STATUS: (1, 23), EVENT: (4, 9), ADDED: (1, 2)}
-"""What an interface says, and how long it may be: shortest and longest payload. No event is longer than tick, line,
-status, number and a frame of 32 bits: a longer one is two messages that a broken length has run together."""
+"""The messages of an interface with their shortest and longest payload. No event is longer than tick, line, status,
+number and a frame of 32 bits: a longer one is two messages that a broken length has run together."""
 
 PLAIN_MODE = 0x00
-"""No keep-alive PING of its own, and frames also go out in initialise and quiescent mode."""
+"""The interface sends no keep-alive PING of its own, and sends frames also in initialise and quiescent mode."""
 EVENTS = 0x12
-"""Which events are off: the buffer's and those of macros. Sent and received frames are told, with line and tick."""
+"""The events that are off: those of the buffer and of macros. Sent and received frames are told, with line and tick."""
 SUPPLY_ON = 0x80
 TWICE = 0x80
 BUS_VOLTAGE_ERROR = 0x80
 
 ONLY_START, FRAMING_ERROR = 62, 63
-"""In place of a number of bits: nothing but a start bit, or bits that break the timing."""
+"""These stand in place of a number of bits: only a start bit came, or bits that break the timing."""
 
 PRIORITIES = (1, 2, 3, 4, 5)
 
 
 class Refusal:
-    """Why the interface takes no frame."""
+    """The reasons for which the interface takes no frame."""
 
     BUS_VOLTAGE = 1
     INITIALISE_MODE = 2
@@ -82,41 +84,46 @@ class Refusal:
 
 
 class Accepted(namedtuple("Accepted", "number")):
-    """The frame was taken; `number` comes again when it is sent."""
+    """The interface has taken the frame; `number` comes again when the frame has been sent."""
 
 
 class Refused(namedtuple("Refused", "reason")):
-    """The frame was not taken; `reason` is one of Refusal's."""
+    """The interface has not taken the frame; `reason` is one of Refusal's."""
 
 
 class Sent(namedtuple("Sent", "tick channel number content")):
-    """The frame of this number has gone out; `content` is its bytes. A send-twice frame is told twice."""
+    """The frame of this number has gone out; `content` is its bytes. A send-twice frame is reported twice."""
 
 
 class Received(namedtuple("Received", "tick channel bits value")):
-    """What came over the bus: a frame of so many bits, or `bits` 0 where it was no whole frame."""
+    """A frame has come over the bus. It has `bits` bits; 0 stands for bits that were no whole frame."""
 
     @property
     def forward_frame(self) -> "ForwardFrame | None":
-        """Another master's frame, where it is one."""
+        """The forward frame of another master; None if this is none."""
         return ForwardFrame(self.bits, self.value) if self.bits in (16, 24) else None
 
 
 class Status(namedtuple("Status", "tick channel entries powered")):
-    """`entries` frames wait to be sent; whether the bus has voltage. An answer to the host: nothing that the interface
-    had to say before it comes after it."""
+    """The status of a line: `entries` frames wait to be sent; `powered` is True if the bus has voltage.
+
+    It answers a question of the host's: all that the interface had to say before it has arrived before it.
+    """
 
 
 class Settings(namedtuple("Settings", "mode events")):
-    """The settings as they now are."""
+    """The interface's settings after a change."""
 
 
 class Descriptor(namedtuple("Descriptor", "has_supply")):
-    """What the product can do: whether it has a bus supply that the host can switch."""
+    """The abilities of the product: `has_supply` is True if it has a bus supply that the host can switch."""
 
 
 def encode(channel: int, transmission: Transmission, priority: int) -> bytes:
-    """The message that has this frame sent on line 1-4, settled for its priority 1-5."""
+    """Returns the message that has this frame sent on line 1-4, settled for its priority, 1-5.
+
+    Raises ValueOutOfRange.
+    """
     frame = transmission.frame
     if frame.bits not in (16, 24) or priority not in PRIORITIES:
         raise ValueOutOfRange("the LUBA interface cannot send %d bits at priority %r" % (frame.bits, priority))
@@ -126,42 +133,45 @@ def encode(channel: int, transmission: Transmission, priority: int) -> bytes:
 
 
 def query_status(channel: int) -> bytes:
-    """The message that asks after line 1-4; no bus traffic."""
+    """Returns the message that asks for the status of line 1-4, without traffic on the bus. Raises ValueOutOfRange."""
     return message(QUERY_STATUS, bytes([_line(channel)]))
 
 
 def query_descriptor() -> bytes:
-    """The message that asks what the product can do."""
+    """Returns the message that asks for the product's abilities."""
     return message(QUERY_DESCRIPTOR, b"")
 
 
 def set_up(supply: bool) -> bytes:
-    """The message with the settings that this driver relies on, and the switch of the product's own bus supply."""
+    """Returns the message with the settings that the driver relies on; it also switches the product's bus supply."""
     return message(SET_UP, bytes([PLAIN_MODE, EVENTS, SUPPLY_ON if supply else 0]))
 
 
 def message(command: int, payload: bytes) -> bytes:
-    """A whole message with its start and its check."""
+    """Returns a whole message, with its start and its check."""
     content = bytes([command, len(payload)]) + payload
     return bytes([START]) + content + bytes([_check(content)])
 
 
 def ticks_between(earlier: int, later: int) -> int:
-    """How many ticks later the second one is, less than 65536."""
+    """Returns by how many ticks (0-65535) the second one is later."""
     return (later - earlier) % TICKS
 
 
 class MessageReader:
-    """Bytes in, messages out. What does not fit is passed over byte by byte, so that a lost or broken byte costs the
-    message that it belonged to and no other; `noise_bytes` counts them. (One loss cannot be seen: that of a 59 inside a
-    message which the next one follows at once, because its start is then the right check. So drop what has begun.)"""
+    """Takes bytes in any pieces and gives messages.
+
+    A byte that fits no message is passed over, so that a lost or broken byte costs its own message and no other;
+    `noise_bytes` counts such bytes. One loss cannot be seen: that of a 59 inside a message, if the next message follows
+    at once, because its start is then the right check. So drop a message that has begun when the line falls silent.
+    """
 
     def __init__(self) -> None:
         self._pending = b""
         self.noise_bytes = 0
 
     def feed(self, content: bytes) -> "list[object]":
-        """The messages that these bytes complete; events that nobody needs are left out."""
+        """Returns the messages that these bytes complete; events that no driver needs are left out."""
         self._pending += content
         messages: "list[object]" = []
         while self._pending:
@@ -177,11 +187,11 @@ class MessageReader:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """True if a message has begun and not ended."""
         return bool(self._pending)
 
     def drop_rest(self) -> "list[object]":
-        """What has begun will not end: the messages that are whole inside it."""
+        """Drops a message that has begun and will not end. Returns the whole messages that its bytes contain."""
         messages: "list[object]" = []
         while self._pending:
             begun = self._pending
@@ -192,7 +202,8 @@ class MessageReader:
 
 
 def _length(pending: bytes) -> int:
-    """How long the message is that begins here: 0 where none does, more than is there while it may still become one."""
+    """Returns the length of the message that begins here, or 0 if none does. While a message may still be incomplete,
+    that is more than the bytes that are there."""
     if pending[0] != START:
         return 0
     if len(pending) < 3:

@@ -1,7 +1,8 @@
 """The descriptor of a DALI interface product: all that the rest of Lichtmast must know of it, beside its codec.
 
-A codec's module holds one for each model that it speaks to. A board names it by its short name. It leads to the driver
-and the emulation, to the bytes that light the street when the agent is gone, and to what the contract must know.
+The module of a codec holds one descriptor for each model that it speaks to. A board file names the descriptor by its
+short name. The descriptor leads to the driver and the emulation, to the bytes that light the street when the agent is
+gone, and to the facts that the contract needs.
 """
 
 TYPE_CHECKING = False
@@ -15,10 +16,10 @@ class Product:
     """One interface product.
 
     `name` is the short name that boards write: small letters, digits and underscores. It is the name of the codec's
-    module (or, for a further model, begins with that name and an underscore), or of another package's entry point.
+    module, or of another package's entry point; a further model in one module adds an underscore and more to it.
 
     `driver` and `emulation` are places, written "package.module:Class"; each is imported when it is used. The driver
-    keeps drivers.interfaces.DaliInterface; the emulation keeps hil.devices.street.Interface.
+    keeps the promises of drivers.interfaces.DaliInterface, the emulation those of hil.devices.street.Interface.
     """
 
     def __init__(
@@ -44,18 +45,20 @@ class Product:
         self.emulation = emulation
         self.baud = baud
         self.lines = lines
-        """RTS and DTR, asserted or not; None where the product does not need them."""
+        """Whether RTS and DTR are asserted; None if the product does not need them."""
         self.channels = channels
-        """How many DALI buses it has; a board's `channel` counts them from 1."""
+        """The number of its DALI buses; a board's `channel` counts them from 1."""
         self.greeting = greeting
-        """What a host that waits for no reply sends first, so that the product takes frames."""
+        """The messages that a host which waits for no reply sends first, so that the product takes frames."""
         self.messages = messages
-        """messages(channel, transmission, priority): what such a host sends for one frame. `channel` is 1 to
-        `channels`, `priority` 1 to 5. A product that does not repeat a send-twice frame gets the message twice."""
+        """messages(channel, transmission, priority) returns the messages with which a host that waits for no reply
+        sends one frame. `channel` is 1 to `channels`, `priority` 1 to 5. A product that does not repeat a send-twice
+        frame gets the message twice."""
         self.chatter = chatter
-        """What the product may say unasked, one message each: frames of other masters, answers of long ago, noise. The
-        contract sends them into every conversation, where none may be taken for an answer."""
+        """Messages that the product may send unasked: frames of other masters, answers of long ago, noise. The contract
+        sends them into every conversation, and none of them may be taken for an answer."""
         self.sends_24_bits = sends_24_bits
-        """Whether it sends 24-bit frames, to control devices. One that does not raises ValueOutOfRange for them."""
+        """True if the product sends 24-bit frames, to control devices; otherwise `messages` raises ValueOutOfRange for
+        them."""
         self.checks_commands = checks_commands
-        """Whether the product or its driver notices a command of which one bit was flipped on the line."""
+        """True if the product or its driver notices a command of which one bit was flipped on the line."""

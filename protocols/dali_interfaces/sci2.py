@@ -6,15 +6,15 @@ Each message::
     interface to host   [ status  ][ high ][ middle ][ low ][ check ]
                             1b        1b      1b       1b      1b       bytes of 0.26 ms
     check: exclusive or of the other four
-    a 16-bit frame lies in middle and low; in the newer models in high and middle
+    a 16-bit frame lies in middle and low; only in the commands of the newer models it lies in high and middle
 
     control                                 status
     80  tell what others send               60  OK: the identity, asked for
     40  identify; no frame goes out         61  NO: no answer
     10  send twice (newer models)           62  the answer, in low
-    03  a frame of 16 bits                  63  another master's frame of 16 bits
-    08  a frame of 24 bits (newer models)   64  another master's frame of 24 bits (68: newer models)
-                                            67  an error, in low (Fault)
+    02  8 bits: with 40, for the identity   63  another master's frame of 16 bits
+    03  a frame of 16 bits                  64  another master's frame of 24 bits (68: newer models)
+    08  a frame of 24 bits (newer models)   67  an error, in low (Fault)
 
 Timing, from the end of the command::
 
@@ -23,10 +23,11 @@ Timing, from the end of the command::
     line                             ^ NO, 10 ms                            ^ the answer
 
 NO comes before the backward frame's window ends: an answer that begins in the last 2.4 ms follows the NO. The interface
-holds one command, numbers nothing and takes no priority: the host settles the bus. Its supply comes from RTS and DTR.
+holds one command, numbers no frames and takes no priority: the host settles the bus. RTS and DTR supply it.
 
-Faults: a flipped bit breaks the check. There is no start mark: a lost byte shifts what follows, and the reader passes
-over single bytes until five fit again. Error 3 is a broken answer and, in the older model, also a frame that collided.
+Faults: a flipped bit breaks the check. There is no start mark: a lost byte shifts the following ones, and the reader
+passes over single bytes until five fit again. Error 3 is a broken answer and, in the older model, also a frame that
+collided.
 """
 
 from collections import namedtuple
@@ -37,9 +38,9 @@ from protocols.errors import ValueOutOfRange
 
 BAUD = 38400
 LINES = (True, False)
-"""RTS asserted, DTR not: the two feed the interface."""
+"""RTS is asserted and DTR is not: the two lines feed the interface."""
 CHARACTER_S = 10 / BAUD
-"""One character on the wire: start bit, 8 data bits, stop bit."""
+"""The time of one character on the wire: start bit, 8 data bits, stop bit."""
 SIZE = 5
 MESSAGE_S = SIZE * CHARACTER_S
 
@@ -47,7 +48,7 @@ NO_ANSWER_AFTER_S = 0.01
 """The interface says NO this long after the forward frame, which is before the backward frame's window ends."""
 
 STOP_CONDITION_S = 0.00245
-"""What every frame ends with, and what the interface must have seen before it can report the frame."""
+"""The silence that ends every frame; the interface can report a frame only after it."""
 
 MONITOR = 0x80
 IDENTIFY = 0x40
@@ -69,19 +70,20 @@ class Fault:
 
 
 class Layout(namedtuple("Layout", "flags_twice sends_24_bits left_aligned tells_collision")):
-    """What a model's messages look like: whether send-twice is a flag (or the host's task), whether it sends 24-bit
-    frames, where the bytes of a shorter frame lie, and whether it tells a frame that collided from a broken answer."""
+    """The form of a model's messages, four truths: send-twice is a flag (else it is the host's task); the model sends
+    24-bit frames; a shorter frame lies in the first bytes of a command (else in the last); the model tells a frame that
+    collided from a broken answer."""
 
 
 DATASHEET = Layout(False, False, False, False)
 NEWER = Layout(True, True, True, True)
 
 QUERY_IDENTITY = bytes([MONITOR | IDENTIFY | SEND_8, 0, 0, 0, MONITOR | IDENTIFY | SEND_8])
-"""Answered by OK without bus traffic."""
+"""A question that the interface answers with OK, without traffic on the bus."""
 
 PROBE = bytes([MONITOR | SEND_16, 0xAD, 0xAD, 0x00, MONITOR | SEND_16])
-"""A 16-bit frame that moves no gear in either layout: PING, or PING with a second byte that nobody knows. In the wrong
-layout any other frame is one to somebody else."""
+"""A 16-bit frame that moves no gear in either layout: PING, or PING with a second byte that no gear knows. In the wrong
+layout any other frame would address other gear."""
 PROBE_S = 17 * BIT_S
 
 
@@ -97,7 +99,8 @@ class Message(namedtuple("Message", "kind content")):
 
 
 def encode(transmission: Transmission, layout: Layout = DATASHEET) -> bytes:
-    """The message that sends this frame, once or (where the model can) twice, and waits for the answer."""
+    """Returns the message that sends this frame, once or (if the model can) twice. Raises ValueOutOfRange for a frame
+    that the model cannot send."""
     frame = transmission.frame
     if frame.bits == 16:
         mode, padding = SEND_16, b"\x00"
@@ -114,20 +117,23 @@ def encode(transmission: Transmission, layout: Layout = DATASHEET) -> bytes:
 
 
 class MessageReader:
-    """Bytes in, messages out. There is no start mark: what is no message of the interface's is passed over byte by
-    byte, so that a lost byte costs one message; `noise_bytes` counts them."""
+    """Takes bytes in any pieces and gives messages.
+
+    There is no start mark. A byte with which no message of the interface begins is passed over, so that a lost byte
+    costs one message; `noise_bytes` counts such bytes.
+    """
 
     def __init__(self) -> None:
         self._pending = b""
         self.noise_bytes = 0
 
     def drop_rest(self) -> None:
-        """What has begun and not ended is no message: a byte of it was lost, and must not spoil the next one."""
+        """Drops a message that has begun and not ended: a byte was lost, and the rest would spoil the next one."""
         self.noise_bytes += len(self._pending)
         self._pending = b""
 
     def feed(self, content: bytes) -> "list[Message]":
-        """The messages that these bytes complete."""
+        """Returns the messages that these bytes complete."""
         self._pending += content
         messages = []
         while self._pending:
@@ -145,7 +151,7 @@ class MessageReader:
 
 
 def _can_begin(pending: bytes) -> bool:
-    """Whether a message may begin with these bytes: what it does not use of its three is 0."""
+    """Returns True if a message may begin with these bytes: those of its three that it does not use are 0."""
     if pending[0] & 0xF0 != STATUS_ID or pending[0] & 0x0F not in _USED:
         return False
     unused = 3 - _USED[pending[0] & 0x0F]
@@ -153,7 +159,7 @@ def _can_begin(pending: bytes) -> bool:
 
 
 _USED = {OK: 0, NO: 0, BACKWARD_8: 1, FRAME_16: 2, FRAME_24: 3, FRAME_24_NEWER: 3, DSI: 3, ERROR: 1}
-"""How many of the three bytes each status uses, the last ones."""
+"""The number of the three bytes that each status uses; it uses the last ones."""
 
 _FAULTS = {
     Fault.CHECK: Message(Message.NOT_SENT, None),

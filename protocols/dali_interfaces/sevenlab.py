@@ -4,13 +4,13 @@ A command, and a record of what happened::
 
     host to interface   [ letter ][ priority ][ space ][ bits ][ sign ][ value ][ \\r ]
                             1          1          1      1-2      1      1-8      1     characters of 0.02 ms
-    letter: S send, Q send and report on the answer; bits and value: hexadecimal; sign: space once, + twice
+    letter: S sends, Q sends and reports on the answer; bits and value: hexadecimal; sign: space once, + twice
     ?  asks for the version; it takes no line end and overtakes frames that wait
 
     interface to host   {  [ millisecond ][ mark ][ code ][ space ][ value ]  }
                         1        8           1       2       1        8       1     characters, hexadecimal
     millisecond: of the interface's own clock, when the frame began
-    mark:        > a frame of the host's, : all else
+    mark:        > a frame of the host's, : any other record
     code:        10, 18 a frame of 16 or 24 bits; 08 an answer; 81 no answer; 82, 83 bits of bad timing;
                  84 to 86 a collision; 87 a frame that came too early; 90 idle; 91 the bus is low; 92 it is back;
                  A0 to A4 the command was refused
@@ -23,7 +23,8 @@ Timing: the interface settles the bus for the frame's priority and buffers comma
     line                          ^ {..>10 ..}        ^ {..:81 ..}              ^ {..:08 ..}
 
 Faults: no record has a check sum. Each number has all its digits, so a lost character makes a record of the wrong
-length, which is noise; a flipped bit in a value does not show in an answer, but a frame of the host's is read back.
+length, which is noise. A flipped bit in an answer goes unnoticed. One in a frame of the host's shows, for the interface
+reports the frame that it has sent.
 """
 
 from collections import namedtuple
@@ -34,22 +35,22 @@ from protocols.errors import ValueOutOfRange
 
 BAUD = 500_000
 CHARACTER_S = 10 / BAUD
-"""One character on the wire: start bit, 8 data bits, stop bit."""
+"""The time of one character on the wire: start bit, 8 data bits, stop bit."""
 
 STOP_CONDITION_S = 0.00245
-"""What every frame ends with, and what the interface must have seen before it reports the frame."""
+"""The silence that ends every frame; the interface reports a frame only after it."""
 
 LAST_ANSWER_BEGIN_S = 0.0134
-"""The interface takes an answer that begins up to here after the query (IEC 62386-101 table 20)."""
+"""The interface takes an answer that begins up to this long after the query (IEC 62386-101 table 20)."""
 
 TIMEOUT_AFTER_S = STOP_CONDITION_S + LAST_ANSWER_BEGIN_S
-"""When it says that nothing has answered, from the query's last edge."""
+"""The time from the query's last edge until the interface reports that no gear has answered."""
 
 RECORD_LENGTH = 22
-"""From brace to brace; every number in it has all its digits, so that a lost one shows."""
+"""The characters of a record with its braces; every number in it has all its digits, so that a lost one shows."""
 
 LONGEST_LINE = 60
-"""More than any record or line of text has. What is longer is noise."""
+"""More characters than any record or line of text has. A longer one is noise."""
 
 QUERY_INFORMATION = b"?"
 """The command that is answered with lines of text; it takes no line end, and overtakes frames that wait."""
@@ -58,13 +59,13 @@ _COMMAND_ERRORS = (0xA0, 0xA1, 0xA2, 0xA3, 0xA4)
 
 
 class Report(namedtuple("Report", "kind at_ms own content")):
-    """What the interface says. `at_ms` is its clock, 32 bits; `own` tells our frames from others'; `content` depends on
-    the kind."""
+    """One report of the interface. `at_ms` is the interface's clock, 32 bits; `own` is True for the host's frames and
+    False for all others; `content` depends on the kind."""
 
     FRAME = "frame"  # content: ForwardFrame
     BACKWARD = "backward"  # content: the byte
-    TIMEOUT = "timeout"  # nothing has answered the query
-    BAD_TIMING = "bad timing"  # content: microseconds; a bit that is none: several have spoken at once
+    TIMEOUT = "timeout"  # no gear has answered the query
+    BAD_TIMING = "bad timing"  # content: microseconds of a bit that is too long or too short: several spoke at once
     COLLISION = "collision"  # content: the code; another master's frame met ours
     EARLY = "early"  # a frame began before the bus had settled
     IDLE = "idle"
@@ -73,7 +74,7 @@ class Report(namedtuple("Report", "kind at_ms own content")):
     REFUSED = "refused"  # content: the code; the command was not carried out
     VERSION = "version"  # content: the firmware's version as text
     HEADING = "heading"  # the line of text before the version
-    NOISE = "noise"  # content: the bytes; nothing that the interface is known to say
+    NOISE = "noise"  # content: the bytes; the interface is not known to say this
 
 
 _CODES = {
@@ -92,7 +93,8 @@ _WITHOUT_DATA = (Report.TIMEOUT, Report.FAILURE)
 
 
 def encode(transmission: Transmission, priority: int) -> bytes:
-    """The command that sends this, settled for its priority (1-5). A query is one that is always reported on."""
+    """Returns the command that sends this, settled for its priority (1-5); of a query, the interface also reports that
+    no gear has answered. Raises ValueOutOfRange."""
     frame = transmission.frame
     if not 1 <= priority <= 5:
         raise ValueOutOfRange("a priority is 1 to 5, not %r" % (priority,))
@@ -106,13 +108,13 @@ def encode(transmission: Transmission, priority: int) -> bytes:
 
 
 class ReportReader:
-    """Bytes in, reports out; noise is a report too, so that nothing is lost in silence."""
+    """Takes bytes in any pieces and gives reports. Noise is a report too, so that no byte is lost in silence."""
 
     def __init__(self) -> None:
         self._pending = b""
 
     def feed(self, content: bytes) -> "list[Report]":
-        """The reports that these bytes complete."""
+        """Returns the reports that these bytes complete."""
         reports = []
         for place in range(len(content)):
             byte = content[place : place + 1]
@@ -128,7 +130,7 @@ class ReportReader:
         return reports
 
     def drop_rest(self) -> bool:
-        """What has begun and not ended is no report any more. Whether there was anything."""
+        """Drops a report that has begun and not ended. Returns True if there was one."""
         began = bool(self._pending.strip())
         self._pending = b""
         return began
@@ -157,7 +159,7 @@ def _record(raw: bytes) -> Report | None:
 
 
 def _meaning(at_ms: int, own: bool, length: int, value: int) -> Report | None:
-    """What a record says, or None where it contradicts itself: a digit of it was changed under way."""
+    """Returns the report in a record, or None if the record contradicts itself: a digit was changed on the line."""
     if length in (16, 24):
         return Report(Report.FRAME, at_ms, own, ForwardFrame(length, value)) if value >> length == 0 else None
     if length == 8:
