@@ -1,15 +1,15 @@
-"""What can go wrong between a driver and its device.
+"""The errors between a driver and its device.
 
 DriverError
  +- PortUnavailable     the serial port is not there, is in use, or was pulled
- +- InterfaceSilent     the interface is there and says nothing
- +- BusUnpowered        the interface says that the DALI bus has no voltage, or is shorted
- +- BusBusy             another master kept colliding with the frame
+ +- InterfaceSilent     the interface is there and does not answer the host
+ +- BusUnpowered        the DALI bus has no voltage, or is shorted
+ +- BusBusy             the frame collided with another master's each time it was tried
 """
 
 
 class DriverError(Exception):
-    """The root: what is wrong, where, and what to do, in one sentence."""
+    """The root of all driver errors; the text says in one sentence what is wrong, where, and what to do."""
 
 
 class PortUnavailable(DriverError):

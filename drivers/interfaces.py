@@ -1,4 +1,4 @@
-"""What drivers are given, and what they promise. Only type checkers read this file: MicroPython has no `typing`."""
+"""The interfaces that drivers rely on and keep. Only type checkers read this file: MicroPython has no `typing`."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -9,40 +9,40 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Time, as much of it as a driver needs."""
+    """The clock that a driver is given."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never runs backward."""
+        """Returns the seconds since an arbitrary start; they never run backward."""
 
     async def sleep(self, seconds: float) -> None:
-        """Returns after `seconds` (at once where they are zero or negative)."""
+        """Returns after `seconds`, or at once if they are zero or negative."""
 
     async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
-        """The awaitable's result; raises asyncio.TimeoutError, and cancels it, after `seconds`."""
+        """Returns the awaitable's result. After `seconds` it cancels the awaitable and raises asyncio.TimeoutError."""
 
 
 class Transport(Protocol):
     """An open serial port."""
 
     def write(self, content: bytes) -> None:
-        """Sends these bytes; on a port that is lost, does nothing."""
+        """Sends these bytes; does nothing on a port that is lost."""
 
     def close(self) -> None:
-        """Closes the port at once, whatever it has still to send."""
+        """Closes the port at once, even if bytes are still to be sent."""
 
 
 class Reader(Protocol):
-    """A product's codec for what arrives: bytes in, messages out."""
+    """The reading half of a product's codec: it takes bytes in any pieces and gives messages."""
 
     def feed(self, content: bytes) -> list[Any]:
-        """The messages that these bytes complete."""
+        """Returns the messages that these bytes complete."""
 
     def drop_rest(self) -> object:
         """Forgets a message that has begun and not ended."""
 
 
 class OpenPort(Protocol):
-    """How a driver opens its port, as often as it needs to."""
+    """The function with which a driver opens its port, as often as it needs to."""
 
     def __call__(
         self,
@@ -51,38 +51,41 @@ class OpenPort(Protocol):
         lost: Callable[[str], None],
         lines: tuple[bool, bool] | None = None,
     ) -> Awaitable[Transport]:
-        """Opens the port, 8N1, with RTS and DTR asserted or not where `lines` says so. Gives each piece that arrives
-        to `received`; tells `lost`, once and with the reason, that the port is lost. Raises PortUnavailable."""
+        """Opens the port, 8N1, at `baud`. `lines` says whether RTS and DTR are asserted (None: unused).
+
+        Gives each piece that arrives to `received`. If the port is lost, calls `lost` once, with the reason. Raises
+        PortUnavailable.
+        """
 
 
 Outcome = Reply | str
-"""What has become of a frame: what came back, or drivers.dali.sender.NOT_SENT."""
+"""The outcome of a frame: the Reply to it, or drivers.dali.sender.NOT_SENT."""
 
 Foreign = Callable[[int, ForwardFrame], None]
 """Hears (channel, frame) of each forward frame that another master has sent."""
 
 Observer = Callable[[Transmission, Reply | None], None]
-"""Hears each frame of a bus as it has passed, with what came back; None: another master has sent it."""
+"""Hears each frame of a bus once it has passed, with the reply to it; None: another master has sent the frame."""
 
 Listener = Callable[[str, int, str], None]
 """Hears (condition, channel, sentence); the conditions are drivers.dali.conditions'. Channel 0: the whole interface."""
 
 
 class DaliInterface(Protocol):
-    """What a bus needs of the interface that it hangs on."""
+    """The promises of a DALI interface to the buses that hang on it."""
 
     async def run(self) -> None:
-        """Opens the port, watches it, opens it again whenever it is lost; ends only by being cancelled."""
+        """Opens the port, watches it, and opens it again whenever it is lost; ends only when it is cancelled."""
 
     async def wait_usable(self, channel: int) -> None:
         """Returns once the interface answers and this bus has voltage."""
 
     async def wait_settled(self, channel: int, priority: int) -> None:
-        """Returns when a frame of this priority (1-5) may be handed over: so late that a more urgent one can still go
-        first. At once where the interface settles the bus by itself."""
+        """Returns as late as a frame of this priority (1-5) may be handed over, so that a more urgent frame can go
+        first. Returns early if the interface settles the bus by itself."""
 
     async def transmit(self, channel: int, transmission: Transmission, priority: int) -> Reply:
-        """Sends on a bus, settled for its priority (1-5); returns what came back.
+        """Sends a frame on a bus that has settled for its priority (1-5), and returns the reply to it.
 
-        Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may then have gone out or not.
+        Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may or may not have gone out then.
         """

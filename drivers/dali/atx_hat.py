@@ -1,8 +1,9 @@
 """The ATX LED DALI HAT as a driver, with its 1 to 4 buses: see by_arrival.py for what binds an answer to its query.
 
-The HAT works through its commands in order and says one line for each: J (answer), N (none), X (garbled) or Z (met
-another master's frame). It takes no priority. Some firmware says N for each of the two frames of a send-twice command,
-some one for both. The first pairs after connecting show which: LONE_LINES pairs in a row with one line each.
+The HAT works through its commands in order and says one line for each: J (answer), N (none), X (garbled) or Z (the
+frame met another master's). It takes no priority. Some firmware says N for each of the two frames of a send-twice
+command, other firmware one N for both. The first pairs after connecting show which: after LONE_LINES pairs in a row
+with one line each, the driver expects one.
 
     host  t0123                   | 16 bits twice: one command             l012345 l012345 | 24 bits: the command twice
     HAT          N [N within SECOND_N_WITHIN_S]                                   N       N
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 
 SECOND_N_WITHIN_S = 0.05
 LONE_LINES = 3
-"""A lost line must not decide what the firmware says. Each line that comes unasked opens the question again, for it may
-be a second one."""
+"""A single lost line must not decide this. Each line that comes unasked opens the question again, for it may be a
+second N."""
 LINE_WITHIN_S = 0.05
-"""The pieces of a line come closer together than this, whatever USB and the host make of them."""
+"""The pieces of a line come closer together than this, even if USB and the host delay them."""
 _STATUS = "status %d"
 
 
 class AtxHat(ByArrival):
-    """One HAT with its 1-4 buses; the promises are drivers.interfaces.DaliInterface's."""
+    """One HAT with its 1-4 buses; it keeps the promises of drivers.interfaces.DaliInterface."""
 
     PRODUCT = "ATX DALI HAT"
     IF_SILENT = "check its wiring and that the serial console is off"
@@ -94,10 +95,10 @@ class AtxHat(ByArrival):
 
 
 def _age_of_last_edge(line: Line) -> float:
-    """How long ago the bus was last busy, when this line has just arrived."""
+    """Returns the seconds since the bus was last busy, for a line that has just arrived."""
     characters = 2  # the letter and the line end
     if line.kind == Line.NOT_SENT:
-        return characters * wire.CHARACTER_S  # what it collided with may have gone on until now
+        return characters * wire.CHARACTER_S  # the other master's frame may have gone on until now
     if line.kind == Line.REPLY and line.content.kind == Reply.NO_ANSWER:
         return wire.NO_ANSWER_AFTER_S + characters * wire.CHARACTER_S
     if line.kind == Line.FOREIGN:

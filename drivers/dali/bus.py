@@ -1,8 +1,9 @@
-"""One DALI bus: runs conversations with gear as transactions, the most urgent first, and lets level commands pass.
+"""One DALI bus: it runs conversations with gear as transactions, the most urgent first, and lets level commands pass.
 
-IEC 62386-101 clause 8 gives forward frames five priorities, by the time that they let the bus settle. A transaction
-begins with its own priority and goes on with priority 1, so that no other master cuts in. Within this gateway a dimming
-command must not wait for a whole reading: `send` passes between two frames of a conversation, where its bonds allow.
+IEC 62386-101 clause 8 gives forward frames five priorities, by the time for which they let the bus settle. A
+transaction begins with its own priority and goes on with priority 1, so that no other master cuts in. Within this
+gateway a dimming command must not wait for a whole reading: the frame of `send` passes between two frames of a
+conversation, if their bond allows it.
 """
 
 import asyncio
@@ -25,12 +26,12 @@ CONFIGURATION = 3
 TELEMETRY = 4
 DISCOVERY = 5
 LONGEST_WAIT_EVERY = 4
-"""One reading in so many is the one that has waited longest, whatever its priority: however small the share is and
-however many ask for telemetry, discovery has its turn."""
+"""Each reading of this number in turn is the one that has waited longest, of any priority. So discovery has its turn
+even if the share is small and many callers ask for telemetry."""
 
 
 class _Waiter:
-    """One caller in the queue: a conversation waits for the bus (`transmission` None), a level command for any gap."""
+    """One caller in the queue: a conversation (`transmission` None) waits for the bus, a level command for any gap."""
 
     def __init__(self, priority: int, number: int, transmission: "Transmission | None") -> None:
         self.order = (priority, number)
@@ -45,9 +46,9 @@ class _Waiter:
 class DaliBus:
     """A bus on one channel of an interface.
 
-    `telemetry_share` (0-1) is the most of the time that readings and discovery may take of the bus, however many ask:
-    after each such conversation the next one, which is the most urgent then, waits until the share is kept. Without a
-    clock there is no limit.
+    `telemetry_share` (above 0, up to 1) is the largest share of the time for which readings and discovery may occupy
+    the bus. After each such conversation, the next one waits until the share is kept; the most urgent then goes first.
+    Without a clock there is no limit.
     """
 
     def __init__(
@@ -73,9 +74,9 @@ class DaliBus:
         await self._interface.wait_usable(self._channel)
 
     async def run(self, conversation: "Generator[Transmission, Reply, T]", priority: int) -> "T":
-        """The conversation's result. Between its frames nothing goes out on this bus but level commands that pass.
+        """Runs the conversation and returns its result. Between its frames only level commands go out on this bus.
 
-        Raises what the conversation raises, or a DriverError; the conversation is then closed where it stands.
+        Raises the conversation's own errors, or a DriverError, which closes the conversation.
         """
         await self._acquire(_Waiter(priority, self._number(), None))
         began = self._now()
@@ -90,7 +91,10 @@ class DaliBus:
             self._hand_over()
 
     async def send(self, transmission: "Transmission", priority: int = LEVELS) -> "Reply":
-        """One frame that touches no DTR, such as a level: it passes between the frames of a running conversation."""
+        """Sends one frame that touches no DTR, such as a level, and returns the reply to it. Raises DriverError.
+
+        The frame may pass between two frames of a running conversation.
+        """
         waiter = _Waiter(priority, self._number(), transmission)
         await self._acquire(waiter)
         if waiter.error is not None:
@@ -103,7 +107,8 @@ class DaliBus:
             self._hand_over()
 
     def note_foreign(self, frame: "ForwardFrame") -> None:
-        """Another master's frame was seen: where it changes a DTR, the conversation that relies on one begins again."""
+        """Takes a frame of another master. If it changes a DTR, a running conversation that relies on one is
+        interrupted."""
         meaning = gear_commands.meaning(frame)
         if meaning is not None and meaning.name in gear_commands.CHANGE_DTRS:
             self._dtr_changed = True
@@ -131,7 +136,7 @@ class DaliBus:
                     priority = WITHIN_TRANSACTION
                     bond = transmission.bond
                     relies_on_dtr = relied_on_dtr or gear_commands.loads_dtr(transmission.frame)
-                    # Seen while our frame was under way, it may have come before it: the answer is then another one's.
+                    # A foreign frame seen while ours was under way may have come before it, and has spoilt the answer.
                     if not (relied_on_dtr and self._dtr_changed):
                         transmission = conversation.send(reply)
                         continue
@@ -142,7 +147,7 @@ class DaliBus:
             return result
 
     async def _let_pass(self) -> bool:
-        """Sends the level command that waits longest, if one does."""
+        """Sends the most urgent of the level commands that wait. Returns True if there was one."""
         passing = [waiter for waiter in self._waiting if waiter.transmission is not None]
         if not passing:
             return False
@@ -152,9 +157,9 @@ class DaliBus:
             waiter.reply = await self._transmit(waiter.transmission, waiter.order[0])
         except asyncio.CancelledError:
             if not waiter.given_up:
-                self._waiting.append(waiter)  # the one that let it pass is cancelled: it gets its own turn
+                self._waiting.append(waiter)  # the conversation that let it pass is cancelled: it gets its own turn
             raise
-        except Exception as error:  # noqa: BLE001 - the waiter raises it; one that is not told would wait for ever
+        except Exception as error:  # noqa: BLE001 - the waiter raises it; without it, the waiter would wait for ever
             waiter.error = error
         waiter.turn.set()
         return True
@@ -175,7 +180,7 @@ class DaliBus:
         return self._arrivals
 
     async def _acquire(self, waiter: _Waiter) -> None:
-        """Returns when the bus is the waiter's, or its transmission has been sent for it."""
+        """Returns when the bus belongs to the waiter, or when the waiter's transmission has passed."""
         self._waiting.append(waiter)
         if not self._taken:
             self._hand_over()
@@ -185,12 +190,12 @@ class DaliBus:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
             elif waiter.reply is None and waiter.error is None and waiter.turn.is_set():
-                self._hand_over()  # the bus was handed over in the same moment: pass it on
+                self._hand_over()  # the bus was handed over at this very moment: pass it on
             waiter.given_up = True
             raise
 
     def _hand_over(self) -> None:
-        """Gives the bus, which is free, to the most urgent waiter; to a reading only where the share allows one."""
+        """Gives the free bus to the most urgent waiter; a reading gets it only if the share allows that."""
         wait_s = self._telemetry_from - self._now()
         ready = [waiter for waiter in self._waiting if wait_s <= 0 or not waiter.limited]
         self._taken = bool(ready)
@@ -206,7 +211,7 @@ class DaliBus:
             self._gate = asyncio.create_task(self._open_gate(self._clock, wait_s))
 
     async def _open_gate(self, clock: "Clock", wait_s: float) -> None:
-        """The share allows a reading again after so long: those that wait get the bus, if it is free."""
+        """Waits until the share allows a reading again, and then hands over the bus if it is free."""
         await clock.sleep(wait_s)
         self._gate = None
         if not self._taken:

@@ -1,8 +1,8 @@
-"""Interfaces that say of each frame what became of it, one message a frame, and not when: answers bound by arrival.
+"""Interfaces that tell the outcome of each frame in one message, but not its time: answers are bound by their arrival.
 
-Such a product has no sequence numbers, so three things bind an answer to its query. Only one frame is ever under way;
-a message that comes before the frame can have ended, or of another bus, is no answer to it; and a message that is
-missing leaves a doubt, after which all that comes before the interface's identity is dropped (sender.py, the fence).
+Such a product has no sequence numbers, so three rules bind an answer to its query. Only one frame is ever under way. A
+message that comes before the frame can have ended, or for another bus, is no answer to it. A message that is missing
+leaves a doubt, after which all messages before the interface's identity are dropped (sender.py, the fence).
 
     host  |command|
     bus           |   frame   | 5.5 ms |   answer   |
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Awaited:
-    """A frame on its way: whether gear may answer it, when it ends on the bus at the earliest, what became of it."""
+    """A frame on its way: whether gear may answer it, the earliest time of its end on the bus, and its outcome."""
 
     def __init__(self, channel: int, answer: bool, ends_at: float) -> None:
         self.channel = channel
@@ -32,11 +32,11 @@ class Awaited:
         self.more_to_come = False
 
     def over(self) -> bool:
-        """Whether the interface has said what became of it."""
+        """Returns True once the interface has told the frame's outcome."""
         return self.outcome is not None
 
     def in_time(self, outcome: "Outcome | DriverError", now: float) -> bool:
-        """Whether a message that arrives now can be of this frame."""
+        """Returns True if a message with this outcome that arrives `now` can be about this frame."""
         if not isinstance(outcome, Reply):
             return True
         seconds = ANSWER_FROM_S + (BACKWARD_FRAME_S if outcome.kind == Reply.VALUE else 0.0)
@@ -44,7 +44,7 @@ class Awaited:
 
 
 class ByArrival(Sender):
-    """A sender through an interface that tells one outcome a frame. `take` says it by `hear`."""
+    """A sender through an interface that tells one outcome a frame. The driver's `take` passes it on to `hear`."""
 
     awaited: "Awaited | None" = None
     """The frame that is under way."""
@@ -55,20 +55,20 @@ class ByArrival(Sender):
         return await self.exchange(channel, transmission, content)
 
     def told_after_s(self, transmission: "Transmission") -> float:
-        """How long, from the command's last byte, the frame is on the bus before the interface can speak of it."""
+        """Returns the seconds from the command's last byte until the interface can tell of the frame."""
         return float(transmission.frame.duration_s)
 
     async def exchange(self, channel: int, transmission: "Transmission", content: bytes) -> "Outcome":
-        """Writes the command and returns what the interface says of its frame.
+        """Writes the command and returns the outcome that the interface tells.
 
-        Raises the error that it tells, or InterfaceSilent after OWED_S.
+        Raises the error that the interface tells, PortUnavailable, or InterfaceSilent after OWED_S.
         """
         busy_s = self.on_wire_s(content) + self.told_after_s(transmission)
         self._ends_at = self.clock.monotonic() + busy_s
         return await self._await(Awaited(channel, bool(transmission.answer), self._ends_at), content, self.OWED_S)
 
     async def listen_on(self, channel: int, within_s: float) -> "Outcome | None":
-        """Returns what else the interface says of the frame that it has just spoken of, or None within so long."""
+        """Waits for a further outcome of the frame that the interface has just told of; None if none comes in time."""
         try:
             return await self._await(Awaited(channel, True, self._ends_at), b"", within_s)
         except InterfaceSilent:
@@ -92,9 +92,9 @@ class ByArrival(Sender):
         return outcome
 
     def hear(self, channel: int, outcome: "Outcome | DriverError", now: float, *, more_to_come: bool = False) -> bool:
-        """Takes what the interface says of a frame: its Reply, NOT_SENT, or the error that `transmit` raises.
+        """Takes the outcome of a frame: its Reply, NOT_SENT, or the error that `transmit` is to raise.
 
-        `more_to_come`: the frame may still be under way. Returns True if this frame was waited for.
+        `more_to_come` says that the frame may still be under way. Returns True if the driver waits for this outcome.
         """
         awaited = self.awaited
         if awaited is not None and awaited.channel == channel and not awaited.over() and awaited.in_time(outcome, now):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def run_inquiry(
     bus: "DaliBus", clock: "Clock", inquiry: "Generator[Generator[Any, Any, Any] | Pause, Any, T]", priority: int
 ) -> "T":
-    """The inquiry's result. Raises what it raises, or a DriverError; it is then closed where it stands."""
+    """Runs the inquiry and returns its result. Raises the inquiry's own errors, or a DriverError, which closes it."""
     try:
         piece = next(inquiry)
         while True:

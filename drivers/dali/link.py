@@ -1,7 +1,7 @@
-"""The port of a DALI interface: opens it, watches it, opens it again when it is lost, and says each change once.
+"""The port of a DALI interface: `Link` opens it, watches it, opens it again when it is lost, and tells each change.
 
-`Link` also puts the host's questions to the interface and knows which buses have no voltage. What happens to a frame
-stands in sender.py, where a writer of a driver begins to read.
+`Link` also puts the host's questions to the interface and knows which buses have no voltage. sender.py describes the
+life of a frame; an author of a driver begins to read there.
 
             port opened        greeted, each bus asked for its voltage
     closed -------------> open -----------------------------------------> usable (each bus for itself)
@@ -10,7 +10,7 @@ stands in sender.py, where a writer of a driver begins to read.
       |                    |                                               v     |  (asked each second)
       |                    |                                              unpowered
       +--------------------+-----------------------------------------------+
-        the port is lost, or a question has no reply, twice: tried again after REOPEN_AFTER_S
+        the port is lost, or a question has no reply twice: the port is tried again after REOPEN_AFTER_S
         (the listener hears LOST once, CONNECTED each time)
 """
 
@@ -27,26 +27,27 @@ if TYPE_CHECKING:
     from drivers.interfaces import Clock, Foreign, Listener, OpenPort, T, Transport
 
 REPLY_WITHIN_S = 0.5
-"""An interface that is there answers a question of the host's in milliseconds; USB and a busy host may add to that."""
+"""An interface answers a question of the host's within milliseconds; USB and a busy host may add to that."""
 REOPEN_AFTER_S = 1.0
-"""A lost port is tried, and a bus without voltage asked, this often."""
+"""A lost port is tried again, and a bus without voltage asked again, after this time."""
 
 
 class Link:
     """One interface with its port and its buses.
 
-    `listener(condition, channel, sentence)` hears of ports and buses that are lost and back; `foreign(channel, frame)`,
-    where it is given, hears other masters' frames. `run` must be running for anything to work; it ends only when it is
-    cancelled, and then closes the port. `without_voltage` holds the channels that are known to have none.
+    `listener(condition, channel, sentence)` hears of ports and buses that are lost and come back; `foreign(channel,
+    frame)`, if it is given, hears the frames of other masters. All else works only while `run` is running; it ends only
+    when it is cancelled, and then closes the port. `without_voltage` holds the channels that are known to have no
+    voltage.
     """
 
     PRODUCT = "DALI interface"
     IF_SILENT = "check its cable and its supply"
     BAUD = 0
     LINES: "tuple[bool, bool] | None" = None
-    """RTS and DTR, asserted or not, where the product needs them."""
+    """Whether RTS and DTR are asserted; None if the product does not need them."""
     ASK_IDLE_AFTER_S: "float | None" = None
-    """A bus on which nothing was sent for so long is asked for its voltage; None: this product says it unasked."""
+    """A bus is asked for its voltage after it was idle for this time; None: the product tells it unasked."""
 
     def __init__(
         self,
@@ -103,18 +104,18 @@ class Link:
 
     @property
     def is_open(self) -> bool:
-        """Whether the port is open."""
+        """True while the port is open."""
         return self._transport is not None
 
     def write(self, content: bytes) -> None:
-        """Writes to the port. Raises PortUnavailable where it is closed."""
+        """Writes to the port. Raises PortUnavailable if it is closed."""
         if self._transport is None:
             raise PortUnavailable(self._trouble or "the DALI interface is not connected")
         self._written_at = self.clock.monotonic()
         self._transport.write(content)
 
     async def comes(self, condition: "Callable[[], bool]", seconds: float) -> bool:
-        """Returns True once the condition holds, which is looked at after each `wake`; False after `seconds`.
+        """Returns True once the condition holds, and False after `seconds`. Looks at the condition after each `wake`.
 
         Raises PortUnavailable as soon as the port is lost.
         """
@@ -130,12 +131,13 @@ class Link:
         return True
 
     async def until(self, condition: "Callable[[], bool]", seconds: float) -> None:
-        """Returns once the condition holds. Raises InterfaceSilent after `seconds`, else as `comes` does."""
+        """Returns once the condition holds. Raises InterfaceSilent after `seconds`, and PortUnavailable as soon as the
+        port is lost."""
         if not await self.comes(condition, seconds):
             raise InterfaceSilent("the %s does not answer: %s" % (self.PRODUCT, self.IF_SILENT))
 
     def wake(self) -> None:
-        """Has those who wait in `until` look at their condition: something has arrived."""
+        """Makes the callers that wait in `comes` or `until` look at their condition, because a message has arrived."""
         self._arrived.set()
 
     def put(self, kind: str, question: bytes) -> None:
@@ -144,13 +146,14 @@ class Link:
         self._owed.asked(kind, self._written_at)
 
     def replied(self, kind: str) -> bool:
-        """Notes that a reply of this kind is here. Returns True if it is the newest question's own."""
+        """Notes that a reply of this kind has arrived. Returns True if it is the newest question's own."""
         return self._owed.replied(kind, self.clock.monotonic())
 
     async def ask(self, kind: str, question: bytes, within_s: float = REPLY_WITHIN_S) -> None:
-        """Puts the question and returns with its own reply: nothing from before it is to come any more.
+        """Puts the question and returns when its own reply has arrived: no earlier message is then still to come.
 
-        Raises InterfaceSilent when none is here within `within_s`, or by the time that replies are known to take.
+        Raises InterfaceSilent if no reply comes within `within_s`, or within the time that replies are known to take
+        if that is longer; raises PortUnavailable.
         """
         self.put(kind, question)
         while self._owed.owes(kind):
@@ -165,8 +168,10 @@ class Link:
                 raise
 
     async def or_lose(self, attempt: "Callable[[], Awaitable[T]]") -> "T":
-        """Returns what the attempt brings. It is made twice, for one answer may be broken on the line; when the second
-        one is missing too, the port counts as lost, and this raises InterfaceSilent."""
+        """Returns the result of the attempt, which is made twice, because one answer may be broken on the line.
+
+        If the second attempt is silent too, the port counts as lost, and this raises InterfaceSilent.
+        """
         try:
             return await attempt()
         except InterfaceSilent:
@@ -196,7 +201,8 @@ class Link:
         self._listener(conditions.CONNECTED, 0, "the DALI interface answers")
 
     async def _watch(self) -> None:
-        """Returns never; raises when the port is lost. Asks a bus without voltage every second whether it is back."""
+        """Never returns; raises PortUnavailable when the port is lost. Asks a bus without voltage every second for
+        it."""
         while True:
             self._disturbed.clear()
             if self._transport is None:
@@ -227,10 +233,10 @@ class Link:
             try:
                 await self.ask_power(channel)
             except (InterfaceSilent, BusBusy):
-                pass  # asked again in a moment; an interface that is really silent loses its port
+                pass  # the bus is asked again in a moment; an interface that stays silent loses its port
 
     def note_power(self, channel: int, powered: bool) -> None:
-        """Notes that the bus has voltage, or has none; the listener hears of each change."""
+        """Notes whether the bus has voltage; the listener hears of each change."""
         if channel not in self._usable:
             return
         if not powered and channel not in self.without_voltage:
@@ -244,12 +250,12 @@ class Link:
             self._listener(conditions.POWERED, channel, "DALI bus %d has voltage again" % channel)
 
     def refuse_unpowered(self, channel: int) -> None:
-        """Raises BusUnpowered where the bus is known to have no voltage."""
+        """Raises BusUnpowered if the bus is known to have no voltage."""
         if self.is_open and channel in self.without_voltage:
             raise unpowered(channel)
 
     def _lost(self, reason: str) -> None:
-        """Closes the port; those who wait for an answer hear of it at once."""
+        """Closes the port; callers that wait for an answer hear of it at once."""
         self._trouble = reason
         self._close()
         self.wake()
@@ -272,5 +278,5 @@ class Link:
 
 
 def unpowered(channel: int) -> BusUnpowered:
-    """The error that a transmission on a bus without voltage raises."""
+    """Returns the error that a transmission on a bus without voltage raises."""
     return BusUnpowered("DALI bus %d has no voltage: check its supply and its wiring" % channel)

@@ -1,14 +1,14 @@
 """Lunatone's LUBA interfaces (RS232 and USB) as a driver: see by_clock.py for what binds an answer to its query.
 
-The interface has a queue, settles the bus, tries a frame that collided again, and repeats a pair that took too long,
-all by itself. It numbers each frame that it takes, and tells the tick at which each frame ended.
+The interface has a queue. By itself it settles the bus, sends a frame again that collided, and repeats a pair that took
+too long. It numbers each frame that it takes, and tells the tick at which each frame ended.
 
     host   add frame                                                         query status (tick?)
     LUBA             taken, number | sent, number, tick | received, tick |                        status, tick
                      refused, why                        <- WINDOW_TICKS ->
 
-It does not say that nothing has answered. That is proved: a status of a tick after the window comes after all that the
-interface had to say before.
+The interface does not tell that no gear has answered. The driver proves it by a status whose tick lies after the
+window, because the status comes after all earlier messages of the interface.
 """
 
 from drivers.dali.by_clock import ByClock, TimedFrame
@@ -26,30 +26,31 @@ if TYPE_CHECKING:
     from protocols.dali.frames import ForwardFrame, Transmission
 
 TAKEN_WITHIN_S = 0.25
-"""The interface says within milliseconds that it has taken a frame; USB and a busy host may add to it."""
+"""The interface tells within milliseconds that it has taken a frame; USB and a busy host may add to that."""
 SENT_WITHIN_S = 1.0
-"""A frame that has not gone out by now meets other masters' each time."""
+"""A frame that has not gone out after this time has collided with other masters' each time."""
 LAST_BEGIN_S = 0.0124
 """An answer that begins later than this after the forward frame is late (IEC 62386-101 clause 8.2, receivers)."""
 WINDOW_TICKS = (
     round((ANSWER_FROM_S + BACKWARD_FRAME_S) / wire.TICK_S) - 2,
     round((LAST_BEGIN_S + BACKWARD_FRAME_S) / wire.TICK_S) + 2,
 )
-"""From the tick of `sent` to that of the answer, with the ticks' own rounding; both are those of the frames' ends."""
+"""The ticks from that of `sent` to that of the answer, both at the frames' ends, with 2 ticks for rounding."""
 PROOF_S = (WINDOW_TICKS[1] + 0.5) * wire.TICK_S - 16 * wire.CHARACTER_S
-"""From the arrival of `sent` until the status may be asked: it and the question take that much of the window."""
+"""The time from the arrival of `sent` until the status may be asked. It is shorter than the window by the time that
+`sent` and the question take on the line."""
 REST_WITHIN_S = 0.02
 """The pieces of a message come closer together than this."""
 PAIR_TICKS = round(PAIR_S / wire.TICK_S)
 _DESCRIPTOR, _SETTINGS, _STATUS, _ADDED = "descriptor", "settings", "status", "added"
-"""What the host asks for, as the replies to it are counted."""
+"""The kinds of questions, by which their replies are counted."""
 
 
 class _Sending(TimedFrame):
     number: "int | None" = None
     refused: "int | None" = None
     noise_bytes = 0
-    """What the line had garbled when the frame was handed over."""
+    """The reader's count of garbled bytes when the frame was handed over."""
 
     def taken_or_not(self) -> bool:
         return self.number is not None or self.refused is not None
@@ -61,12 +62,12 @@ class _Sending(TimedFrame):
 
 
 class Luba(ByClock):
-    """One LUBA interface with its lines 1-4; the promises are drivers.interfaces.DaliInterface's."""
+    """One LUBA interface with its lines 1-4; it keeps the promises of drivers.interfaces.DaliInterface."""
 
     PRODUCT = "LUBA interface"
     BAUD = wire.BAUD
     READER = wire.MessageReader
-    HAND_OVER_S = SETTLE_S[5]  # at once: the interface has the priority with the frame
+    HAND_OVER_S = SETTLE_S[5]  # at once: the interface gets the priority with the frame
     ASK_IDLE_AFTER_S = 1.0
     CLOCK_TICKS = wire.TICKS
     SENDING = _Sending
@@ -133,9 +134,9 @@ class Luba(ByClock):
         return InterfaceSilent("the LUBA interface did not say that a frame was sent: check its cable")
 
     async def _prove_silence(self, sending: _Sending) -> None:
-        """Returns once the answer is there, or the interface has said something later than any answer could be.
+        """Returns once the answer has arrived, or a status that is later than any answer could be.
 
-        Raises InterfaceSilent where something came broken in between: that may have been the answer.
+        Raises InterfaceSilent if bytes came broken in between, because they may have been the answer.
         """
         missing = 1
         while missing > 0:
@@ -156,7 +157,7 @@ class Luba(ByClock):
 
     async def ask_power(self, channel: int) -> None:
         if self.in_doubt:
-            await self.clear_doubt(channel)  # which asks for the status
+            await self.clear_doubt(channel)  # this asks for the status
         else:
             await self._ask_status(channel)
 
@@ -176,7 +177,7 @@ class Luba(ByClock):
             if sending is not None and message.number == sending.number and message.content == sending.frame.to_bytes():
                 sending.note_sent(message.tick)
             else:
-                self.keep_quiet(message.channel)  # its caller gave up: it may be a query, and its answer late
+                self.keep_quiet(message.channel)  # its caller gave up: it may be a query whose answer is still to come
         elif isinstance(message, Received):
             if message.bits in (0, 8):
                 reply = answered(message.value) if message.bits else COLLISION

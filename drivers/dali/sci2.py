@@ -1,13 +1,13 @@
 """The DALI SCI2 RS232 interface as a driver: see by_arrival.py for what binds an answer to its query.
 
-The interface holds one command, numbers nothing and takes no priority. It says NO before the answer's window has ended,
-so an answer may follow:
+The interface holds one command, numbers no frames and takes no priority. It says NO before the answer's window has
+ended, so an answer may follow:
 
     bus     |  query  |        10 ms         |  answer, begun in 10.0 to 12.4 ms  |
     SCI2                                 NO -+                            answer -+ within WINDOW_AFTER_NO_S
 
-The datasheet's model leaves pairs to the host, and has one error for a broken answer and for a frame that collided,
-which comes sooner. What the host knows of a bus without voltage it knows by a frame that cannot go out.
+The datasheet's model leaves pairs to the host. It has one error for a broken answer and for a frame that collided; for
+the latter it comes sooner. A bus without voltage shows only when a frame cannot go out.
 """
 
 from drivers.dali.by_arrival import ByArrival
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from protocols.dali.frames import Transmission
 
 WINDOW_AFTER_NO_S = 0.0165
-"""An answer that began up to 2.4 ms after the interface's NO is in by then."""
+"""An answer that began up to 2.4 ms after the interface's NO has arrived after this time."""
 
 
 class Sci2(ByArrival):
-    """One interface with its one bus; the promises are drivers.interfaces.DaliInterface's. The datasheet's layout."""
+    """One interface of the datasheet's model with its one bus; it keeps the promises of
+    drivers.interfaces.DaliInterface."""
 
     PRODUCT = "DALI SCI2 interface"
     BAUD = wire.BAUD
@@ -52,7 +53,7 @@ class Sci2(ByArrival):
         return frame_s
 
     async def send(self, channel: int, transmission: "Transmission", content: bytes) -> "Outcome":
-        self.drop_rest()  # there is no start mark: what a lost byte has left would spoil the next message
+        self.drop_rest()  # there is no start mark: the rest of a broken message would spoil the next one
         outcome = await self.exchange(channel, transmission, content)
         if outcome == NO_ANSWER and transmission.answer:
             return await self.listen_on(channel, WINDOW_AFTER_NO_S) or outcome
@@ -81,19 +82,20 @@ class Sci2(ByArrival):
             elif message.kind == Message.NOT_SENT:
                 self.hear(channel, NOT_SENT, now)
             elif message.content == COLLISION and not self._is_broken_answer(now):
-                self.hear(channel, NOT_SENT, now, more_to_come=True)  # or it spoke of something else on the bus
+                self.hear(channel, NOT_SENT, now, more_to_come=True)  # or the error is about another frame on the bus
             else:
                 self.hear(channel, message.content, now)
 
     def _is_broken_answer(self, now: float) -> bool:
-        """Whether an error that may mean a collided frame too is a garbled answer to the query."""
+        """Returns True if a receive error that arrives now is a garbled answer to the query, not a collided frame."""
         if self.LAYOUT.tells_collision or self.awaited is None:
             return True
         return self.awaited.answer and now >= self.awaited.ends_at + ANSWER_FROM_S + wire.MESSAGE_S
 
 
 class Sci2Newer(Sci2):
-    """The newer models: send-twice is a flag, 24-bit frames, and an error of its own for a frame that collided."""
+    """One interface of the newer models: they repeat send-twice frames, send 24 bits, and tell a frame that collided
+    from a broken answer."""
 
     LAYOUT = wire.NEWER
 
@@ -102,9 +104,9 @@ WRONG_MODEL = "this DALI SCI2 does not understand the driver: name its other mod
 
 
 def _age_of_last_edge(message: Message) -> float:
-    """How long ago the bus was last busy, when this message has just arrived."""
+    """Returns the seconds since the bus was last busy, for a message that has just arrived."""
     if message.content == NO_ANSWER:
         return wire.NO_ANSWER_AFTER_S + wire.MESSAGE_S
     if message.kind == Message.NOT_SENT:
-        return wire.MESSAGE_S  # what it collided with may have gone on until now
+        return wire.MESSAGE_S  # the other master's frame may have gone on until now
     return wire.STOP_CONDITION_S + wire.MESSAGE_S

@@ -1,17 +1,17 @@
-"""Sends frames through a DALI interface: all that drivers do alike, and how to write a driver of a new product.
+"""Sends frames through a DALI interface: the work that all drivers share, and how to write one for a new product.
 
 The life of a transmission, in `Sender.transmit`:
 
     transmit --> no voltage known? -----------------------------------------------------------> BusUnpowered
        |
        v
-    in doubt? --> fence: wait until nothing can be owed any more (OWED_S after the last byte written), drop
-       |          what has begun, ask the interface to identify itself. Its reply comes after all that it had
-       |          to say before. (No reply, twice: the port counts as lost. Frames wait in it: asked again.)
+    in doubt? --> fence: wait until the interface owes nothing more (OWED_S after the last byte written), drop a
+       |          message that has begun, ask the interface to identify itself. Its reply comes after all earlier
+       |          messages. (No reply, twice: the port counts as lost. Frames wait in the interface: asked again.)
        v
-    quiet?    --> wait: gear that owe an answer may still give it, late, and it would be taken for the next gear's
+    quiet?    --> wait: gear may still give an answer late, and it would be taken for the next gear's
        v
-    settle    --> wait by priority, where that is the host's task (HOST_SETTLES)
+    settle    --> wait by priority, if that is the host's task (HOST_SETTLES)
        v
     [in doubt] send --> Reply -------> no doubt. NO_ANSWER to a query: quiet until 65 ms after its last edge
        |        |
@@ -19,28 +19,29 @@ The life of a transmission, in `Sender.transmit`:
        |                               (a pair that the host makes: again until both came within 95 ms)
        +-> raises, or the caller gave up: the doubt stays, and the next transmission begins with the fence
 
-The same on the bus, after a query's last edge (IEC 62386-101 clause 8.2):
+The bus after a query's last edge (IEC 62386-101 clause 8.2):
 
     ms   0       5.5            12.4                       50         61       65
     -----|--------|==============|--------------------------|==========|--------|----> next frame
       query    an answer may begin      late gear begin up to here    and end
 
-**A driver of a new product** is one class, whose base is chosen by what binds an answer to its query:
+**A driver of a new product** is one class. Its base depends on how an answer is bound to its query:
 
-  by_arrival.ByArrival  the interface gives no times: what comes before the frame can have ended is no answer
+  by_arrival.ByArrival  the interface gives no times: a message before the frame can have ended is no answer
   by_clock.ByClock      it tells when each frame was on the bus: an answer lies in the query's window by that clock
 
 The class gives constants (PRODUCT, BAUD, LINES, IF_SILENT, ASK_IDLE_AFTER_S of Link; READER, IDENTIFY and the others
 below), and fills in, with the codec of protocols/dali_interfaces/ at hand:
 
   encode                the bytes that send a transmission
-  take                  what one message of the codec's means. It calls `replied`, `note_power`, `hear_edge` and
+  take                  acts on one message of the codec's. It calls `replied`, `note_power`, `hear_edge` and
                         `hear_foreign`; with ByArrival also `hear` and `hear_no_voltage`, with ByClock `hear_backward`
   ask_bus               asks whether a bus has voltage
-  carry, window         with ByClock only: hands a frame over and waits for what `take` notes; where an answer may lie
+  carry, window         with ByClock only: `carry` hands a frame over and waits for the notes of `take`; `window` bounds
+                        the time of an answer
 
-What is special to a product goes into `send`, `makes_pair`, `identify`, `drop_rest`, `failure` or `greet`: each says
-what it does where nothing is special.
+The peculiarities of a product go into `send`, `makes_pair`, `identify`, `drop_rest`, `failure` or `greet`; the
+docstring of each tells what it does for a product that has none.
 """
 
 from drivers.dali.link import REPLY_WITHIN_S, Link
@@ -59,38 +60,39 @@ if TYPE_CHECKING:
 NOT_SENT = "not sent"
 """The outcome of a frame that met another master's, or that the interface did not take: it is sent again."""
 IDENTITY = "identity"
-"""The kind of question by which `identify` learns that all from before has arrived."""
+"""The kind of question by which `identify` learns that all earlier messages have arrived."""
 PING = gear_commands.special("PING")
 """A frame that no gear acts on or answers: it shows only whether the bus carries frames."""
 COMPARES = (gear_commands.special("COMPARE").frame, device_commands.special("COMPARE").frame)
-"""No answer to these means no: it is as usual as an answer, and no reason to wait for a late one."""
+"""The frames to which silence is the usual answer and means no: it is no reason to wait for a late one."""
 QUIET_AFTER_EDGE_S = 0.065
-"""Gear that answer up to 40 ms too late (from 10 ms) have done so by now, from the query's last edge. A driver that
+"""This long after a query's last edge, gear that answer up to 40 ms too late (after 10 ms) have answered. A driver that
 sent its next query earlier would take that answer for the next gear's."""
 PAIR_S = 0.095
-"""Gear take two frames as a pair up to here (IEC 62386-101, receivers); a pair that took longer begins again."""
+"""Gear take two frames within this time for a pair (IEC 62386-101, receivers); a pair that took longer begins again."""
 QUEUE_TRIES = 20
+"""The number of times that an interface is asked again if its own queue is full, or not empty after a doubt."""
 QUEUE_AGAIN_S = 0.05
-"""An interface whose own queue is full, or not empty after a doubt, is asked so often, so far apart."""
+"""The time between two of these questions."""
 
 
 class Sender(Link):
-    """One interface with its buses; keeps the promises of drivers.interfaces.DaliInterface."""
+    """One interface with its buses; it keeps the promises of drivers.interfaces.DaliInterface."""
 
     READER: "type[Reader]"
-    """The codec's reader, made anew whenever the port is opened."""
+    """The codec's reader; a new one is made whenever the port is opened."""
     IDENTIFY = b""
-    """A question that the interface answers by itself, in order with all that it has to say; `take` calls
+    """A question that the interface answers by itself, after all its earlier messages; `take` calls
     `replied(IDENTITY)`."""
     OWED_S = 0.1
-    """After this, from the last byte written, the interface owes nothing more for a frame."""
+    """This long after the last byte written, the interface owes nothing more for a frame."""
     HOST_SETTLES = True
-    """Whether the host waits until the bus has settled for a frame's priority; False: the interface does."""
+    """True if the host waits until the bus has settled for a frame's priority; False if the interface does."""
     HAND_OVER_S = 0.0
     """A frame is handed over this long before the bus has settled: the command's time on the wire, or the interface's
     own. Until then a more urgent frame can go first."""
     SENDS = 4
-    """Tries in all for a frame that comes back as NOT_SENT."""
+    """The number of tries for a frame that comes back as NOT_SENT."""
 
     def __init__(
         self,
@@ -103,25 +105,25 @@ class Sender(Link):
         super().__init__(open_port, clock, listener, channels, foreign)
         self.reader = self.READER()
         self.in_doubt = True
-        """Whether something may still come that belongs to no frame of now."""
+        """True while a message, an answer or a frame may still come that does not belong to the current frame."""
         self.late_answers = 0
-        """Answers that came in no query's window."""
+        """The number of answers that came in no query's window."""
         self._last_edge: "dict[int, float]" = {}
         self._quiet_until: "dict[int, float]" = {}
 
     def encode(self, channel: int, transmission: "Transmission", priority: int) -> bytes:
-        """Returns the bytes that send this. Raises ValueOutOfRange for what the product cannot send."""
+        """Returns the bytes that send this. Raises ValueOutOfRange for a frame that the product cannot send."""
         raise NotImplementedError
 
     async def send(self, channel: int, transmission: "Transmission", content: bytes) -> "Outcome":
         """Hands one frame over and returns its Reply, or NOT_SENT. Raises DriverError.
 
-        `in_doubt` is True until nothing more can come of the frame.
+        `in_doubt` stays True until no more can come of the frame.
         """
         raise NotImplementedError
 
     async def ask_bus(self, channel: int) -> None:
-        """Asks whether the bus has voltage, and gives the answer to `note_power`. Nothing is in doubt."""
+        """Asks whether the bus has voltage, and gives the answer to `note_power`. The caller has cleared any doubt."""
         raise NotImplementedError
 
     def take(self, message: "Any", now: float) -> None:
@@ -129,13 +131,13 @@ class Sender(Link):
         raise NotImplementedError
 
     def makes_pair(self, transmission: "Transmission") -> bool:
-        """Whether the interface sends this send-twice frame twice by itself; False: the host does."""
+        """Returns True if the interface repeats this send-twice frame by itself, as here; False if the host must."""
         return True
 
     async def ask(self, kind: str, question: bytes, within_s: float = REPLY_WITHIN_S) -> None:
-        """Puts the question and returns with its own reply; one without its reply leaves a doubt.
+        """Puts the question and returns when its own reply has arrived; a question without its reply leaves a doubt.
 
-        Raises InterfaceSilent when none is here in time.
+        Raises InterfaceSilent if no reply comes in time, and PortUnavailable.
         """
         in_doubt = self.in_doubt
         self.in_doubt = True
@@ -147,23 +149,26 @@ class Sender(Link):
         self.reader.drop_rest()
 
     async def identify(self, channel: int) -> bool:
-        """Returns once all from before has arrived: False where frames still wait in the interface for this bus."""
+        """Returns once all earlier messages have arrived: True, or False if frames for this bus still wait in the
+        interface."""
         self.drop_rest()
         await self.ask(IDENTITY, self.IDENTIFY)
         return True
 
     def failure(self, channel: int, content: bytes) -> DriverError:
-        """The error for a frame that was NOT_SENT in all its tries."""
+        """Returns the error for a frame that was NOT_SENT in all its tries."""
         return BusBusy("another master on DALI bus %d collides with every frame: there must be only one" % channel)
 
     async def wait_settled(self, channel: int, priority: int) -> None:
-        """Returns when a frame of this priority may be handed over: so late that a more urgent one can go first."""
+        """Returns as late as a frame of this priority (1-5) may be handed over, so that a more urgent one can go
+        first."""
         await self._settle(channel, SETTLE_S[priority] - self.HAND_OVER_S)
 
     async def transmit(self, channel: int, transmission: "Transmission", priority: int) -> Reply:
-        """Sends on a bus, settled for its priority (1-5); returns what came back.
+        """Sends a frame on a bus that has settled for its priority (1-5), and returns the reply to it.
 
-        Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may then have gone out or not.
+        Raises PortUnavailable, InterfaceSilent, BusUnpowered or BusBusy; the frame may or may not have gone out then.
+        Raises ValueOutOfRange for a frame that the product cannot send.
         """
         content = self.encode(channel, transmission, priority)
         async with self._one_at_a_time:
@@ -195,10 +200,13 @@ class Sender(Link):
         return await self.send(channel, transmission, content)
 
     async def clear_doubt(self, channel: int) -> None:
-        """Returns once nothing can be under way that belongs to no frame of now: no message, no answer, no frame."""
+        """Returns once no message, answer or frame from before can still be under way.
+
+        Raises InterfaceSilent, PortUnavailable, and BusBusy if frames keep waiting in the interface.
+        """
         if not (self.in_doubt and self.is_open):
             return
-        # What the interface answers by itself may overtake a frame that is still on the bus.
+        # The interface's own reply may overtake a frame that is still on the bus.
         await self.clock.sleep(self._written_at + self.OWED_S - self.clock.monotonic())
         for _ in range(QUEUE_TRIES):
             if await self.or_lose(lambda: self.identify(channel)):
@@ -208,7 +216,8 @@ class Sender(Link):
         raise BusBusy("another master keeps DALI bus %d busy: there must be only one" % channel)
 
     async def settle(self, channel: int, content: bytes, priority: int) -> None:
-        """Returns when these bytes may be written, to be on the bus when it has settled and no late answer is due."""
+        """Returns when these bytes may be written, so that their frame begins when the bus has settled and no late
+        answer is due."""
         await self._settle(channel, SETTLE_S[priority] - self.on_wire_s(content) if self.HOST_SETTLES else 0.0)
 
     async def _settle(self, channel: int, seconds: float) -> None:
@@ -231,22 +240,22 @@ class Sender(Link):
         self.wake()
 
     def hear_edge(self, channel: int, at: float) -> None:
-        """Notes when the bus was last busy; settling and quiet count from there."""
+        """Notes that the bus was busy until `at`; settling and quiet count from there."""
         self._last_edge[channel] = max(at, self.last_edge(channel))
 
     def last_edge(self, channel: int) -> float:
-        """When the bus was last busy, as far as was heard."""
+        """Returns the time until which the bus was busy, as far as the driver has heard."""
         return self._last_edge.get(channel, 0.0)
 
     def hear_foreign(self, channel: int, frame: "ForwardFrame") -> None:
-        """Tells of another master's frame."""
+        """Passes another master's frame on to `foreign`."""
         if self.foreign is not None:
             self.foreign(channel, frame)
 
     def keep_quiet(self, channel: int) -> None:
-        """Lets nothing out on this bus while gear may still answer the frame that was on it last."""
+        """Holds back all frames on this bus while gear may still answer the last frame."""
         self._quiet_until[channel] = self.last_edge(channel) + QUIET_AFTER_EDGE_S
 
     def on_wire_s(self, content: bytes) -> float:
-        """How long these bytes take to the interface, 8N1."""
+        """Returns the seconds that these bytes take on the serial line, 8N1."""
         return len(content) * 10 / self.BAUD

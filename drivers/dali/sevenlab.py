@@ -1,13 +1,13 @@
 """SevenLab's open DALI USB interface as a driver: see by_clock.py for what binds an answer to its query.
 
-It settles the bus by itself and reports each frame with the millisecond in which it began. It also reports that nothing
-has answered a query; but whatever begins on the bus ends its own wait, and then it does not.
+The interface settles the bus by itself and reports each frame with the millisecond in which it began. It also reports
+that no gear has answered a query; but any frame that begins on the bus ends its wait, and then it reports nothing.
 
     host   Q2 10 3A0\\r
     report             >10 (our frame) | :08 (answer) or :81 (timeout), or another frame: no answer is reported any more
 
-What a missing report means is asked, not guessed: where the interface, asked what it is, has not reported even a frame
-that does nothing, the bus has no voltage.
+The driver does not guess what a missing report means. It sends a frame that does nothing, and asks the interface for
+its identity: if that arrives without a report of the frame, the bus has no voltage.
 """
 
 from drivers.dali.by_clock import ByClock, TimedFrame
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
 
 PAIR_MS = round(PAIR_S * 1000)
 TICK_MS = 1.0
-"""What two times of the interface's clock may be wrong by against each other."""
+"""The error that the difference of two times of the interface's clock may have."""
 
 
 class _Sending(TimedFrame):
     spoilt = 0
-    """So many of its frames met another master's."""
+    """The number of its frames that met another master's."""
     refused: "int | None" = None
-    """The code with which the command was refused."""
+    """The code with which the interface refused the command."""
     foreign = 0
-    """So many frames of other masters were reported meanwhile."""
+    """The number of frames of other masters that were reported meanwhile."""
     parted = False
-    """Whether one of them came between the two of a pair."""
+    """True if a frame of another master came between the two of a pair."""
     heard = False
-    """Whether anything was reported meanwhile: the bus carries frames."""
+    """True if any frame was reported meanwhile: the bus carries frames."""
 
     def over(self) -> bool:
         sent = len(self.sent_at) + self.spoilt == self.frames
         return self.refused is not None or (sent and (not self.answer or bool(self.spoilt) or self.reply is not None))
 
     def well(self) -> bool:
-        """Whether it went out as it should."""
+        """Returns True if the transmission went out as it should."""
         if self.refused is not None or self.spoilt or self.parted:
             return False
         return self.frames == 1 or 0 <= -self.since_sent(self.sent_at[0]) <= PAIR_MS
 
 
 class SevenLab(ByClock):
-    """One interface with its one bus, on whichever channel it is given."""
+    """One interface with its one bus; it keeps the promises of drivers.interfaces.DaliInterface."""
 
     PRODUCT = "SevenLab DALI interface"
     BAUD = wire.BAUD
     READER = wire.ReportReader
     IDENTIFY = wire.QUERY_INFORMATION
-    OWED_S = 0.25  # however many frames of other masters went first
+    OWED_S = 0.25  # frames of other masters may go first
     HAND_OVER_S = 0.005
     CLOCK_TICKS = 1 << 32
     SENDING = _Sending
@@ -85,13 +85,13 @@ class SevenLab(ByClock):
                 await self._explain(sending)
         if not sending.over() and not sending.spoilt:
             raise unpowered(channel)
-        # Refused for a full queue: what is in it goes out first.
+        # If it was refused for a full queue, the frames in the queue go out first.
         self._refused = sending.refused
         self.in_doubt = sending.refused is not None
         return (sending.reply or NO_ANSWER) if sending.well() else NOT_SENT
 
     async def _explain(self, sending: _Sending) -> None:
-        """Raises what became of a transmission that the interface has not reported."""
+        """Raises the error of a transmission that the interface has not reported."""
         self.in_doubt = False
         if sending.foreign and not sending.sent_at:
             raise BusBusy("other masters on DALI bus %d leave no gap for a frame" % sending.channel)
@@ -136,7 +136,7 @@ class SevenLab(ByClock):
             self.note_power(channel, False)
             self.note_power(channel, True)
         elif report.kind == Report.FAILURE:
-            # A timeout of which one bit was changed on the line says the same, but of a moment that we wait for.
+            # A timeout of which one bit was changed on the line looks alike, but its time lies in our wait.
             if sending is None or not _has_ended(sending, report.at_ms):
                 self.note_power(channel, False)
         elif sending is None or not report.own:
@@ -166,5 +166,5 @@ class SevenLab(ByClock):
 
 
 def _has_ended(sending: _Sending, at_ms: int) -> bool:
-    """Whether the query had ended at this time, and no answer has come to it yet."""
+    """Returns True if the query had ended at this time and no answer has come to it yet."""
     return sending.awaits_answer() and sending.since_sent(at_ms) >= sending.frame.duration_s * 1000 - TICK_MS

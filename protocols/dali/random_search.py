@@ -199,7 +199,7 @@ class RandomSearch:
         return (changed > 0xFFFF) + (changed & 0xFF00 > 0) + (changed & 0xFF > 0)
 
     def _worth(self, address: int, density: float) -> float:
-        """Returns the bits of information that the answer at this address is expected to give: no gear, one, or many."""
+        """Returns the bits of information that the answer at this address should give: no gear, one, or many."""
         width = self._bound - self._assumed_to
         below = address - self._assumed_to
         if self.kind == ONE:
