@@ -1,6 +1,6 @@
 """The bench of the contract: one interface's driver on its emulation, in virtual time, with five gear and a sensor.
 
-A story that fails carries what was last said on the line and on the bus with it, as a note to its error.
+If a story fails, its error carries as a note the last messages on the serial line and the last frames on the bus.
 """
 
 from __future__ import annotations
@@ -30,18 +30,21 @@ from protocols.dali_interfaces.product import Product
 T = TypeVar("T")
 NIGHT = 1_768_500_000.0
 LEVELS = (200, 100, 170, 85, 254)
-"""What the bench's gear show, by short address: no two alike, so that a wrong gear's answer is a wrong answer."""
+"""The levels of the bench's gear by short address. They all differ, so that the answer of a wrong gear is wrong."""
 SENSOR = 5
-"""The device short address of the movement sensor; it says nothing unasked while nobody passes."""
+"""The device short address of the movement sensor, which sends nothing unasked while no person passes."""
 QUIETEN_S = 3.0
-"""Faults are over by now, and so is what they have led to: a port opened again, a bus asked for its voltage."""
+"""After this time a fault and its consequences are over: the port is open again, the bus was asked for its voltage."""
 CONNECTED_WITHIN_S = 0.5
 
 
 @dataclass
 class Bench:
-    """A driver on its emulated product, with gear 0, 1, 2 ... at LEVELS. `heard` is what the driver's listener has
-    heard: (condition, channel); `foreign` is what other masters have sent: (channel, frame)."""
+    """A driver on its emulated product, with gear 0, 1, 2 ... at LEVELS.
+
+    `heard` holds (condition, channel) of all that the driver's listener has heard, and `foreign` holds (channel, frame)
+    of all frames of other masters that the driver has told.
+    """
 
     clock: VirtualClock
     street: Street
@@ -58,11 +61,11 @@ class Bench:
         return self.street.port
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
-        """Calls `act` after so many seconds, while the story goes on."""
+        """Calls `act` after `seconds`, while the story goes on."""
         self.street.loop.call_later(seconds, act)
 
     def frames_of(self, value: int) -> int:
-        """How often this frame went over the bus without a collision."""
+        """Returns how often a frame of this value went over the bus without a collision."""
         return sum(frame.value == value and frame.outcome.name != "COLLISION" for frame in self.street.bus.trace)
 
 
@@ -70,7 +73,7 @@ Story = Callable[[Bench], Awaitable[T]]
 
 
 async def ask(bench: Bench, gear: int, name: str = "QUERY ACTUAL LEVEL") -> Reply:
-    """What the gear at this short address answers to the query."""
+    """Sends the query to the gear at this short address and returns the reply. Raises DriverError."""
     return await bench.bus.run(sequences.query(addresses.short(gear), name), TELEMETRY)
 
 
@@ -81,8 +84,11 @@ async def all_right(bench: Bench) -> None:
 
 
 def on_bench(name: str, story: Story[T]) -> T:
-    """Runs the story with the interface of this short name, half a second after its driver was started; takes
-    everything down at the end. Raises UnknownName, or Unusable where a part of the interface is missing."""
+    """Runs the story with the interface of this short name, half a second after its driver was started, and returns its
+    result. Takes everything down at the end.
+
+    Raises UnknownName, Unusable if a part of the interface is missing, and the story's own errors.
+    """
 
     async def whole(clock: VirtualClock) -> T:
         with TemporaryDirectory() as folder:
@@ -92,7 +98,8 @@ def on_bench(name: str, story: Story[T]) -> T:
 
 
 def street_of(product: Product, clock: VirtualClock, link: Path) -> Street:
-    """The bench's street behind the product's emulation, on a port at `link`. Call it inside the clock's loop."""
+    """Returns the bench's street behind the product's emulation, on a port at `link`. Call it inside the clock's
+    loop."""
     lamps = [Lamp(address, 25.0, level=level) for address, level in enumerate(LEVELS)]
     devices = [ControlDevice([OccupancySensor()], short_address=SENSOR)]
     return Street(lamps, traffic=clock, link=link, devices=devices, product=emulation_of(product.name))
@@ -116,7 +123,7 @@ async def _with_bench(name: str, clock: VirtualClock, link: Path, story: Story[T
     try:
         await clock.sleep(CONNECTED_WITHIN_S)
         if running.done():
-            running.result()  # what ended the driver, and not the errors that follow from it
+            running.result()  # raises the error that ended the driver, rather than the errors that follow from it
         return await story(Bench(clock, street, interface, DaliBus(interface), product, heard, foreign))
     except Exception as error:
         error.add_note(evidence.text())

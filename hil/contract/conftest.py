@@ -1,4 +1,4 @@
-"""How pytest runs the contract: for the interface of `--interface`, or for each of Lichtmast's own."""
+"""Lets pytest run the contract for the interface of `--interface`, or for each of Lichtmast's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from agent.parts.interfaces import INTERFACES
 
 FIRST = "test_at_first"
-"""Where one of these fails, all others would only say so again."""
+"""The module of the first tests: if one of them fails, all others would only fail for the same reason."""
 _notes = pytest.StashKey[str]()
 
 
@@ -33,7 +33,7 @@ def pytest_runtest_makereport(
 
 
 class _Evidence:
-    """Prints what was last on the line below the line of a test that failed, where a plain line a test is asked for."""
+    """Prints the evidence below the line of a test that failed, if the output is one plain line a test."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._stash = config.stash

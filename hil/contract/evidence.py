@@ -1,4 +1,4 @@
-"""What was last said on a bench's serial line, on its bus and by its driver: the author of a driver looks at that first
+"""The last messages on a bench's serial line and bus, and from its driver: the author of a driver looks at them first
 when a test has failed.
 """
 
@@ -13,7 +13,7 @@ PIECES, FRAMES, SENTENCES = 16, 8, 4
 
 
 class Evidence:
-    """Listens at the street's port from now on."""
+    """The evidence of one bench: it listens at the street's port from now on."""
 
     def __init__(self, street: Street) -> None:
         self._street = street
@@ -24,8 +24,11 @@ class Evidence:
         street.port.listener = self._hear
 
     def text(self) -> str:
-        """The last pieces on the line, in hexadecimal and as text; the last frames on the bus, by name; and the last
-        that the driver told its listener. Times are milliseconds since the bench began; a frame's is its end."""
+        """Returns the last pieces on the line, in hexadecimal and as text, the last frames on the bus, by name, and the
+        last sentences that the driver told its listener.
+
+        Times are milliseconds since the bench began; a frame's time is its end.
+        """
         lines = ["", f"The last {len(self._pieces)} pieces on the serial line (ms; > from the host, < to the host):"]
         lines += [f"  {1000 * at:10.1f}  {whence}  {_hex(piece)}  {_text(piece)}" for at, whence, piece in self._pieces]
         frames = frames_on(self._street, "", -self._began)[-FRAMES:]
@@ -40,7 +43,7 @@ class Evidence:
         return "\n".join(lines)
 
     def note(self, sentence: str) -> None:
-        """The driver has told its listener this."""
+        """Notes a sentence that the driver has told its listener."""
         self._sentences.append((self._street.loop.time() - self._began, sentence))
 
     def _hear(self, whence: str, piece: bytes) -> None:
@@ -52,5 +55,5 @@ def _hex(piece: bytes) -> str:
 
 
 def _text(piece: bytes) -> str:
-    """As repr shows it, without its b: line ends and bytes that are no text stay visible."""
+    """Returns the piece as repr shows it, without the b, so that line ends and bytes that are no text stay visible."""
     return repr(piece)[1:]

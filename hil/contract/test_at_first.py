@@ -1,4 +1,4 @@
-"""What an interface must have before its contract can be tried: its parts, an answer, its buses, its safe level."""
+"""The first tests of an interface, before its contract is tried: its parts, an answer, its buses, its safe level."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_each_of_its_buses_answers_for_itself(product: str, tmp_path: Path) -> N
 
 
 def test_its_messages_light_the_street_for_a_host_that_waits_for_no_reply(product: str, tmp_path: Path) -> None:
-    """As lichtmast-safe-level sends them when the agent is gone."""
+    """lichtmast-safe-level sends the messages in this way when the agent is gone."""
     found = INTERFACES.find(product)
 
     async def whole(clock: VirtualClock) -> tuple[list[int], int]:

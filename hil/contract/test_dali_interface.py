@@ -1,7 +1,7 @@
-"""The contract of drivers.interfaces.DaliInterface, kept by every DALI interface on its own bench.
+"""The contract of drivers.interfaces.DaliInterface, which every DALI interface keeps on its own bench.
 
-The promise behind all of it: what `transmit` returns is the answer to that very frame, or an error, and never the
-answer to another one.
+One promise stands behind all tests: `transmit` returns the answer to that very frame or raises an error, and never
+returns the answer to another frame.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def test_several_answers_are_a_result_and_no_error(product: str) -> None:
 
 
 @pytest.mark.parametrize("late_ms", [26, 33, 40])
-def test_an_answer_late_on_the_bus_reaches_nobody(product: str, late_ms: int) -> None:
+def test_an_answer_late_on_the_bus_reaches_no_other_query(product: str, late_ms: int) -> None:
     async def story(bench: Bench) -> None:
         bench.street.late_answer(1, late_ms)
         for gear in (0, 1, 2, 1, 1, 3, 1, 0):
@@ -61,7 +61,7 @@ def test_an_answer_late_on_the_bus_reaches_nobody(product: str, late_ms: int) ->
 
 
 @pytest.mark.parametrize("delay_s", [0.026, 0.09, 0.15, 0.35, 0.8])
-def test_answers_late_on_the_serial_line_reach_nobody_else(product: str, delay_s: float) -> None:
+def test_answers_late_on_the_serial_line_reach_no_other_query(product: str, delay_s: float) -> None:
     async def story(bench: Bench) -> None:
         bench.port.delay_s = delay_s
         for gear in (0, 1, 2, 3, 4) * 6:
@@ -79,7 +79,7 @@ def test_answers_late_on_the_serial_line_reach_nobody_else(product: str, delay_s
     on_bench(product, story)
 
 
-def test_what_goes_out_twice_goes_out_twice(product: str) -> None:
+def test_a_send_twice_frame_goes_out_twice(product: str) -> None:
     async def story(bench: Bench) -> None:
         await bench.bus.run(sequences.set_parameter(addresses.short(2), "SET FADE TIME", 5), LEVEL_PRIORITY)
         assert bench.frames_of(0x052E) == 2
@@ -136,7 +136,7 @@ def test_garbled_lines_cost_at_most_their_own_answers(product: str) -> None:
     async def story(bench: Bench) -> None:
         for gear in range(5):
             bench.street.garbled_lines(1)
-            # A flipped bit may well be another answer's digit: where the product has no check sum, nobody can tell.
+            # A flipped bit may make another answer: if the product has no check sum, no driver can tell.
             await asyncio.gather(ask(bench, gear), return_exceptions=True)
             bench.street.garbled_lines(0)
             await asyncio.gather(ask(bench, gear), return_exceptions=True)
@@ -170,7 +170,7 @@ def test_lines_that_come_in_pieces_are_lines(product: str) -> None:
     on_bench(product, story)
 
 
-def test_lines_that_nobody_asked_for_are_no_answers(product: str) -> None:
+def test_unasked_lines_are_no_answers(product: str) -> None:
     async def story(bench: Bench) -> None:
         for number in range(40):
             asking = asyncio.create_task(ask(bench, number % 5))
@@ -313,7 +313,7 @@ def test_an_interface_that_falls_silent_is_lost_and_found(product: str) -> None:
     on_bench(product, story)
 
 
-def test_a_caller_who_gives_up_at_any_moment_harms_nobody(product: str) -> None:
+def test_a_caller_who_gives_up_at_any_moment_harms_no_other(product: str) -> None:
     async def story(bench: Bench) -> None:
         for number in range(120):
             given_up = asyncio.create_task(ask(bench, number % 5))
@@ -327,7 +327,7 @@ def test_a_caller_who_gives_up_at_any_moment_harms_nobody(product: str) -> None:
     on_bench(product, story)
 
 
-def test_a_caller_who_gives_up_before_a_late_answer_harms_nobody(product: str) -> None:
+def test_a_caller_who_gives_up_before_a_late_answer_harms_no_other(product: str) -> None:
     async def story(bench: Bench) -> None:
         bench.street.late_answer(1, 28)
         for number in range(120):

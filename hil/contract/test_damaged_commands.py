@@ -1,7 +1,8 @@
-"""The contract where the line damages what the host says: a frame that is another one on the bus is no success.
+"""The contract on a serial line that damages the host's commands: if another frame goes out, that is no success.
 
-A bit is flipped, or a byte lost. Where a product's commands have no check sum and are not said back, a bit that was
-flipped under way makes another command, and no driver can know. A lost byte every product or its driver notices.
+The line flips a bit or loses a byte. If a product's commands have no check sum and the product does not report the
+frames that it sends, a flipped bit makes another command, and no driver can know. Every product, or its driver, notices
+a lost byte.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ every_damage = pytest.mark.parametrize("damage", [_lose, _garble])
 
 
 async def ask_rightly(bench: Bench, gear: int) -> int:
-    """1 where an answer came, which must be the gear's own; 0 where an error did."""
+    """Returns 1 if an answer came, which must be the gear's own, and 0 if an error did."""
     try:
         reply = await ask(bench, gear)
     except DriverError:
         return 0
-    # A damaged command may have dimmed the gear, where the product itself cannot tell: then it says so.
+    # A damaged command may have dimmed the gear without the product's knowledge: the answer is then the new level.
     assert reply == Reply(Reply.VALUE, bench.street.level(gear)), gear
     return 1
 
@@ -45,7 +46,7 @@ async def ask_rightly(bench: Bench, gear: int) -> int:
 @every_damage
 def test_a_damaged_query_never_brings_another_gears_answer(product: str, damage: Callable[[Bench, int], None]) -> None:
     if damage is _garble and not INTERFACES.find(product).checks_commands:
-        return  # its descriptor says so
+        return  # the descriptor says that a flipped bit goes unnoticed
 
     async def story(bench: Bench) -> None:
         after = 0
@@ -84,7 +85,7 @@ def test_a_flipped_bit_of_a_command_costs_its_own_answer_only(product: str) -> N
 @every_damage
 def test_a_level_that_is_said_to_have_gone_out_has(product: str, damage: Callable[[Bench, int], None]) -> None:
     if damage is _garble and not INTERFACES.find(product).checks_commands:
-        return  # its descriptor says so
+        return  # the descriptor says that a flipped bit goes unnoticed
 
     async def story(bench: Bench) -> None:
         for number in range(60):

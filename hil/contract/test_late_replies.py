@@ -1,7 +1,7 @@
-"""The contract on a serial line that is late by 0 to 1.2 s, in steps of 5 ms: never an answer of another gear.
+"""The contract on a serial line that is late by 0 to 1.2 s, in steps of 5 ms: no query gets the answer of another gear.
 
-Each interface owes the host replies of several kinds, and each of them is late alike: the frames', and those to the
-questions by which a driver finds out that nothing is owed any more.
+An interface owes the host replies of several kinds, and all of them are equally late: those to frames, and those to the
+questions by which a driver finds out that the interface owes nothing more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from protocols.dali.frames import Reply
 LATEST_MS = 1200
 STEP_MS = 5
 IN_TIME_MS = 25
-"""What USB and a busy host may add: up to here every query gets its answer."""
+"""The delay that USB and a busy host may add: up to here every query gets its answer."""
 
 
 def test_no_delay_of_the_line_brings_another_gears_answer(product: str) -> None:
@@ -71,7 +71,7 @@ def test_a_line_that_falls_behind_in_the_middle_of_a_query_brings_no_other_gears
 
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.52, 0.8])
 def test_levels_still_reach_the_lamps_however_late_the_line_is(product: str, delay_s: float) -> None:
-    """They cannot be told from lost ones, so each is an error; but each has gone out."""
+    """A level that is reported late looks like a lost one, so it raises an error; but it has gone out."""
 
     async def story(bench: Bench) -> None:
         bench.port.delay_s = delay_s
@@ -79,7 +79,7 @@ def test_levels_still_reach_the_lamps_however_late_the_line_is(product: str, del
             for gear in range(5):
                 with contextlib.suppress(DriverError):
                     await bench.bus.run(sequences.dim(addresses.short(gear), level), LEVEL_PRIORITY)
-                await bench.clock.sleep(0.05)  # a frame that was only handed over is out by now
+                await bench.clock.sleep(0.05)  # a frame that was only handed over has gone out after this
                 assert bench.street.level(gear) == level
 
     on_bench(product, story)

@@ -1,4 +1,4 @@
-"""The contract as the bus sees it: other masters' frames are told, and each frame settles for its own priority."""
+"""The contract seen from the bus: the driver tells other masters' frames, and each frame settles for its priority."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from protocols.dali import addresses, gear_commands, sequences
 from protocols.dali.frames import ForwardFrame, Reply
 
 BANDS_MS = {1: (13.5, 14.7), 2: (14.9, 16.1), 3: (16.3, 17.7), 4: (17.9, 19.3), 5: (19.5, 21.1)}
-"""IEC 62386-101 clause 8: from the last edge of a frame to the first edge of a forward frame, by its priority."""
+"""The time from the last edge of a frame to the first edge of a forward frame, shortest and longest, by the priority of
+the latter (IEC 62386-101 clause 8)."""
 FRAME_S = 17 / 1200
 
 
@@ -69,7 +70,7 @@ def test_a_frame_settles_for_its_own_priority(product: str, priority: int) -> No
 
 
 def test_after_no_answer_the_bus_is_left_quiet_for_late_gear_and_no_longer(product: str) -> None:
-    """Gear that answer 40 ms too late are through 62 ms after a query; the next one waits for them."""
+    """Gear that answer 40 ms too late have finished 62 ms after a query; the next query waits for them."""
 
     async def story(bench: Bench) -> None:
         for number in range(5):
@@ -82,7 +83,7 @@ def test_after_no_answer_the_bus_is_left_quiet_for_late_gear_and_no_longer(produ
 
 
 def test_a_search_does_not_wait_for_late_gear(product: str) -> None:
-    """Commissioning asks COMPARE a hundred times, and most of the answers are no."""
+    """Commissioning sends COMPARE a hundred times, and most answers are no."""
 
     async def story(bench: Bench) -> None:
         compare = gear_commands.special("COMPARE")

@@ -18,7 +18,8 @@ def test_a_contract_that_is_kept_is_a_line_a_test(capfd: pytest.CaptureFixture[s
     assert main(["contract", "sci2_2", "--only", LATE]) == DONE
     *lines, summary = capfd.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert all(line.startswith("passed   An answer late on the bus reaches nobody (product sci2 2, ") for line in lines)
+    passed = "passed   An answer late on the bus reaches no other query (product sci2 2, "
+    assert all(line.startswith(passed) for line in lines)
     assert summary.startswith("3 passed, 0 failed, 0 skipped, in ")
 
 
@@ -32,7 +33,7 @@ def test_below_a_failure_stands_what_was_last_said(tmp_path: Path) -> None:
     codec.write_text(hasty)
     tried = beside(site, "contract", "text_line", "--only", LATE)
     assert tried.returncode == FAILED
-    assert "failed   An answer late on the bus reaches nobody (product text line, late ms " in tried.stdout
+    assert "failed   An answer late on the bus reaches no other query (product text line, late ms " in tried.stdout
     assert "Traceback" not in tried.stdout + tried.stderr
     pieces, _, rest = tried.stdout.partition("pieces on the serial line")[2].partition("frames on the bus (ms):\n")
     assert re.search(r"^ +\d+\.\d  host >  73 30 30 30 33 41 30 41 37 0a  's0003A0A7\\n'$", pieces, re.MULTILINE)
