@@ -1,6 +1,6 @@
-"""What is the DALI HAT's own: several buses, firmware that differs, and noise on a line without a check sum.
+"""The peculiarities of the DALI HAT: several buses, firmware that differs, and noise on a line without a check sum.
 
-What every interface must keep stands in hil/contract/.
+The promises that every interface keeps are tested in hil/contract/.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def test_firmware_may_say_one_line_or_two_for_a_pair(two_replies: bool) -> None:
 
 @pytest.mark.parametrize("lost_pairs", [1, 2])
 def test_a_second_line_that_is_lost_does_not_make_the_next_ones_answers(lost_pairs: int) -> None:
-    """The first pairs after connecting show what the firmware says: one broken line must not decide that for good."""
+    """The first pairs after connecting show how often the firmware says N: one broken line must not decide that."""
 
     async def story(bench: Bench) -> None:
         bench.street.hat.two_replies_to_twice = True
@@ -191,7 +191,7 @@ def test_a_pair_whose_second_frame_collided_after_its_first_was_answered(after_s
 
 
 @pytest.mark.parametrize("what", list(WithoutVoltage))
-def test_whatever_it_says_instead_of_sending_without_voltage(what: WithoutVoltage) -> None:
+def test_a_hat_without_voltage_may_say_different_lines_in_place_of_a_reply(what: WithoutVoltage) -> None:
     async def story(bench: Bench) -> None:
         bench.street.hat.without_voltage = what
         asking = asyncio.create_task(ask(bench.bus, 0))
@@ -242,7 +242,7 @@ def test_a_line_before_the_frame_can_have_been_answered_is_no_answer(line: bytes
     on_bench("atx_hat", story)
 
 
-def test_a_status_of_a_bus_that_the_board_does_not_name_is_nobodys() -> None:
+def test_a_status_of_a_bus_that_the_board_does_not_name_is_ignored() -> None:
     async def story(bench: Bench) -> None:
         bench.port.write(b"2D01\n")
         await bench.clock.sleep(0.1)
@@ -317,8 +317,8 @@ def test_noise_at_any_moment_raises_nothing_but_driver_errors_and_ends_with_itse
         with pytest.raises(asyncio.CancelledError):
             await talking
         assert failed == []
-        # A bus that the noise said was without voltage is asked again within a second; a HAT that the noise hid from
-        # the driver is found again within two.
+        # If the noise looked like a bus without voltage, the bus is asked again within a second; if it hid the HAT, the
+        # driver finds the HAT again within two.
         await bench.clock.sleep(3.5)
         for gear in range(5):
             assert await ask(bench.bus, gear) == Reply(Reply.VALUE, SHOWN[gear])

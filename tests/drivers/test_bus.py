@@ -1,4 +1,4 @@
-"""DaliBus: who goes first, what may come between two frames, and that no caller's end leaves the bus taken."""
+"""DaliBus: which caller goes first, which frames may pass, and that the bus is free after every caller's end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def on_a_bus(story: Story, reply: Callable[[int], Reply | Exception] = lambda va
 
 
 def frames(*values: int, bond: int = Transmission.LOOSE) -> Conversation:
-    """A conversation of these 16-bit frames, all without an answer."""
+    """Holds a conversation of these 16-bit frames, all without an answer."""
     for value in values:
         yield Transmission(ForwardFrame(16, value), False, False, bond)
 
@@ -122,7 +122,7 @@ def test_a_write_that_a_level_has_passed_begins_again() -> None:
 
 
 def test_another_masters_dtr_makes_a_reading_begin_again() -> None:
-    """Whenever it comes: the answer to a read after it would be another location's."""
+    """At any moment: after the change, the answer to a read would be another location's."""
     for after_frames in range(1, 9):
 
         async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus, late: int = after_frames) -> None:
@@ -206,7 +206,7 @@ def test_an_interrupted_conversation_that_cannot_begin_again_fails_by_name() -> 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_callers_may_give_up_at_any_moment(seed: int) -> None:
-    """Alone or together: the bus serves whoever is left, and is free at the end."""
+    """Callers give up alone or together; the bus serves those that are left, and is free at the end."""
 
     async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
         rng = random.Random(seed)
@@ -278,7 +278,7 @@ def test_a_bond_is_given_without_touching_the_frame() -> None:
     assert not issubclass(Interrupted, DriverError)
 
 
-def test_a_level_that_passes_hears_of_whatever_went_wrong_with_it() -> None:
+def test_a_level_that_passes_hears_of_its_own_error() -> None:
     async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
         def observer(transmission: Transmission, reply: Reply | None) -> None:
             if transmission is LEVEL:

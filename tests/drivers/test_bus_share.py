@@ -1,4 +1,4 @@
-"""The telemetry share is the bus's, however many ask; and a bus that is handed over is never lost on the way."""
+"""The telemetry share holds for the whole bus, however many callers ask; and no caller's end leaves the bus taken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Story = Callable[[VirtualClock, FakeInterface, DaliBus], Awaitable[None]]
 LEVEL = gear_commands.level(addresses.short(1), 100)
 SHARE = 0.2
 READING_S = 10 * (FRAME_S + 0.001) + 0.003
-"""Ten frames: the first settles for 4 ms, each further one for 1 ms."""
+"""The time of a reading of ten frames: the first one settles for 4 ms, each further one for 1 ms."""
 
 
 def with_share(story: Story, share: float = SHARE) -> None:
@@ -54,7 +54,7 @@ def test_a_reading_after_a_pause_begins_at_once_and_only_one_does() -> None:
             await clock.sleep(60)
             began = clock.monotonic()
             await asyncio.gather(*(bus.run(reading(number), TELEMETRY) for number in range(3)))
-            # Two of them each waited for what the one before had used up.
+            # Two of the readings each waited for the time that the one before had used up.
             assert clock.monotonic() - began == pytest.approx(2 * READING_S / SHARE + READING_S, abs=0.01)
 
     with_share(story)
@@ -100,7 +100,7 @@ def test_discovery_has_its_turn_however_many_ask_for_telemetry() -> None:
         for _ in range(5):
             called = clock.monotonic()
             await bus.run(frames(99), DISCOVERY)
-            # In the queue when the five were: at the latest the next turn but four, and a reading may have just begun.
+            # The caller queues with five others: it has its turn after at most eight, one of which may have just begun.
             assert clock.monotonic() - called < 9 * READING_S / SHARE
         served = [interface.values.count(number) for number in range(5)]
         assert max(served) - min(served) <= 20
@@ -119,7 +119,7 @@ def test_what_passes_a_reading_is_not_held_against_the_readings() -> None:
         ended = clock.monotonic()
         assert ended > 20 * FRAME_S
         await bus.run(frames(3), TELEMETRY)
-        # Its own two frames are held against them, and the first one's settling.
+        # Only the reading's own two frames count for the share, with the settling of the first.
         own_s = 2 * FRAME_S + 0.005
         assert clock.monotonic() - ended == pytest.approx(own_s * (1 / SHARE - 1) + FRAME_S + 0.004, abs=0.005)
 
@@ -127,7 +127,7 @@ def test_what_passes_a_reading_is_not_held_against_the_readings() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_who_gives_up_while_waiting_for_the_share_holds_up_nobody(seed: int) -> None:
+def test_a_caller_who_gives_up_while_waiting_for_the_share_holds_up_no_other(seed: int) -> None:
     async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
         rng = random.Random(seed)
         waiting = [
@@ -135,7 +135,7 @@ def test_who_gives_up_while_waiting_for_the_share_holds_up_nobody(seed: int) -> 
         ]
         given_up = rng.sample(range(30), 20)
         for number in given_up:
-            # Also in the very moment in which the share allows the next one.
+            # One of these moments is the very one in which the share allows the next reading.
             await clock.sleep(rng.choice((0.0, 0.1, READING_S, READING_S / SHARE - READING_S, READING_S / SHARE)))
             waiting[number].cancel()
         results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -161,7 +161,7 @@ def test_without_a_share_readings_follow_each_other_at_once() -> None:
 def test_a_caller_who_is_cancelled_in_the_moment_in_which_it_gets_the_bus_passes_it_on(
     how: str, handed_over_first: bool
 ) -> None:
-    """The dead bus of issue 7: the one that had it was gone, the next one never got it."""
+    """Otherwise the bus is dead: the caller that has it is gone, and the next one never gets it."""
 
     async def story(clock: VirtualClock, interface: FakeInterface, bus: DaliBus) -> None:
         waiting: list[asyncio.Task[object]] = []
@@ -170,7 +170,7 @@ def test_a_caller_who_is_cancelled_in_the_moment_in_which_it_gets_the_bus_passes
             yield Transmission(ForwardFrame(16, 1), False, False, Transmission.TIED)
             if not handed_over_first:
                 waiting[0].cancel()
-            # Here the conversation ends: the bus goes to the first that waits, in this iteration of the loop.
+            # Here the conversation ends: the bus goes to the first waiting caller in this iteration of the loop.
             if handed_over_first:
                 asyncio.get_running_loop().call_soon(waiting[0].cancel)
 

@@ -1,4 +1,4 @@
-"""An inquiry: the bus is free between its conversations, its pauses are waited for, and it is closed where it ends."""
+"""An inquiry: the bus is free between its conversations, its pauses are waited for, and it is closed at its end."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_interface_that_fails_ends_it_where_it_stands_and_it_is_closed() -> N
             finally:
                 closed.append(number)
 
-        kept = inquiry(66)  # without this it would be closed as it is thrown away
+        kept = inquiry(66)  # without this name, the inquiry would be closed when it is thrown away
         with pytest.raises(InterfaceSilent):
             await run_inquiry(bus, clock, kept, CONFIGURATION)
         assert closed == [66]

@@ -1,4 +1,4 @@
-"""What every interface's driver has from its link: each loss of the port is told, and each once."""
+"""The link of every interface's driver: it tells each loss of the port, and each only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The link alone, under the plainest product: when it opens, asks, loses and closes a port, and what it says of it."""
+"""The link alone, under the plainest product: when it opens, asks, loses and closes a port, and what it tells."""
 
 from __future__ import annotations
 
@@ -162,14 +162,14 @@ def test_a_greeting_that_is_missing_once_is_put_again_and_twice_is_a_lost_port()
         port.silent_to = {b"hello"}
         port.lost("pulled")
         await bench.clock.sleep(REOPEN_AFTER_S + 0.3)
-        port.silent_to = set()  # the second one, half a second after the first
+        port.silent_to = set()  # the second greeting goes out half a second after the first
         await bench.clock.sleep(1.0)
         assert bench.conditions()[1:] == [(conditions.LOST, 0), (conditions.CONNECTED, 0)]
         assert len(port.tried_at) == 2
         port.silent_to = {b"hello"}
         port.lost("pulled again")
         await bench.clock.sleep(10)
-        # It is told as what it was first; each second greeting in vain closes the port, and it is opened again.
+        # The listener hears the first reason only; each second greeting without a reply closes the port again.
         assert bench.heard[3:] == [(conditions.LOST, 0, "pulled again")]
         assert len(port.tried_at) > 5
         port.silent_to = set()
@@ -213,7 +213,7 @@ def test_an_idle_bus_is_asked_for_its_voltage_and_a_busy_one_is_not() -> None:
         for _ in range(20):
             await bench.clock.sleep(1)
             bench.link.tell(b"x")
-        assert len(bench.port.asked_at(b"power 1")) == 1  # when it was opened
+        assert len(bench.port.asked_at(b"power 1")) == 1  # when the port was opened
         last = bench.clock.monotonic()
         await bench.clock.sleep(3 * ASK_IDLE_AFTER_S)
         asked = bench.port.asked_at(b"power 1")[1:]

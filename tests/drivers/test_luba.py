@@ -1,4 +1,4 @@
-"""What is the LUBA interfaces' own: numbers, ticks, a buffer, a supply. What all keep stands in hil/contract/."""
+"""The peculiarities of the LUBA interfaces: numbers, ticks, a buffer, a supply. hil/contract/ has the common tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owed: whose reply is here, when the newest one is due, and what a reply that was lost on the line costs."""
+"""Owed: which question a reply belongs to, when the newest one is due, and the cost of a reply lost on the line."""
 
 from __future__ import annotations
 

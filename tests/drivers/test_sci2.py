@@ -1,4 +1,4 @@
-"""What is the DALI SCI2's own: pairs that the host sends, an early NO, one error for two things, the wrong layout."""
+"""The peculiarities of the DALI SCI2: pairs that the host sends, an early NO, an ambiguous error, the wrong layout."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def test_a_command_that_the_model_does_not_know_is_an_error_that_names_the_remed
 
 @MODELS
 def test_an_answer_counts_only_when_it_can_have_come_over_the_bus(model: str) -> None:
-    """A query takes 1.3 ms to be told and 14.2 ms on the bus; an answer begins 5.5 ms later and takes 7.5 ms: 28.5 ms.
-    The interface says NO at 26.8 ms, and 16.5 ms later no answer is awaited any more."""
+    """A query takes 1.3 ms on the line and 14.2 ms on the bus; an answer begins 5.5 ms later and takes 7.5 ms: 28.5 ms.
+    The interface says NO at 26.8 ms; 16.5 ms later the driver awaits no answer any more."""
 
     async def story(bench: Bench) -> None:
         assert isinstance(bench.interface, Driver)
@@ -167,7 +167,7 @@ def test_an_answer_counts_only_when_it_can_have_come_over_the_bus(model: str) ->
 
 
 @MODELS
-def test_frames_that_nobody_asked_for_are_no_late_answers(model: str) -> None:
+def test_unasked_frames_are_no_late_answers(model: str) -> None:
     async def story(bench: Bench) -> None:
         assert isinstance(bench.interface, Driver)
         bench.street.bus.other_controller(0xA307)

@@ -1,5 +1,5 @@
-"""What a newcomer's driver gets from its base, under the smallest product that one could build: two drivers of a box
-that answers by a script, one bound by arrival and one by the box's clock."""
+"""The base of every driver, tested with the smallest product that there could be: a box that answers by a script.
+It has two drivers, of which one binds answers by arrival and the other by the box's clock."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PAIR = gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3)
 LEVEL = gear_commands.level(addresses.short(1), 100)
 FRAME_S = 17 / 1200
 ANSWERED_S = FRAME_S + 0.0055 + 9 / 1200
-"""From a command's last byte to the earliest end of an answer to its frame."""
+"""The time from a command's last byte to the earliest end of an answer to its frame."""
 
 
 class Words:
-    """The box's codec: a blank after each word."""
+    """The box's codec: each word ends with a blank."""
 
     def __init__(self) -> None:
         self.begun = b""
@@ -42,7 +42,7 @@ class Words:
 
 
 class Box(ByArrival):
-    """A driver as its writer fills it in: three methods and some constants."""
+    """A driver as its author writes it: three methods and some constants."""
 
     PRODUCT = "box"
     BAUD = 1_000_000
@@ -76,7 +76,8 @@ class Box(ByArrival):
 
 
 class Clocked(ByClock):
-    """The other kind: `s` and a tick for a frame of ours, `a`, a tick and a byte for an answer, 0 to 99 each."""
+    """A driver of a box that tells times: `s` and a tick for a frame that was sent, `a`, a tick and a byte for an
+    answer, 0 to 99 each."""
 
     PRODUCT = "clocked box"
     BAUD = 1_000_000
@@ -114,7 +115,7 @@ class Clocked(ByClock):
 
 
 class Bench:
-    """The box at the other end: says what `script` holds for each frame, as (seconds after it, bytes)."""
+    """The box at the other end: after each frame it sends the bytes in `script`, given as (seconds after it, bytes)."""
 
     def __init__(self, clock: VirtualClock, driver: type[Sender]) -> None:
         self.clock = clock
@@ -203,9 +204,9 @@ def test_a_missing_reply_is_an_error_and_the_next_frame_comes_after_the_fence() 
     async def story(bench: Bench) -> None:
         with pytest.raises(InterfaceSilent, match="the box does not answer"):
             await bench.ask()
-        bench.received(b"v")  # has begun, and would spoil the identity
+        bench.received(b"v")  # this word has begun, and would spoil the identity
         assert await bench.ask((0.03, b"vB ")) == answered(0x42)
-        # The identity came whole at once, so it was asked for once.
+        # The first identity came whole, so the driver asked for it only once.
         assert [content for _, content in bench.written[-3:]] == [b"f", b"who", b"f"]
 
     on_bench(story)
@@ -315,7 +316,7 @@ def test_by_the_interfaces_clock_an_answer_lies_in_its_querys_window(sent: int, 
         reply = await bench.ask((0.02, b"s%02d " % sent), (0.03, b"a%02d42 " % answer))
         assert reply == (answered(42) if taken else NO_ANSWER)
         assert bench.driver.late_answers == (not taken)
-        # However late on the line: the fence brings in what the interface had to say before.
+        # However late it is on the line, the fence brings in all earlier messages of the interface.
         assert await bench.ask((0.1005, b"s10 a1642 ")) == answered(42)
 
     on_bench(story, Clocked)

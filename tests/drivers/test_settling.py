@@ -1,4 +1,4 @@
-"""How the host lets the bus settle for an interface that does not: never too short, and not longer than it must."""
+"""The host's settling for an interface that takes no priority: never too short, and not longer than it must be."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from protocols.dali.frames import Reply
 FRAME_S = 17 / 1200
 ANSWER_S = 9 / 1200
 WITH_HOST_S = 0.0005
-"""What the gap may be longer than the band's shortest: HAT lines and the host's own steps."""
+"""The excess that a gap may have over the shortest of its band: HAT lines and the host's own steps."""
 
 
 def gaps(bench: Bench) -> list[float]:
-    """From each forward frame's last edge to the next one's first."""
+    """Returns the times (s) from each forward frame's last edge to the next one's first."""
     ends = [frame.time for frame in bench.street.bus.trace]
     return [after - FRAME_S - before for before, after in itertools.pairwise(ends)]
 
@@ -30,7 +30,7 @@ def test_levels_settle_for_their_priority_and_no_longer(priority: int) -> None:
     async def story(bench: Bench) -> None:
         for number in range(50):
             await bench.bus.send(gear_commands.level(addresses.short(number % 5), 200), priority)
-        # The HAT says N 12.4 ms after the frame, and takes 1 ms to say it and 3 ms to be told the next.
+        # The HAT says N 12.4 ms after the frame; that takes 1 ms on the line, and the next command takes 3 ms.
         expected = max(SETTLE_S[priority], 0.0124 + 8 * 10 / 19200)
         assert min(gaps(bench)) >= SETTLE_S[priority] - 1e-6
         assert max(gaps(bench)) <= expected + WITH_HOST_S

@@ -1,5 +1,5 @@
-"""What is the SevenLab interface's own: its clock's milliseconds, windows, refusals and pairs. What all keep stands in
-hil/contract/. The other end here is a script: it says what a test lets it say, of the moments that the test names.
+"""The peculiarities of the SevenLab interface: its clock's milliseconds, windows, refusals and pairs. hil/contract/ has
+the common tests. The other end here is a script, which sends the records and the times that a test gives it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAIR = gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3)
 LEVEL = gear_commands.level(addresses.short(1), 100)
 PING = b"S1 10 AD00\r"
 AT = 0x12C
-"""The millisecond in which our frame begins, where nothing else is said."""
+"""The millisecond in which our frame begins, unless a test says otherwise."""
 
 
 def ours(frame: Transmission = QUERY, at_ms: int = AT) -> bytes:
@@ -36,8 +36,8 @@ def record(at_ms: int, code: int, content: int = 0, *, own: bool = False) -> byt
 
 
 class Script:
-    """The interface: says what it is when it is asked, that a ping went out, and then for each command what comes next
-    in `says`: pieces of (seconds after the command, bytes)."""
+    """The interface: it tells its identity when it is asked, and that a ping went out. To each further command it
+    answers with the next entry of `says`: pieces of (seconds after the command, bytes)."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -134,7 +134,7 @@ def test_an_answer_counts_when_it_began_in_its_window(at_ms: int, after_ms: int,
         (record(AT + 22, 0x87), COLLISION),
         (record(AT + 35, 0x81), NO_ANSWER),
         (record(AT + 22, 16, 0x01FE), NO_ANSWER),  # another master's frame: gear do not answer after it
-        (record(AT - 40, 8, 0x7F) + record(AT + 22, 8, 0x11), answered(0x11)),  # what came before our query is not its
+        (record(AT - 40, 8, 0x7F) + record(AT + 22, 8, 0x11), answered(0x11)),  # an answer before our query
         (record(AT + 10, 8, 0x7F) + record(AT + 22, 8, 0x11), answered(0x11)),
         (record(AT + 60, 0x83, 1250 << 8 | 3) + record(AT + 22, 8, 0x11), answered(0x11)),  # bits of another time
         (record(AT + 22, 8, 0x11) + record(AT + 24, 8, 0x7F), answered(0x11)),
@@ -150,7 +150,7 @@ def test_what_an_answer_is_and_what_is_none(said: bytes, reply: Reply) -> None:
     scripted(story)
 
 
-def test_a_late_answer_is_counted_where_nobody_waits_any_more() -> None:
+def test_a_late_answer_that_no_query_awaits_is_counted() -> None:
     async def story(script: Script) -> None:
         script.received(record(AT, 8, 0x7F))
         assert script.driver.late_answers == 1
@@ -250,7 +250,7 @@ def test_a_refused_command_is_named_with_its_code_and_spoils_no_other() -> None:
         script.says = [[(0.001, record(AT, 0xA2))], [(0.02, ours()), (0.035, record(AT + 22, 8, 3))]]
         script.written.clear()
         assert await script.driver.transmit(1, QUERY, 4) == answered(3)
-        # What filled the queue has gone out before the command is given again.
+        # The frames that filled the queue have gone out before the command is given again.
         (_, last), (first_at, first), (asked_at, asked), (again_at, again) = script.written[-4:]
         assert (last, first, asked, again) == (b"?", b"Q4 10 3A0\r", b"?", b"Q4 10 3A0\r")
         assert asked_at - first_at >= SevenLab.OWED_S
@@ -298,7 +298,7 @@ def test_a_bus_that_was_low_for_a_moment_is_told_so_that_all_levels_are_told_aga
 
 def test_a_low_bus_is_believed_but_not_in_the_place_of_an_answer() -> None:
     async def story(script: Script) -> None:
-        # A timeout, 81, of which one bit was changed on the line, says the same.
+        # A timeout, 81, of which one bit was changed on the line, looks like the loss of voltage.
         said = ((0.02, ours()), (0.036, record(AT + 33, 0x91)), (0.04, record(AT + 22, 8, 7)))
         assert await script.ask(*said) == answered(7)
         assert script.heard[1:] == []
@@ -328,7 +328,7 @@ def test_a_caller_who_gives_up_leaves_a_doubt_that_is_cleared_before_the_next_fr
         await asyncio.gather(given_up, return_exceptions=True)
         began = script.written[-1][0]
         assert await script.ask((0.1, ours()), (0.13, record(AT + 22, 8, 2))) == answered(2)
-        # Its frame and its answer may have been under way: the next one goes out once they cannot be any more.
+        # The frame and its answer may have been under way: the next frame goes out once they cannot be any more.
         asked_at, asked = script.written[-2]
         assert asked == b"?"
         assert asked_at == pytest.approx(began + SevenLab.OWED_S, abs=0.001)

@@ -2,7 +2,7 @@
 
     micropython dim_a_lamp.py PORT SHORT_ADDRESS LEVEL
 
-What it needs beside the drivers is here: a serial port and a clock, as MicroPython has them.
+It needs two parts beside the drivers, which are here: a serial port and a clock, as MicroPython has them.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 TRIES = 5
-"""Times that it is tried: a busy machine may answer later than the driver waits."""
+"""The number of tries: a busy machine may answer later than the driver waits."""
 
 
 class Clock:
-    """The machine's time since the start."""
+    """A clock that counts the machine's time since the start."""
 
     def __init__(self) -> None:
         self._last = ticks_ms()
         self._seconds = 0.0
 
     def monotonic(self) -> float:
-        now = ticks_ms()  # comes round to 0 in the end: only differences count
+        now = ticks_ms()  # this wraps round to 0 in the end: only differences count
         self._seconds += ticks_diff(now, self._last) / 1000
         self._last = now
         return self._seconds

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from drivers.interfaces import T
 
 IDLE_S = 1.0
-"""A wait as long as this for nothing is the watch over an idle bus, which is no part of a script."""
+"""A wait of at least this time is the watch over an idle bus, which is no part of a script."""
 
 
 class ScriptedPort:
@@ -83,5 +83,5 @@ async def _let_others_run() -> None:
 
 
 def run(story: "Callable[[], Coroutine[object, object, T]]") -> "T":
-    """The story's result, on whichever interpreter this is."""
+    """Runs the story and returns its result, under CPython or MicroPython."""
     return asyncio.run(story())

@@ -1,4 +1,4 @@
-"""The portable folders under CPython and under a real MicroPython: each vectors file, and every module of theirs."""
+"""The portable folders under CPython and under a real MicroPython: each file of vectors, and every portable module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PORTABLE = sorted(
 
 
 def run(interpreter: Path, *arguments: object) -> str:
-    """What the interpreter prints; it finds our modules and must end well."""
+    """Runs the interpreter, which finds our modules and must end well, and returns its output."""
     assert interpreter.exists(), f"{interpreter.name} is missing: install the extra `test`"
     ended = subprocess.run(
         [interpreter, *map(str, arguments)],
@@ -40,14 +40,14 @@ def run(interpreter: Path, *arguments: object) -> str:
 
 @pytest.mark.parametrize("vectors", sorted(HERE.glob("vectors_*.py")), ids=lambda path: path.stem)
 def test_vectors(vectors: Path) -> None:
-    """Each prints how many checks it has made: the same number on both, and not none."""
+    """Each file prints the number of its checks, which must be equal under both and not 0."""
     checks = run(Path(sys.executable), vectors)
     assert int(checks) > 0
     assert run(MICROPYTHON, vectors) == checks
 
 
 def test_each_portable_module_is_imported_by_micropython() -> None:
-    """One process for all; a module that fails names itself in the trace."""
+    """One process imports all modules; the trace names a module that fails."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PORTABLE if path.name != "__init__.py"]
     assert len(names) > 20
     assert run(MICROPYTHON, "-c", "\n".join(f"import {name}" for name in names) + "\nprint('all')") == "all"

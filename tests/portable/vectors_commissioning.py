@@ -1,6 +1,6 @@
 """Commissioning vectors: the same file runs under CPython and under MicroPython, and prints how many it checked.
 
-Gear is written here from the standard, in a few lines: random address, short address, whether it takes part.
+Gear is written here from the standard in a few lines: it has a random address, a short address, and may take part.
 """
 
 from protocols.dali.commissioning import ALL, WITHOUT_ADDRESS, commission, only
@@ -30,7 +30,7 @@ RUNS = (
 
 
 class Gear:
-    """One control gear, as far as it is found and addressed. Its random address is given: RANDOMISE keeps it."""
+    """One control gear, reduced to what a search and addressing need. RANDOMISE keeps its given random address."""
 
     def __init__(self, random_address: int, short_address: int) -> None:
         self.random_address = random_address
@@ -128,7 +128,7 @@ def troubles(outcome: object) -> "tuple[CommissioningFailed, ...]":
 
 
 def check_many() -> int:
-    """64 gear, strewn evenly by a step that has no factor in common with the range."""
+    """Returns 64 gear, strewn evenly by a step that has no factor in common with the range."""
     strewn = [(number * 0x9E3779) % 0xFFFFFF for number in range(1, 66)]
     bus = Bus(strewn[:64], [NO_ADDRESS] * 64)
     assert not troubles(bus.run(commission(AddressPlan())))
@@ -157,7 +157,7 @@ def check_survey() -> int:
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     return check_runs() + check_many() + check_same_random_address() + check_survey()
 
 

@@ -1,7 +1,7 @@
 """DALI from frames to driver: the same file runs under CPython and under MicroPython, and prints how many it checked.
 
-The driver works here on a clock of the test's own and a HAT that is a table; real bytes on a real port, under
-MicroPython too, are test_micropython_dims.py's.
+The driver works here on the test's own clock and on a HAT that is a table. test_micropython_dims.py sends real bytes
+through a real port, under MicroPython too.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ NUMBERS = (
 
 
 class Clock:
-    """Time that goes on only when everybody waits for it."""
+    """A clock whose time goes on only when all tasks wait for it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -94,7 +94,7 @@ class Clock:
         raise asyncio.TimeoutError  # noqa: UP041 - MicroPython has no builtin of that name
 
     async def run(self) -> None:
-        """Turns: to the next thing that is due, whenever all others have done what they can do now."""
+        """Turns the clock on to the next act that is due, whenever no task can go on now."""
         while True:
             for _ in range(16):
                 await asyncio.sleep(0)
@@ -105,7 +105,7 @@ class Clock:
 
 
 class Hat:
-    """The other end of the line: what it says to each command, and after how long."""
+    """The other end of the line: it answers each command with given lines after given times."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -134,7 +134,7 @@ class Hat:
 
 
 class Interface:
-    """What a bus hangs on, without a line: what was sent, and a reply for each frame value."""
+    """An interface without a line: it notes the frames that are sent, and has a reply for each frame value."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, int]] = []
@@ -237,7 +237,7 @@ def numbers() -> int:
 
 
 def play(conversation: object, replies: object) -> object:
-    """The conversation's result, with these replies to its queries; every other frame is unanswered."""
+    """Returns the conversation's result with these replies to its queries; every other frame is unanswered."""
     left = list(replies)  # type: ignore[call-overload]
     try:
         transmission = next(conversation)  # type: ignore[call-overload]

@@ -55,7 +55,7 @@ NO_EVENTS = (0x0FFE30, 0xC08000, 0xFCE000)
 
 
 class Devices:
-    """Some devices by short and random address that take part in a search, as far as the search asks."""
+    """Some devices with short and random addresses, reduced to what a search needs."""
 
     def __init__(self, randoms: "Sequence[int]") -> None:
         self.left = list(randoms)
@@ -82,7 +82,7 @@ class Devices:
 
 
 def finish(devices: Devices, conversation: "Generator[Transmission, Reply, list[int]]") -> "list[int]":
-    """The conversation's result."""
+    """Runs the conversation and returns its result."""
     transmission = next(conversation)
     while True:
         try:
@@ -93,7 +93,7 @@ def finish(devices: Devices, conversation: "Generator[Transmission, Reply, list[
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for transmission, value, twice, answer in COMMANDS:
         assert transmission.frame == ForwardFrame(24, value), (hex(value), transmission)

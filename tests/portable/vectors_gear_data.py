@@ -68,7 +68,7 @@ class Memory:
 
 
 def run(conversation: "Generator[Transmission, Reply, object]", memory: Memory) -> object:
-    """The conversation's result, or its error's class."""
+    """Runs the conversation and returns its result, or the class of its error."""
     try:
         transmission = next(conversation)
         while True:
@@ -80,7 +80,7 @@ def run(conversation: "Generator[Transmission, Reply, object]", memory: Memory) 
 
 
 def placed(offset: int, raw: "list[int]") -> "dict[int, int]":
-    """These bytes by location."""
+    """Returns these bytes by location."""
     return {offset + place: byte for place, byte in enumerate(raw)}
 
 
@@ -155,7 +155,7 @@ def check_banks() -> int:
 
 
 def check_interruption() -> int:
-    """Thrown in, it begins again: DTR1, DTR0, and a last one too many."""
+    """A read begins again after each Interrupted that is thrown in: DTR1, DTR0; the last one is too many."""
     conversation = bank_access.read_chunk(GEAR, 202, Chunk(4, 2))
     assert next(conversation).frame.value == 0xC3CA
     assert conversation.send(NO_ANSWER).frame.value == 0xA304
@@ -180,7 +180,7 @@ def check_supplies() -> int:
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     return (
         check_values()
         + check_device_types()

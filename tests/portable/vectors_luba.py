@@ -44,7 +44,7 @@ UNSENDABLE = ((0, ACTUAL_LEVEL, 1), (5, ACTUAL_LEVEL, 1), (1, ACTUAL_LEVEL, 0), 
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for content, expected in ENCODED:
         assert content.hex() == expected, (content.hex(), expected)
@@ -84,11 +84,11 @@ SCRIPT = (
     (luba.query_status(1), ((0.01, _status(0)),)),
     (ADD, (TAKEN, SENT, (0.035, _framed("310073" + "0088fe")))),
     (ADD, (TAKEN, SENT, (0.035, _framed("310073" + "00bf")))),
-    # Too late by the interface's own clock, however soon it comes over the line.
+    # The answer is too late by the interface's own clock, however soon it comes over the line.
     (ADD, (TAKEN, SENT, (0.025, _framed("310090" + "0088aa")))),
     (luba.query_status(1), ((0.01, _status(0x64 + 60)),)),
     (ADD, (TAKEN, SENT)),
-    # Asked before the window is over by the interface's own clock: it is asked again.
+    # The status is asked before the window is over by the interface's own clock, so the driver asks again.
     (luba.query_status(1), ((0.01, _status(0x64 + 10)),)),
     (luba.query_status(1), ((0.01, _status(0x64 + 30)),)),
 )

@@ -77,12 +77,12 @@ class Netherlands:
 
 
 def near(found: "float | None", seconds: float) -> bool:
-    """Whether two times agree within 2 s: the sun's arithmetic does within 1."""
+    """Returns True if two times agree within 2 s; the sun's arithmetic agrees within 1 s."""
     return found is not None and abs(found - seconds) < 2
 
 
 def run() -> int:
-    """Checks every vector; the number of checks. Raises AssertionError with what was found instead."""
+    """Checks every vector and returns the number of checks. Raises AssertionError with the wrong result."""
     checks = 0
     for latitude, longitude, sunset, sunrise in SUN_NIGHTS:
         found = sun.night_around(latitude, longitude, (sunset + sunrise) / 2)
@@ -107,7 +107,7 @@ def run() -> int:
 
 
 def nights() -> int:
-    """Whole nights, change by change, and the level step by step through them."""
+    """Checks whole nights change by change, and the level step by step through them."""
     checks = 0
     almanac = Netherlands()
     cache = Cache()

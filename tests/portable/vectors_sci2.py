@@ -50,7 +50,7 @@ UNSENDABLE = (FRAME_24, Transmission(ForwardFrame(8, 1), False, False, Transmiss
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for content, expected in ENCODED:
         assert content.hex() == expected, (content.hex(), expected)
@@ -75,7 +75,7 @@ def check() -> int:
 QUERY = sci2.encode(ACTUAL_LEVEL)
 NO = bytes.fromhex("6100000061")
 FRAME_END = 0.0155
-"""From the write on: five characters and a 16-bit frame."""
+"""The time from the write until the frame has ended: five characters and a 16-bit frame."""
 SCRIPT = (
     (sci2.QUERY_IDENTITY, ((0.003, bytes.fromhex("6000000060")),)),
     (sci2.PROBE, ((FRAME_END + 0.0113, NO),)),
@@ -84,11 +84,11 @@ SCRIPT = (
     (QUERY, ((FRAME_END + 0.018, bytes.fromhex("6700000364")),)),
     # An answer that began after the interface's NO, and yet in time.
     (QUERY, ((FRAME_END + 0.0113, NO), (FRAME_END + 0.022, bytes.fromhex("6200000163")))),
-    # One that is too late for anybody, and is over before the next query begins.
+    # An answer that is too late for any query, and is over before the next one begins.
     (QUERY, ((FRAME_END + 0.0113, NO), (FRAME_END + 0.045, bytes.fromhex("6200000b69")))),
-    # What comes before the frame can have ended is no answer to it.
+    # A message that comes before the frame can have ended is no answer to it.
     (QUERY, ((0.002, bytes.fromhex("6200000260")), (FRAME_END + 0.018, bytes.fromhex("620000fe9c")))),
-    # A pair is sent as two.
+    # The host sends a pair as two commands.
     (sci2.encode(RESET), ((FRAME_END + 0.0113, NO),)),
     (sci2.encode(RESET), ((FRAME_END + 0.0113, NO),)),
 )
@@ -103,7 +103,7 @@ ASKED = (
 
 
 async def drive() -> int:
-    """The driver of the datasheet's layout against a script."""
+    """Runs the driver of the datasheet's layout against a script."""
     port = ScriptedPort(SCRIPT)
     told: list[str] = []
     driver = Sci2(port.open, port, lambda condition, channel, sentence: told.append(condition))

@@ -92,7 +92,7 @@ BASE_NAMES = ("GW/", "gw-1/L_zz/", "gw-1/_ff/", "gw-1/L01", 5, None)
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for at, run in enumerate(RUNS):
         rows = list(ROWS[at:])

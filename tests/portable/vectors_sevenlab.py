@@ -63,7 +63,7 @@ NOISE = (
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for transmission, priority, expected in ENCODED:
         assert sevenlab.encode(transmission, priority) == expected, expected
@@ -79,7 +79,7 @@ def check() -> int:
             count += 1
         for raw in NOISE:
             assert [found.kind for found in read(raw, piece)] == [Report.NOISE], raw
-            # Whatever came before: the next record is whole.
+            # After any bytes, the next record is whole.
             assert read(raw + DECODED[0][0], piece)[-1] == DECODED[0][1], raw
             assert read(b"{00000011:" + DECODED[0][0], piece)[-1] == DECODED[0][1]
             count += 1
@@ -87,7 +87,7 @@ def check() -> int:
 
 
 def read(raw: bytes, piece: int) -> "list[Report]":
-    """The reports in these bytes, given in pieces."""
+    """Returns the reports in these bytes, which are given in pieces."""
     reader = sevenlab.ReportReader()
     found = []
     for start in range(0, len(raw), piece):
@@ -103,13 +103,13 @@ SCRIPT = (
     (b"S1 10 AD00\r", ((0.02, b"{00000100>10 0000ad00}\r\n"),)),
     (ASK, (ASKED, (0.04, b"{00000400:08 000000fe}\r\n"))),
     (ASK, (ASKED, (0.04, b"{00000400:83 0004e203}\r\n"))),
-    # Too late by the interface's own clock, however soon it comes over the line.
+    # The answer is too late by the interface's own clock, however soon it comes over the line.
     (ASK, (ASKED, (0.025, b"{00000410:08 000000aa}\r\n"))),
     (ASK, (ASKED, (0.035, b"{00000406:81 00000000}\r\n"))),
-    # Met another master's frame: sent again, once the interface has said that nothing answered the first.
+    # The frame met another master's: it is sent again once the interface has said that the first had no answer.
     (ASK, ((0.02, b"{000003e8>84 00000000}\r\n"), (0.03, b"{00000406:81 00000000}\r\n"))),
     (ASK, (ASKED, (0.04, b"{00000400:08 00000011}\r\n"))),
-    # Silence, but the interface is there: the frame that it has not reported comes before its name, and counts.
+    # The interface is silent but there: the report of the frame comes late, yet before its identity, and counts.
     (ASK, ()),
     (b"?", ((0.001, b"{000003e8>10 000003a0}\r\n{00000400:08 00000022}\r\n"), (0.002, b"Version 3.5.1 \r\n"))),
 )

@@ -82,7 +82,7 @@ BY_CELL = Program(
 
 
 def street() -> "Plan":
-    """Seven luminaires of D60 with a path, one that is dark in the small hours, two with a photocell."""
+    """Returns seven luminaires of D60 with a path, one that is dark in the small hours, and two with a photocell."""
     d60 = Calendar("d60", D60, (Rule(DARK, dates=((0, 12, 24),)),))
     dark = Calendar("dark", DARK)
     cell = Calendar("cell", BY_CELL)
@@ -95,7 +95,7 @@ def street() -> "Plan":
     return Plan(lamps, Floor(10, True), (override,), paths, 100)
 
 
-# Minute of the night (from noon) and what is read then.
+# Minute of the night (from noon) and the reading at that minute.
 READINGS = (
     (0, Reading("E1", "lux", 900, "")),
     (290, Reading("E1", "lux", 8, "")),
@@ -128,8 +128,10 @@ SUMS = (
 
 
 def night(warm: bool) -> "list[tuple[float, float]]":
-    """Each luminaire's sums over the night, minute by minute; with a fresh memory for each question where not `warm`,
-    and with the input state carried through JSON."""
+    """Returns each luminaire's sums over the night, minute by minute.
+
+    Unless `warm`, each question gets a fresh memory, and the input state goes through JSON.
+    """
     plan = street()
     place = Place(Winter(), 51.44, 5.47)
     state = no_inputs(NOON - 86400.0)
@@ -149,7 +151,7 @@ def night(warm: bool) -> "list[tuple[float, float]]":
 
 
 def check() -> int:
-    """Returns how many vectors there were; an assertion fails where one is wrong."""
+    """Checks every vector and returns their number. Raises AssertionError for a wrong one."""
     count = 0
     for text, written in MARKS:
         assert mark_text(parse_mark(text)) == written, text

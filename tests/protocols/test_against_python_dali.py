@@ -92,14 +92,14 @@ def test_what_a_frame_means(first: int, second: int) -> None:
     ours = gear_commands.meaning(forward16(first, second))
     their_name = type(theirs).__name__
     if ours is None:
-        # What part 102 leaves open, and special commands whose second byte must be 0.
+        # Frames that part 102 leaves open, and special commands whose second byte must be 0.
         assert their_name not in _THEIRS or second != 0
         return
     if ours.name == "DAPC":
         assert their_name == "DAPC"
         return
     if ours.name == "QUERY EXTENDED VERSION NUMBER" or their_name not in _THEIRS:
-        # They read application extended commands, and special commands with an impossible short address, otherwise.
+        # python-dali reads two kinds otherwise: extended commands, and specials with an impossible short address.
         return
     assert isinstance(theirs, _their_class(ours.name))
 

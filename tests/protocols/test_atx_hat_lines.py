@@ -1,4 +1,4 @@
-"""The DALI HAT's lines, byte by byte: what is sent, what is understood, and that noise is noise."""
+"""The DALI HAT's lines, byte by byte: the commands, the lines that the reader understands, and noise."""
 
 import itertools
 
@@ -126,7 +126,7 @@ def test_any_bytes_in_any_pieces_give_the_same_lines(stream: bytes, cuts: list[i
     kinds = (Line.REPLY, Line.NOT_SENT, Line.FOREIGN, Line.BUS_STATUS, Line.VERSION, Line.NOISE)
     assert all(line.kind in kinds and 1 <= line.channel <= 4 for line in whole)
     in_pieces = lines(*pieces)
-    # Of noise that is too long, only how much of it is kept depends on the pieces.
+    # If noise is too long, the pieces decide only how much of it is kept.
     assert [_short(line) for line in in_pieces] == [_short(line) for line in whole]
 
 

@@ -54,7 +54,7 @@ def test_each_bank_is_read_whole_in_short_pieces(bank: memory_banks.Bank, latch:
     reading = read(table, bank, latch).require(GEAR)
     states = {value.name: value.state for value in reading.values if value.state != KNOWN}
     assert states == ({"part 103 version": NOT_IMPLEMENTED} if bank.number == 0 else {})
-    # One unlatched energy register is one piece, and the longest of all.
+    # An energy register without a latch is one piece, and the longest of all.
     assert table.slowest_piece_s <= (0.33 if latch == NO_LATCH and bank.number in (202, 203, 204) else 0.305)
 
 
@@ -124,7 +124,7 @@ def test_a_bank_of_another_version() -> None:
     assert {value.state for value in reading.values} == {OTHER_VERSION}
     with pytest.raises(BankVersionUnknown, match="memory bank 205 of short 5 states version 2"):
         reading.require(GEAR)
-    # The luminaire's GTIN stands before the version of bank 1, and needs none.
+    # The luminaire's GTIN stands before the version of bank 1, and does not depend on it.
     table.inquire(bank_inquiries.write_value(GEAR, BANK_1, "luminaire GTIN", 8_712_345_678_906))
     table.lone.gear.banks._banks[1]._writable[0x12] = 4
     luminaire = read(table, BANK_1)
@@ -163,7 +163,7 @@ def test_a_gear_that_vanishes_in_the_middle() -> None:
 
 
 class Deaf(Table):
-    """A gear that misses one of the reads, the forward frame itself."""
+    """A table whose gear misses the forward frame of one of the reads."""
 
     def __init__(self, lost: int) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ def of(number: int, name: str) -> Field:
 
 
 def value(number: int, name: str, content: str, scale: int | None = None) -> Value:
-    """The value of these bytes (hex) in a field."""
+    """Returns the value of these bytes (hex) in a field."""
     field = of(number, name)
     by_location: dict[int, int | None] = dict(enumerate(bytes.fromhex(content), field.offset))
     if field.scale_offset is not None:
@@ -56,7 +56,7 @@ def value(number: int, name: str, content: str, scale: int | None = None) -> Val
 
 
 def theirs(bank: Bank, field: Field) -> type[MemoryValue]:
-    """python-dali's value at the same place; its scaled values begin with their scale."""
+    """Returns python-dali's value of the field at this place; its scaled values begin with their scale."""
     begin = field.offset if field.scale_offset is None else field.scale_offset
     found: type[MemoryValue] = next(one for one in THEIR_BANKS[bank.number].values if one.locations[0].address == begin)
     return found
@@ -157,7 +157,7 @@ def test_they_know_the_same_fields_at_the_same_places(bank: Bank) -> None:
         known -= {(memory_banks.LOCK_BYTE, 1)}
     assert places == known
     their_last = next(one for one in THEIR_BANKS[bank.number].values if one.__name__ == "LastAddress")
-    # Bank 0 may go on to 0x7F with what its maker likes.
+    # Bank 0 may go on to 0x7F with data of its maker's choice.
     assert bank.last == (0x1A if bank.number == 0 else their_last.locations[0].default)
 
 
@@ -169,7 +169,7 @@ ACCESS = {
     MemoryType.NVM_RW_L: {"w"},
     MemoryType.NVM_RW_P: {"w"},
 }
-"""Their memory types, and our flags of access: `m` changes by itself, `w` unlock to write, `W` write at any time."""
+"""python-dali's memory types with our flags: `m` changes by itself, `w` unlock to write, `W` write at any time."""
 
 
 @pytest.mark.parametrize(("bank", "field"), FIELDS, ids=IDS)
@@ -216,7 +216,7 @@ def test_they_read_the_same(bank: Bank, field: Field, content: st.DataObject) ->
     elif flag is FlagValue.TMASK:
         assert ours.state in (TEMPORARILY_MASKED, NOT_VALID)
     elif flag is FlagValue.Invalid:
-        # They have no MASK in some fields, where ours says 'masked'; and the scale comes second with us.
+        # python-dali has no MASK in some fields, where ours says 'masked'; and in ours the scale comes second.
         assert ours.state in (NOT_VALID, SCALE_NOT_VALID) or masks
     elif field.kind == memory_banks.TEXT:
         their_text = their_value.raw_to_value(raw)
@@ -243,7 +243,7 @@ def test_energy_is_exact(exponent: int, count: int) -> None:
 
 
 @given(st.sampled_from(FIELDS), st.dictionaries(st.integers(0, 255), st.none() | st.integers(0, 255)))
-def test_whatever_is_read_ends_in_a_value_or_in_our_error(
+def test_any_bytes_read_end_in_a_value_or_in_our_error(
     bank_field: tuple[Bank, Field], content: dict[int, int | None]
 ) -> None:
     _, field = bank_field

@@ -1,4 +1,4 @@
-"""Commissioning against emulated gear: frames, addresses kept, and what ends wrong by name."""
+"""Commissioning against emulated gear: the frames, the addresses that gear keeps, and each failure by its name."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_byte_of_the_search_address_is_sent_only_when_it_changes() -> None
             known[frame >> 8] = frame & 0xFF
 
 
-# Whose address it is
+# The address's owner
 
 
 def test_addresses_are_kept_and_free_ones_given() -> None:
@@ -330,7 +330,7 @@ def test_65_gear_are_too_many() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_answers_without_sense_end_by_name(seed: int) -> None:
-    """A COMPARE that is answered by chance: nothing hangs."""
+    """The search ends even if COMPARE is answered by chance."""
     bus = table(None, None, seed=seed)
     chance = random.Random(seed)
     replies = (NO_ANSWER, answered(0xFF), COLLISION, answered(0x55))
@@ -357,7 +357,7 @@ def test_a_second_master_that_moves_the_search_address_is_noticed() -> None:
     assert len(given) == len(set(given))
 
 
-def test_lost_answers_leave_nobody_out() -> None:
+def test_lost_answers_leave_no_gear_out() -> None:
     for seed in range(6):
         bus = table(*[None] * 6, seed=seed)
         chance = random.Random(seed)
@@ -405,13 +405,13 @@ def test_gear_that_is_deaf_after_program_is_waited_for() -> None:
         bus = table(*[None] * count, profile=DEAF_AFTER_PROGRAM)
         assert not commissioned(bus).troubles
         assert sorted(bus.addresses()) == list(range(count))  # type: ignore[type-var]
-        # It takes the address the first time: none is written twice.
+        # Each gear takes its address the first time, so none is written twice.
         assert len([frame for frame in bus.frames if frame >> 8 == PROGRAM]) == count
         assert not [one for one in bus.gear if one.commissioning.state(bus.now) is not Initialisation.DISABLED]
 
 
 def test_deaf_gear_with_one_random_address_draws_again() -> None:
-    """Neither hears RANDOMISE while it writes that it has no short address."""
+    """A gear does not hear RANDOMISE while it writes to its memory that it has no short address."""
     bus = table(None, None, profile=DEAF_AFTER_PROGRAM)
     drawn = [0x123456, 0x123456, 0x200000, 0x100000]
     for one in bus.gear:
@@ -441,7 +441,7 @@ def test_only_yes_is_yes() -> None:
 
 
 def test_two_that_answer_as_one_are_both_found() -> None:
-    """The stronger answer covers the other: only the last COMPARE of the short way knows of the second gear."""
+    """The stronger answer covers the other: only the last COMPARE of the shortcut reveals the second gear."""
     bus = table(None, None)
     strong = bus.gear[0]
 

@@ -75,7 +75,7 @@ EDITION_2022 = {
     "QUERY INSTANCE CONFIGURATION": 0x93,
     "QUERY AVAILABLE INSTANCE TYPES": 0x94,
 }
-"""What IEC 62386-103:2022 has and python-dali does not, with the opcodes of DALI_cli's decoder (SvenHaedrich)."""
+"""Commands of IEC 62386-103:2022 that python-dali lacks, with the opcodes of DALI_cli's decoder (SvenHaedrich)."""
 
 ADDRESSES = st.one_of(
     st.integers(0, 63).map(device_addresses.short),
@@ -153,7 +153,7 @@ def test_what_only_the_edition_of_2022_has(name: str) -> None:
 def test_every_command_that_they_know_is_ours_too() -> None:
     known = {*device_commands.DEVICE_COMMANDS, *device_commands.INSTANCE_COMMANDS, *device_commands.SPECIAL_COMMANDS}
     names = known - EDITION_2022.keys()
-    # Two of their names stand for one command: QueryEventFilterL is QueryEventFilterZeroToSeven.
+    # Two of python-dali's names stand for one command: QueryEventFilterL is QueryEventFilterZeroToSeven.
     ours = {_GENERAL[_squeeze(name)] for name in names}
     assert {name for name, found in _GENERAL.items() if found not in ours} == set()
     assert {_squeeze(name) for name in our_occupancy.COMMANDS} == set(_OCCUPANCY)
@@ -171,7 +171,7 @@ def test_what_a_frame_means(content: bytes) -> None:
         return
     known = their_name in _GENERAL | _OCCUPANCY | _LIGHT
     if ours is None:
-        # They also read instance commands under reserved instance bytes.
+        # python-dali also reads instance commands under reserved instance bytes.
         assert not known or device_addresses.instances_from_byte(content[1]) is None
         return
     assert known

@@ -128,7 +128,7 @@ def test_an_event_from_sensor_to_meaning() -> None:
             event = device_events.decode(frame, types)
             assert isinstance(event, device_events.Event)
             events[event.short_address, event.instance_type] = event.info
-        # Which of the two finds its gap first is left to their clocks.
+        # The clocks of the two decide which finds its gap first.
         assert set(events) == {(7, 3), (7, 4)}
         assert occupancy.decode(events[7, 3]) == occupancy.Occupancy(True, True, False, True)
         assert events[7, 4] == 700
@@ -154,7 +154,7 @@ def test_addresses_are_given_and_kept(count: int) -> None:
 
 def test_devices_of_one_random_address_draw_again() -> None:
     class Alike(random.Random):
-        """The first draw of everybody is the same."""
+        """A source of random numbers whose first draw is equal for all devices."""
 
         def __init__(self, own: int) -> None:
             super().__init__(own)
@@ -247,7 +247,7 @@ def test_trouble_is_named() -> None:
 
 
 def _answers(replies: list[Reply], conversation: Generator[Transmission, Reply, object]) -> object:
-    """What comes of the conversation when the bus answers with these replies, over and over."""
+    """Returns the conversation's outcome if the bus answers with these replies, over and over."""
     turn = 0
     try:
         next(conversation)

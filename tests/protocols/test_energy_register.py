@@ -1,4 +1,4 @@
-"""The energy register of gear: read whole, and carried on from its two low bytes, whatever happens in between."""
+"""The energy register of gear: read whole, and carried on from its two low bytes after any events in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.rigs.gear_on_paper import GearOnPaper
 T = TypeVar("T")
 LAMP = addresses.short(1)
 MILLI, TENTHS, WHOLE = 0xFD, 0xFF, 0x00
-"""Scale bytes: 10^-3, 10^-1 and 1 Wh."""
+"""The scale bytes for 10^-3, 10^-1 and 1 Wh."""
 
 
 # Whole registers
@@ -149,7 +149,7 @@ def test_a_latched_reading_that_others_interrupt_is_released() -> None:
 
 
 class Gear:
-    """One gear as the standard has it: DTRs of its own, and a bank 202 whose register stands at `count()`."""
+    """One gear by the standard: it has its own DTRs, and a bank 202 whose register stands at `count()`."""
 
     def __init__(self, address: int, count: Callable[[], int], exponent: int = -1) -> None:
         self.address_byte = address << 1 | 1
@@ -157,7 +157,7 @@ class Gear:
         self.exponent = exponent
         self.dtr0 = self.dtr1 = 0
         self.deaf_to: list[int] = []
-        """Frames of which it hears nothing, once each."""
+        """The frames that the gear misses, each once."""
 
     def hear(self, frame: int) -> int | None:
         if frame in self.deaf_to:
@@ -186,7 +186,7 @@ def standing(count: int) -> Callable[[], int]:
 
 
 class Wires:
-    """Gear and a conversation with them. `before[n]` happens before the n-th frame; where it returns True the driver
+    """Gear and a conversation with them. `before[n]` is called before the n-th frame; if it returns True, the driver
     has seen another master change a DTR, and interrupts, as drivers/dali/bus.py does. `lost` answers never arrive."""
 
     def __init__(self, gear: list[Gear]) -> None:
@@ -296,7 +296,7 @@ def test_nothing_between_the_frames_makes_a_wrong_register(
 @pytest.mark.parametrize("frame", [0xA309, 0xC3CA])
 @pytest.mark.parametrize("count", [0x01_2345, 0x01_0000, 0x01_FE80])
 def test_a_gear_that_missed_a_load_is_not_misread(frame: int, count: int) -> None:
-    """It still has the DTR0 that its last reading left. So it shows the power's scale and a zero, and is read again."""
+    """The gear still has the DTR0 of its last reading, so it shows the power's scale and a zero, and is read again."""
     gear = Gear(1, lambda: count)
     wires = Wires([gear, Gear(2, lambda: 0x77)])
     known = [(addresses.short(1), EnergyRegister(count - 30, -1)), (addresses.short(2), EnergyRegister(0x70, -1))]

@@ -1,4 +1,4 @@
-"""What one gear keeps, read and set: IEC 62386-102, against the emulated gear and by scripted answers."""
+"""The data of one gear, read and set: IEC 62386-102, against the emulated gear and by scripted answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLLISION = Reply(Reply.COLLISION, None)
 
 
 def scripted(conversation: Generator[Transmission, Reply, T], answers: Sequence[int | None]) -> tuple[T, list[int]]:
-    """The result where queries are answered in this order, and the frames that were sent."""
+    """Returns the result if queries are answered in this order, and the frames that were sent."""
     left = list(answers)
     frames = []
     try:
@@ -82,7 +82,7 @@ def test_silence_among_device_types() -> None:
 def test_device_types_of_emulated_gear(types: tuple[int, ...]) -> None:
     table = Table(profile=GearProfile(device_types=types))
     assert table.converse(gear_data.device_types(GEAR)) == types
-    # Nothing may come between these, so they must not take long.
+    # No other frame may come between these, so they must not take long.
     assert all(frame.bond == Transmission.TIED for frame in table.frames)
 
 

@@ -1,4 +1,4 @@
-"""Identifying: a lamp that shows itself, whatever its edition, and then has its level again."""
+"""Identifying: a lamp of any edition shows which one it is, and then has its level again."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_the_nearest_level_is_taken(percent: float, linear: bool) -> None:
     level = levels.level_of(percent, linear)
     found = levels.percent_of(level, linear)
     if linear:
-        # Level 1 is the least light that there is.
+        # Level 1 is the least light.
         assert abs(found - max(percent, 100 / 254)) <= 50 / 254 + 1e-9
     else:
         assert abs(math.log10(found / percent)) <= 0.5 * 3 / 253 + 1e-9

@@ -1,4 +1,4 @@
-"""LUBA messages out of any bytes: whatever comes, in whatever pieces, nothing but messages leaves the reader."""
+"""LUBA messages out of any bytes: from any bytes in any pieces, the reader gives only messages."""
 
 from __future__ import annotations
 

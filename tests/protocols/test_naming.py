@@ -1,4 +1,4 @@
-"""Names of frames and meanings of answers: what stands in a monitor's line."""
+"""Names of frames and meanings of answers, as a monitor's line shows them."""
 
 from __future__ import annotations
 

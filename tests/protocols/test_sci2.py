@@ -1,4 +1,4 @@
-"""DALI SCI2 messages out of any bytes: whatever comes, in whatever pieces, nothing but messages leaves the reader."""
+"""DALI SCI2 messages out of any bytes: from any bytes in any pieces, the reader gives only messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_after_a_lost_byte_the_reader_finds_its_place_again(numbers: list[int], 
     broken = GOOD[numbers[hit]][0]
     reader = MessageReader()
     reader.feed(broken[:place] + broken[place + 1 :])
-    # What a driver does before it sends the next command.
+    # A driver does this before it sends the next command.
     reader.drop_rest()
     for number in numbers:
         assert reader.feed(GOOD[number][0]) == [GOOD[number][1]]

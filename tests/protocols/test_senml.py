@@ -1,4 +1,4 @@
-"""Journal records there and back by SenML, and packs from elsewhere."""
+"""Journal records that go into SenML and back, and packs from elsewhere."""
 
 import contextlib
 from typing import Any
@@ -72,7 +72,7 @@ records = st.lists(
 
 
 def packs(rows: list[Any]) -> list[list[dict[int, object]]]:
-    """As the reporter does: one pack for each run."""
+    """Makes one pack for each run, as the reporter does."""
     made = []
     while rows:
         run = senml.leading_run(SHAPES, rows)
@@ -118,7 +118,7 @@ def test_an_interval_on_the_wire() -> None:
         {senml.NAME: "energy/actual", senml.UNIT: "Wh", senml.VALUE: 4.7},
         {senml.NAME: "energy/baseline", senml.UNIT: "Wh", senml.VALUE: 6.25},
     ]
-    # The same luminaire: its base name holds on; the time is another one.
+    # The luminaire does not change, so its base name holds on; the time changes.
     assert {senml.BASE_TIME: START + 0.5, senml.NAME: "seq", senml.VALUE: 18} in pack
     assert not any(record.get(senml.NAME) == "level" for record in pack)
 

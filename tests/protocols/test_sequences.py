@@ -1,4 +1,4 @@
-"""Conversations, played against gear on paper: what they send, what they make of the answers, and when they fail."""
+"""Conversations with gear on paper: the frames that they send, the results of the answers, and the failures."""
 
 import pytest
 

@@ -63,7 +63,7 @@ def test_any_bytes_are_reports_or_noise_and_the_next_record_is_whole(pieces: lis
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(PIECES)), max_size=12), st.integers(1, 7))
-def test_bytes_mean_the_same_in_whatever_pieces_they_come(pieces: list[bytes], size: int) -> None:
+def test_bytes_mean_the_same_in_any_pieces(pieces: list[bytes], size: int) -> None:
     content = b"".join(pieces)
     reader = wire.ReportReader()
     split = [content[start : start + size] for start in range(0, len(content), size)]
@@ -202,7 +202,7 @@ def test_what_others_send_is_heard_with_their_bits() -> None:
     on_bench("sevenlab", story)
 
 
-def test_a_24_bit_query_goes_out_and_here_nobody_answers() -> None:
+def test_a_24_bit_query_goes_out_and_here_no_device_answers() -> None:
     async def story(bench: Bench) -> None:
         question = device_commands.device(device_addresses.short(63), "QUERY VERSION NUMBER")
         assert await bench.interface.transmit(1, question, 2) == NO_ANSWER
@@ -216,7 +216,7 @@ def test_another_masters_frame_in_place_of_an_answer_is_no_answer(gap_s: float) 
     async def story(bench: Bench) -> None:
         asking = asyncio.create_task(bench.interface.transmit(1, ask(60), 1))
         await bench.clock.sleep(0.016)
-        bench.street.bus.other_controller(0x3F90)  # settled, it begins before the interface says that nobody answers
+        bench.street.bus.other_controller(0x3F90)  # settled, it begins before the interface says that no gear answers
         assert await asking == NO_ANSWER
         assert bench.street.bus.trace[-1].value == 0x3F90
         await bench.clock.sleep(gap_s)
@@ -252,7 +252,7 @@ def test_a_pair_that_another_master_parts_is_sent_again() -> None:
     on_bench("sevenlab", story)
 
 
-def test_the_interface_started_anew_in_the_middle_harms_nobody() -> None:
+def test_an_interface_that_starts_anew_in_the_middle_harms_no_query() -> None:
     async def story(bench: Bench) -> None:
         for number in range(30):
             asking = asyncio.create_task(bench.interface.transmit(1, ask(number % 5), 1))
@@ -280,7 +280,7 @@ def test_a_short_dip_of_the_voltage_is_no_loss() -> None:
     on_bench("sevenlab", story)
 
 
-def test_the_loss_of_voltage_is_told_while_nobody_sends() -> None:
+def test_the_loss_of_voltage_is_told_while_no_frame_is_sent() -> None:
     async def story(bench: Bench) -> None:
         bench.street.bus_power(False)
         await bench.clock.sleep(0.6)
@@ -334,7 +334,7 @@ def test_a_lost_command_is_no_loss_of_voltage() -> None:
 
 
 def test_answers_that_come_a_second_late_over_the_line_are_still_their_own() -> None:
-    """The interface's clock binds them; only the patience of the driver ends."""
+    """The interface's clock binds late answers; only the driver's patience ends."""
 
     async def story(bench: Bench) -> None:
         bench.port.delay_s = 0.2

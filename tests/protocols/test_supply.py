@@ -42,7 +42,7 @@ def test_gear_without_a_supply() -> None:
 
 
 def test_a_supply_bank_that_is_not_as_known() -> None:
-    """The bank is a guess and the query is not: whether the supply feeds the bus is known in any case."""
+    """The layout of the bank is a guess and the query is not: it tells in any case whether the supply feeds the bus."""
     other = Table(profile=GearProfile(device_types=D4I, bank_version=3))
     assert other.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, True, None, None)
     table = Table(profile=GearProfile(device_types=D4I))
@@ -58,7 +58,7 @@ def test_types_that_are_known_are_not_asked_for_again() -> None:
 
 
 def test_whether_a_supply_feeds_the_bus_is_what_it_says() -> None:
-    """IEC 62386-250: yes or silence; type 49 and opcode FE as wb-mqtt-dali has them."""
+    """IEC 62386-250: the gear answers yes or is silent; wb-mqtt-dali has type 49 and opcode FE too."""
     table = Table(profile=GearProfile(device_types=D4I))
     assert table.converse(supply.query_active(GEAR)).value == 0xFF
     table.lone.gear.set_mains(False, table.lone.now)
@@ -147,7 +147,7 @@ def test_a_street_lives_on_the_supplies_of_its_gear() -> None:
         assert street.bus.alive
         await switch(1, False)
         assert not street.bus.alive
-        # Nobody can be told anything any more; the gear keep what they were told over a loss of mains.
+        # No gear can be reached any more; all keep their supplies' state over a loss of mains.
         street.mains(False)
         street.mains(True)
         assert not street.bus.alive

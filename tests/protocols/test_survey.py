@@ -1,4 +1,4 @@
-"""What is on a bus, told by emulated gear."""
+"""Surveys of a bus, against emulated gear."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def lamp(short_address: int = 5, **more: Any) -> Any:
 
 
 def theirs(gear: Any, sequence: Any) -> Any:
-    """The result of one of their sequences."""
+    """Runs one of python-dali's sequences and returns its result."""
     return fakes.Bus([gear]).run_sequence(sequence)
 
 
@@ -88,11 +88,11 @@ def test_two_at_one_address_are_told_apart() -> None:
 
 
 def test_two_that_draw_one_random_address_draw_again() -> None:
-    # A pair of RANDOMISE is two draws to them.
+    # python-dali's gear draws twice for a pair of RANDOMISE.
     drawn = [[0x111111, 0x123456, 0x111111, number] for number in (0x200000, 0x300000)]
     bus = TheirBus(*[fakes.Gear(random_preload=mine) for mine in drawn])
     assert not bus.run(commission(AddressPlan(), ALL)).troubles
-    # 0 was given and taken back, and is not given twice in one run.
+    # Address 0 was given and taken back; it is not given twice in one run.
     assert [gear.shortaddr for gear in bus.units] == [1, 2]
 
 
