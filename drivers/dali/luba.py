@@ -118,12 +118,12 @@ class Luba(ByClock):
             self.note_power(channel, False)
             raise unpowered(channel)
         raise BusBusy(
-            "the LUBA interface refuses frames for DALI bus %d (reason %d): see that nobody else uses it"
+            "the LUBA interface refuses frames for DALI bus %d (reason %d): see that no other host uses it"
             % (channel, reason)
         )
 
     def failure(self, channel: int, content: bytes) -> DriverError:
-        return BusBusy("the LUBA interface has no room for a frame for DALI bus %d: see who else uses it" % channel)
+        return BusBusy("the LUBA interface has no room for a frame for DALI bus %d: see which host fills it" % channel)
 
     async def _why_not_sent(self, channel: int) -> DriverError:
         status = await self._ask_status(channel)

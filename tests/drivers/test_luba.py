@@ -292,7 +292,7 @@ def test_a_frame_that_is_refused_for_another_reason_is_busy_with_its_reason(monk
 
     async def story(bench: Bench) -> None:
         device(bench).refuse_next = 1
-        with pytest.raises(BusBusy, match=r"refuses frames for DALI bus 1 \(reason 3\): see that nobody else uses it"):
+        with pytest.raises(BusBusy, match=r"frames for DALI bus 1 \(reason 3\): see that no other host uses it"):
             await ask(bench.bus, 1)
         assert await ask(bench.bus, 1) == Reply(Reply.VALUE, SHOWN[1])
 
