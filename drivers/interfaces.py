@@ -1,7 +1,7 @@
 """What drivers are given, and what they promise. Only type checkers read this file: MicroPython has no `typing`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from protocols.dali.frames import ForwardFrame, Reply, Transmission
 
@@ -31,6 +31,16 @@ class Transport(Protocol):
         """Closes the port at once, whatever it has still to send."""
 
 
+class Reader(Protocol):
+    """A product's codec for what arrives: bytes in, messages out."""
+
+    def feed(self, content: bytes) -> list[Any]:
+        """The messages that these bytes complete."""
+
+    def drop_rest(self) -> object:
+        """Forgets a message that has begun and not ended."""
+
+
 class OpenPort(Protocol):
     """How a driver opens its port, as often as it needs to."""
 
@@ -44,6 +54,9 @@ class OpenPort(Protocol):
         """Opens the port, 8N1, with RTS and DTR asserted or not where `lines` says so. Gives each piece that arrives
         to `received`; tells `lost`, once and with the reason, that the port is lost. Raises PortUnavailable."""
 
+
+Outcome = Reply | str
+"""What has become of a frame: what came back, or drivers.dali.sender.NOT_SENT."""
 
 Foreign = Callable[[int, ForwardFrame], None]
 """Hears (channel, frame) of each forward frame that another master has sent."""

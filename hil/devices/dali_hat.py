@@ -1,5 +1,10 @@
 """The ATX LED DALI HAT's serial protocol, spoken by the interface itself (AL-DALI-HAT and DALI-Pi, one to four buses).
 
+    [1-3] h0123 t0123 l012345 j01 m0123456 LF   -->  a frame of 16 bits, twice 16, 24, 8, 25; the digit: bus 2 to 4
+    [1-3] d v p u q LF                          -->  status, version, supply ...
+                  <--  [1-3] J01 N X Z LF            a frame's answer, none, a garbled one; it met another frame
+                  <--  [1-3] H0123 L012345 D21 LF    unasked: others' frames, the bus's voltage
+
 19200 8N1, ASCII lines. A line counts as received when its last character would have come over the wire, and what the
 HAT says is delivered when its last character would have gone out.
 """
@@ -8,24 +13,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
+from typing import NamedTuple
 
 from hil.devices.dali_bus import ANSWER_WINDOW_S, DaliBus, Outcome, Result
+from hil.devices.serial_interface import FrameQueue, SerialInterface
 
-CHARACTER_S = 10 / 19200
 LONGEST_LINE = 32
 """More than this without a line feed is no command: it is thrown away up to the next line feed."""
 WAITING_COMMANDS = 8
 """Commands of one bus that the HAT can hold while another runs; further ones are lost."""
 THINKING_S = 0.0002
 """What the HAT takes for an answer of its own (version, supply)."""
-TURNAROUND_LIMIT_S = 0.05
-"""A host that is silent for longer was not waiting to send."""
 
-COMMAND = re.compile(rb"([123]?)(?:([htlj])([0-9A-Fa-f]+)|m([0-9A-Fa-f]{7,8})|([dvpuq]))")
-DIGITS = {b"h": 4, b"t": 4, b"l": 6, b"j": 2}
+COMMAND = re.compile(rb"([123]?)(?:([htljm])([0-9A-Fa-f]+)|([dvpuq]))")
+DIGITS = {b"h": (4,), b"t": (4,), b"l": (6,), b"j": (2,), b"m": (7, 8)}
+BITS = {b"h": 16, b"t": 16, b"l": 24, b"j": 8, b"m": 25}
 
 
 class WithoutVoltage(Enum):
@@ -36,6 +41,12 @@ class WithoutVoltage(Enum):
     NOTHING = "nothing at all"
 
 
+class _Command(NamedTuple):
+    letter: bytes
+    value: int
+    received: float
+
+
 class _Channel:
     """One bus of the HAT: its prefix, and the commands that wait for it."""
 
@@ -43,81 +54,68 @@ class _Channel:
         self.hat = hat
         self.bus = bus
         self.prefix = b"" if number == 0 else b"%d" % number
-        self.waiting: deque[tuple[bytes, int, int, float]] = deque()
-        self.busy = False
-        bus.voltage_changed.append(lambda: hat.say(self, self.status()))
-        bus.stray_answer.append(lambda value: hat.say(self, b"J%02X" % value))
-        bus.foreign_frame.append(lambda value: hat.say(self, b"H%04X" % value))
-        bus.event_message.append(lambda value: hat.say(self, b"L%06X" % value))
+        self.queue: FrameQueue[_Command] = FrameQueue(WAITING_COMMANDS, self._begin)
+        self._free_at = 0.0
 
     def status(self) -> bytes:
         if self.bus.shorted:
             return b"D11"
         return b"D21" if self.bus.voltage else b"D01"
 
-    def command(self, letter: bytes, bits: int, value: int, received: float) -> None:
-        if self.busy:
-            if len(self.waiting) < WAITING_COMMANDS:
-                self.waiting.append((letter, bits, value, received))
-            return
-        self.busy = True
-        if letter == b"t":
-            self.bus.transmit(bits, value, lambda first: self._again(bits, value, first), not_before=received)
-        else:
-            self.bus.transmit(bits, value, self._done, not_before=received)
+    def say(self, line: bytes, ready: float = 0.0) -> None:
+        self.hat.say(self.prefix + line + b"\n", ready)
 
-    def _again(self, bits: int, value: int, first: Outcome) -> None:
+    def _begin(self, command: _Command) -> None:
+        ended = partial(self._again, command) if command.letter == b"t" else self._done
+        not_before = max(command.received, self._free_at)
+        self.bus.transmit(BITS[command.letter], command.value, ended, not_before=not_before)
+
+    def _again(self, command: _Command, first: Outcome) -> None:
         if first.result in (Result.NO_VOLTAGE, Result.COLLISION):
             self._done(first)
             return
         if self.hat.two_replies_to_twice:
-            self.hat.say(self, *self._reply(first))
-        self.bus.transmit(bits, value, self._done, settle=True)
+            self.say(*self._reply(first))
+        self.bus.transmit(BITS[command.letter], command.value, self._done, settle=True)
 
     def _done(self, outcome: Outcome) -> None:
-        line, ready = self._reply(outcome)
-        if line:
-            self.hat.say(self, line, ready, outcome)
-        self.busy = False
-        if self.waiting:
-            letter, bits, value, received = self.waiting.popleft()
-            self.command(letter, bits, value, max(received, ready))
+        line, self._free_at = self._reply(outcome)
+        if outcome.result is Result.ANSWER:
+            none = self.prefix + b"N\n"  # the bus lost its voltage in the middle of it
+            valid = partial(self.bus.still_valid, outcome)
+            self.hat.say(self.prefix + line + b"\n", self._free_at, valid, none)
+        elif line:
+            self.say(line, self._free_at)
+        self.queue.end()
 
     def _reply(self, outcome: Outcome) -> tuple[bytes, float]:
+        """The line, and when it is ready."""
         if outcome.result is Result.ANSWER:
             return b"J%02X" % outcome.value, outcome.free
-        if outcome.result is Result.SILENCE:
-            return b"N", outcome.ended + ANSWER_WINDOW_S
         if outcome.result is Result.GARBLED:
             return b"X", outcome.free
         if outcome.result is Result.COLLISION:
             return b"Z", outcome.free
-        if self.hat.without_voltage is WithoutVoltage.DONE:
+        if outcome.result is Result.SILENCE or self.hat.without_voltage is WithoutVoltage.DONE:
             return b"N", outcome.ended + ANSWER_WINDOW_S
         return (self.status() if self.hat.without_voltage is WithoutVoltage.STATUS else b""), outcome.ended
 
 
-class DaliHat:
-    """The HAT between a serial line and its buses. Bytes in by `receive`; lines out by `send`."""
+class DaliHat(SerialInterface):
+    """The HAT between a serial line and its buses."""
+
+    NAME = "the HAT"
+    BAUD = 19200
+    MOST_BUSES = 4
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None], buses: Sequence[DaliBus] = ()
     ) -> None:
-        self.loop = loop
         self.two_replies_to_twice = False
         self.without_voltage = WithoutVoltage.STATUS
-        self.turnarounds: deque[tuple[float, bytes]] = deque(maxlen=200_000)
-        """Seconds from the last byte of an answer to the first byte of the host's next command, where within 50 ms, and
-        that command."""
         self.unparsed_lines = 0
-        self.powered = True
-        """Without power the HAT neither hears nor speaks."""
-        self._send = send
         self._channels: list[_Channel] = []
-        self._buffer = b""
-        self._overflow = False
-        self._received_until = self._sent_until = 0.0
-        self._answered_at: float | None = None
+        self._line = bytearray()
         self._own: dict[bytes, Callable[[_Channel], bytes]] = {
             b"d": lambda channel: channel.status(),
             b"v": lambda _channel: b"V0708%02X" % len(self._channels),
@@ -126,69 +124,42 @@ class DaliHat:
             b"u": lambda _channel: b"U0450",
             b"q": lambda channel: b"Q%08X" % (channel.bus.statistics.forward_frames & 0xFFFFFFFF),
         }
-        for bus in buses:
-            self.add_bus(bus)
+        super().__init__(loop, send, buses)
 
     def add_bus(self, bus: DaliBus) -> None:
-        """The next bus, 1 to 4. Raises ValueError for a fifth."""
-        if len(self._channels) == 4:
-            raise ValueError("the HAT drives at most 4 buses: put the fifth on another HAT")
+        super().add_bus(bus)
         self._channels.append(_Channel(self, bus, len(self._channels)))
 
-    def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
-        if not self.powered:
+    def voltage_changed(self, number: int) -> None:
+        self._channels[number].say(self._channels[number].status())
+
+    def seen(self, number: int, bits: int, value: int, ended: float) -> None:
+        form = {8: b"J%02X", 16: b"H%04X", 24: b"L%06X"}[bits]
+        self._channels[number].say(form % value)
+
+    def heard(self, byte: int, at: float) -> None:
+        if byte != 0x0A:
+            if len(self._line) <= LONGEST_LINE:
+                self._line.append(byte)
             return
-        now = self.loop.time()
-        if self._answered_at is not None:
-            turnaround_s = now - self._answered_at
-            if turnaround_s <= TURNAROUND_LIMIT_S:
-                self.turnarounds.append((turnaround_s, content.rstrip()))
-            self._answered_at = None
-        begins = max(now, self._received_until)
-        self._received_until = begins + len(content) * CHARACTER_S
-        text = self._buffer + content
-        place = -len(self._buffer)
-        *lines, self._buffer = text.split(b"\n")
-        for line in lines:
-            place += len(line) + 1
-            if self._overflow:
-                self._overflow = False
-            else:
-                self._line(line, begins + place * CHARACTER_S)
-        if len(self._buffer) > LONGEST_LINE:
-            self._buffer = b""
-            self._overflow = True
+        line = bytes(self._line)
+        self._line.clear()
+        if len(line) <= LONGEST_LINE:
+            self._obey_line(line, at)
 
-    def say(self, channel: _Channel, line: bytes, ready: float = 0.0, outcome: Outcome | None = None) -> None:
-        """Sends a line with the bus's prefix, not before `ready`; an answer whose bus lost its voltage is N."""
-        text = channel.prefix + line + b"\n"
-        self._sent_until = max(self.loop.time(), ready, self._sent_until) + len(text) * CHARACTER_S
-        self.loop.call_at(self._sent_until, self._said, channel, text, outcome)
-
-    def _said(self, channel: _Channel, text: bytes, outcome: Outcome | None) -> None:
-        if outcome is not None:
-            if outcome.result is Result.ANSWER and not channel.bus.still_valid(outcome):
-                text = channel.prefix + b"N\n"
-            self._answered_at = self.loop.time()
-        if self.powered:
-            self._send(text)
-
-    def _line(self, line: bytes, received: float) -> None:
+    def _obey_line(self, line: bytes, received: float) -> None:
         match = COMMAND.fullmatch(line.rstrip(b"\r"))
         if match is None:
             self.unparsed_lines += bool(line)
             return
-        digit, letter, content, long_content, own = match.groups()
+        digit, letter, content, own = match.groups()
         number = int(digit or b"0")
         if number >= len(self._channels):
             return
         channel = self._channels[number]
         if own is not None:
-            self.say(channel, self._own[own](channel), received + THINKING_S)
-        elif long_content is not None:
-            channel.command(b"m", 25, int(long_content, 16), received)
-        elif len(content) == DIGITS[letter]:
-            channel.command(letter, 4 * len(content), int(content, 16), received)
+            channel.say(self._own[own](channel), received + THINKING_S)
+        elif len(content) in DIGITS[letter]:
+            channel.queue.add(_Command(letter, int(content, 16), received))
         else:
             self.unparsed_lines += 1

@@ -1,5 +1,8 @@
 """SevenLab's open DALI USB interface (dali_usb_lpc1114), spoken by the interface itself, as its firmware 3.5 does.
 
+    S2 10 01FE CR          -->  priority 2, 16 bits (hexadecimal); Q: a query, + for the blank: twice; R: repeats; ?
+    {0000012c>10 000001fe} <--  millisecond of the begin, > own or : others', bits or code, content; CR LF
+
 500000 8N1, ASCII. It settles the bus by the priority of each command, reports all that it sees on the bus, and knows
 nothing of the bus's voltage but that the line is low (after half a second) or high again. The commands with which a
 host plays gear or makes pulses of its own (Y, I, W, N, X) are not emulated.
@@ -10,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from hil.devices.dali_bus import BACKWARD_S, STOP_S, DaliBus, Outcome, Result, frame_s
+from hil.devices.dali_bus import BACKWARD_S, DaliBus, Outcome, Result, frame_s
+from hil.devices.serial_interface import STOP_S, FrameQueue, SerialInterface, answer_began
 
-CHARACTER_S = 10 / 500_000
 COMMAND_LETTERS = b"SQRYIWNX"
 BUFFER = 19
 """Characters of one command that the interface keeps; further ones overwrite the last."""
@@ -25,8 +29,6 @@ SETTLING_S = {1: 0.0135, 2: 0.0149, 3: 0.0163, 4: 0.0179, 5: 0.0195, 6: STOP_S}
 NO_ANSWER_AFTER_S = STOP_S + 0.0134
 """From a query's last edge until it is reported as unanswered, where nothing has begun on the bus meanwhile."""
 FAILURE_AFTER_S = 0.5
-TURNAROUND_LIMIT_S = 0.05
-"""A host that is silent for longer was not waiting to send."""
 INFORMATION = b"DALI USB interface - SevenLab 2024\r\nVersion 3.5.1 \r\n\r\n"
 
 TIMEOUT, DATA_TIMING, FAILURE, RECOVERED, QUEUE_FULL, BAD_COMMAND = 0x81, 0x83, 0x91, 0x92, 0xA2, 0xA3
@@ -47,76 +49,48 @@ class _Command:
     received: float
 
 
-class SevenLab:
-    """The interface between a serial line and its one bus. Bytes in by `receive`; records out by `send`."""
+class SevenLab(SerialInterface):
+    """The interface between a serial line and its one bus."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None]) -> None:
-        self.loop = loop
-        self.powered = True
-        """Without power the interface neither hears nor speaks."""
+    NAME = "a SevenLab interface"
+    BAUD = 500_000
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None], buses: Sequence[DaliBus] = ()
+    ) -> None:
+        super().__init__(loop, send, buses)
         self.collision_code = DATA_TIMING
         """What a frame of ours that met another one is reported with: 0x82 to 0x87, by firmware."""
         self.refusals: deque[int] = deque()
         """Codes (0xA0 to 0xA4) with which the next commands are refused."""
-        self.turnarounds: deque[tuple[float, bytes]] = deque(maxlen=200_000)
-        """Seconds from the last byte of a report to the first byte of the host's next command, where within 50 ms."""
-        self._send = send
-        self._bus: DaliBus | None = None
-        self._waiting: deque[_Command] = deque()
-        self._busy = False
+        self._queue: FrameQueue[_Command] = FrameQueue(WAITING_COMMANDS, self._begin)
         self._held: _Command | None = None
         self._text = b""
         self._booted = loop.time()
-        self._received_until = self._sent_until = 0.0
-        self._reported_at: float | None = None
         self._low_since = 0.0
         self._failed = False
 
     @property
     def bus(self) -> DaliBus:
-        assert self._bus is not None
-        return self._bus
-
-    def add_bus(self, bus: DaliBus) -> None:
-        """Its only bus. Raises ValueError for a second one."""
-        if self._bus is not None:
-            raise ValueError("this interface drives one bus: put the second on another port")
-        self._bus = bus
-        bus.voltage_changed.append(self._voltage_changed)
-        bus.stray_answer.append(lambda value: self._seen(8, value, BACKWARD_S))
-        bus.foreign_frame.append(lambda value: self._foreign(16, value))
-        bus.event_message.append(lambda value: self._foreign(24, value))
+        return self.buses[0]
 
     def restart(self) -> None:
         """As when its cable was pulled: what waits is forgotten, its clock begins anew, and it says what it is."""
-        self._waiting.clear()
+        self._queue.forget_waiting()
         self._held = None
         self._text = b""
         self._booted = self.loop.time()
         self._failed = not self.bus.alive
-        self._say(INFORMATION)
+        self.say(INFORMATION)
 
-    def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
-        if not self.powered:
-            return
-        now = self.loop.time()
-        if self._reported_at is not None:
-            if now - self._reported_at <= TURNAROUND_LIMIT_S:
-                self.turnarounds.append((now - self._reported_at, content.rstrip()))
-            self._reported_at = None
-        begins = max(now, self._received_until)
-        self._received_until = begins + len(content) * CHARACTER_S
-        for place in range(len(content)):
-            self._character(content[place : place + 1], begins + (place + 1) * CHARACTER_S)
-
-    def _character(self, character: bytes, received: float) -> None:
+    def heard(self, byte: int, at: float) -> None:
+        character = bytes([byte])
         if character == b"?":
             self._text = b""
-            self._say(INFORMATION, received + THINKING_S)
+            self.say(INFORMATION, at + THINKING_S)
         elif character == b"\r":
             text, self._text = self._text, b""
-            self._line(text, received + THINKING_S)
+            self._line(text, at + THINKING_S)
         elif character in COMMAND_LETTERS:
             self._text = character
         else:
@@ -130,32 +104,20 @@ class SevenLab:
             self._report(self.refusals.popleft(), 0, received)
         elif command is None:
             self._report(BAD_COMMAND, 0, received)
-        elif self._busy and len(self._waiting) == WAITING_COMMANDS:
+        elif not self._queue.add(command):
             self._report(QUEUE_FULL, 0, received)
-        else:
-            self._waiting.append(command)
-            self._next()
 
-    def _next(self) -> None:
-        if self._busy or not self._waiting:
-            return
-        command = self._waiting.popleft()
+    def _begin(self, command: _Command) -> None:
         self._held = None
         if self.bus.alive:
-            self._busy = True
             self._transmit(command)
         else:
             self._held = command  # says nothing; goes out after the next frame, unless another command comes first
-            self._next()
+            self._queue.end()
 
     def _transmit(self, command: _Command) -> None:
-        settled = self.bus.last_edge + SETTLING_S[command.priority]
-        self.bus.transmit(
-            command.bits,
-            command.value,
-            lambda outcome: self._ended(command, outcome),
-            not_before=max(command.received, settled),
-        )
+        not_before = max(command.received, self.bus.last_edge + SETTLING_S[command.priority])
+        self.bus.transmit(command.bits, command.value, partial(self._ended, command), not_before=not_before)
 
     def _ended(self, command: _Command, outcome: Outcome) -> None:
         began, reported = outcome.ended - frame_s(command.bits), outcome.ended + STOP_S
@@ -170,14 +132,14 @@ class SevenLab:
                 self._transmit(command)
                 return
             self._answered(command, outcome)
-        self.loop.call_at(reported, self._idle)
+        self.loop.call_at(reported, self._queue.end)
 
     def _answered(self, command: _Command, outcome: Outcome) -> None:
-        began = outcome.free - STOP_S - BACKWARD_S
+        valid = partial(self.bus.still_valid, outcome)
         if outcome.result is Result.ANSWER:
-            self._report(8, outcome.value, began, outcome.free, answer=outcome)
+            self._report(8, outcome.value, answer_began(outcome), outcome.free, valid=valid)
         elif outcome.result is Result.GARBLED:
-            self._report(DATA_TIMING, BROKEN_BIT, began, outcome.free, answer=outcome)
+            self._report(DATA_TIMING, BROKEN_BIT, answer_began(outcome), outcome.free, valid=valid)
         elif command.query:
             self.loop.call_at(outcome.ended + NO_ANSWER_AFTER_S, self._unanswered, outcome.ended)
 
@@ -188,22 +150,14 @@ class SevenLab:
         if self.bus.alive:
             self._report(TIMEOUT, 0, now)
 
-    def _idle(self) -> None:
-        self._busy = False
-        self._next()
+    def seen(self, number: int, bits: int, value: int, ended: float) -> None:
+        length_s = BACKWARD_S if bits == 8 else frame_s(bits)
+        ready = max(self.loop.time(), self.bus.last_edge + STOP_S)
+        self._report(bits, value, self.bus.last_edge - length_s, ready)
+        if bits != 8 and self._held is not None and self._queue.under_way is None:
+            self._queue.add(self._held)
 
-    def _seen(self, bits: int, value: int, length_s: float) -> None:
-        """A frame of somebody else's, whose last edge is over by a stop condition at the earliest."""
-        now = self.loop.time()
-        self._report(bits, value, self.bus.last_edge - length_s, max(now, self.bus.last_edge + STOP_S))
-
-    def _foreign(self, bits: int, value: int) -> None:
-        self._seen(bits, value, frame_s(bits))
-        if self._held is not None and not self._busy:
-            self._waiting.append(self._held)
-            self._next()
-
-    def _voltage_changed(self) -> None:
+    def voltage_changed(self, number: int) -> None:
         now = self.loop.time()
         if not self.bus.alive:
             self._low_since = now
@@ -226,22 +180,11 @@ class SevenLab:
         ready: float = 0.0,
         *,
         own: bool = False,
-        answer: Outcome | None = None,
+        valid: Callable[[], bool] | None = None,
     ) -> None:
         milliseconds = int((at - self._booted) * 1000) & 0xFFFFFFFF
         mark = b">" if own else b":"
-        self._say(b"{%08x%s%02x %08x}\r\n" % (milliseconds, mark, length, value), ready, answer)
-
-    def _say(self, text: bytes, ready: float = 0.0, answer: Outcome | None = None) -> None:
-        self._sent_until = max(self.loop.time(), ready, self._sent_until) + len(text) * CHARACTER_S
-        self.loop.call_at(self._sent_until, self._said, text, answer)
-
-    def _said(self, text: bytes, answer: Outcome | None) -> None:
-        if answer is not None and not self.bus.still_valid(answer):
-            return  # the line went low in the middle of it
-        self._reported_at = self.loop.time()
-        if self.powered:
-            self._send(text)
+        self.say(b"{%08x%s%02x %08x}\r\n" % (milliseconds, mark, length, value), ready, valid)
 
 
 def _parsed(text: bytes, received: float) -> _Command | None:

@@ -29,6 +29,7 @@ class Port:
         self.tried_at: list[float] = []
         self.written: list[tuple[float, bytes]] = []
         self.lost: Callable[[str], None] = lambda _reason: None
+        self.received: Callable[[bytes], None] = lambda _content: None
 
     async def open(
         self,
@@ -41,7 +42,7 @@ class Port:
         if self.missing:
             raise PortUnavailable(self.missing)
         assert not self.is_open, "opened while it is open"
-        self.is_open, self._received, self.lost = True, received, lost
+        self.is_open, self.received, self.lost = True, received, lost
         self.opened_with = (baud, lines)
         return self
 
@@ -49,7 +50,7 @@ class Port:
         assert self.is_open
         self.written.append((self.clock.monotonic(), content))
         if content not in self.silent_to:
-            asyncio.get_running_loop().call_later(ANSWERS_AFTER_S, self._received, content)
+            asyncio.get_running_loop().call_later(ANSWERS_AFTER_S, self.received, content)
 
     def close(self) -> None:
         self.is_open = False
@@ -67,21 +68,21 @@ class Plain(Link):
         super().__init__(port.open, port.clock, listener, channels)
         self.port = port
 
-    async def _greet(self) -> None:
-        await self._or_lose(lambda: self._ask("hello", b"hello", 0.5))
+    async def greet(self) -> None:
+        await self.or_lose(lambda: self.ask("hello", b"hello", 0.5))
 
-    async def _ask_power(self, channel: int) -> None:
+    async def ask_power(self, channel: int) -> None:
         if self.port.busy:
             raise BusBusy("full")
-        await self._ask(f"power {channel}", b"power %d" % channel, 0.5)
-        self._note_power(channel, channel not in self.port.unpowered)
+        await self.ask(f"power {channel}", b"power %d" % channel, 0.5)
+        self.note_power(channel, channel not in self.port.unpowered)
 
-    def _received(self, content: bytes) -> None:
-        self._owed.replied(content.decode(), self._clock.monotonic())
-        self._arrived.set()
+    def received(self, content: bytes) -> None:
+        self.replied(content.decode())
+        self.wake()
 
     def tell(self, content: bytes) -> None:
-        self._write(content)
+        self.write(content)
 
 
 class Bench:
@@ -182,7 +183,7 @@ def test_an_interface_that_falls_silent_is_lost_by_a_sentence() -> None:
     async def story(bench: Bench) -> None:
         bench.port.silent_to = {b"hello"}
         with pytest.raises(InterfaceSilent):
-            await bench.link._greet()
+            await bench.link.greet()
         assert not bench.port.is_open
         assert not await bench.usable()
         await bench.clock.sleep(0.01)
@@ -195,7 +196,7 @@ def test_an_interface_that_falls_silent_is_lost_by_a_sentence() -> None:
 
 def test_who_waits_for_an_answer_hears_at_once_that_the_port_is_lost() -> None:
     async def story(bench: Bench) -> None:
-        waiting = asyncio.ensure_future(bench.link._until(lambda: False, 100))
+        waiting = asyncio.ensure_future(bench.link.until(lambda: False, 100))
         await bench.clock.sleep(1)
         began = bench.clock.monotonic()
         bench.port.lost("pulled")
@@ -224,14 +225,14 @@ def test_an_idle_bus_is_asked_for_its_voltage_and_a_busy_one_is_not() -> None:
 
 def test_a_bus_without_voltage_is_asked_each_second_and_the_other_goes_on() -> None:
     async def story(bench: Bench) -> None:
-        bench.link._note_power(2, False)
-        bench.link._note_power(2, False)
-        bench.link._note_power(3, False)  # no bus of ours
+        bench.link.note_power(2, False)
+        bench.link.note_power(2, False)
+        bench.link.note_power(3, False)  # no bus of ours
         assert bench.heard[1:] == [(conditions.UNPOWERED, 2, "DALI bus 2 has no voltage, or is shorted")]
         assert (await bench.usable(1), await bench.usable(2)) == (True, False)
-        bench.link._refuse_unpowered(1)
+        bench.link.refuse_unpowered(1)
         with pytest.raises(BusUnpowered, match="DALI bus 2 has no voltage: check its supply and its wiring"):
-            bench.link._refuse_unpowered(2)
+            bench.link.refuse_unpowered(2)
         bench.port.unpowered = {2}
         bench.port.written.clear()
         began = bench.clock.monotonic()
@@ -242,7 +243,7 @@ def test_a_bus_without_voltage_is_asked_each_second_and_the_other_goes_on() -> N
         await bench.clock.sleep(1)
         assert bench.heard[2:] == [(conditions.POWERED, 2, "DALI bus 2 has voltage again")]
         assert await bench.usable(2)
-        bench.link._refuse_unpowered(2)
+        bench.link.refuse_unpowered(2)
 
     linked(story, channels=(1, 2))
 
@@ -250,7 +251,7 @@ def test_a_bus_without_voltage_is_asked_each_second_and_the_other_goes_on() -> N
 @pytest.mark.parametrize("trouble", ["busy", "silent"])
 def test_a_question_for_voltage_that_fails_is_put_again_and_loses_no_port(trouble: str) -> None:
     async def story(bench: Bench) -> None:
-        bench.link._note_power(1, False)
+        bench.link.note_power(1, False)
         bench.port.busy = trouble == "busy"
         bench.port.silent_to = {b"power 1"}
         await bench.clock.sleep(5)

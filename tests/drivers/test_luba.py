@@ -10,7 +10,6 @@ import pytest
 
 from agent.hardware.serial_port import port_opener
 from drivers.dali.bus import LEVELS, TELEMETRY, DaliBus
-from drivers.dali.luba import GIVEN_UP_AFTER_S
 from drivers.dali.luba import Luba as Driver
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent
 from hil.contract.bench import LEVELS as SHOWN
@@ -164,13 +163,10 @@ def test_an_answer_that_came_broken_is_an_error_and_no_silence(break_it: Callabl
 
 def test_another_masters_frames_are_told() -> None:
     async def story(bench: Bench) -> None:
-        told: list[tuple[int, ForwardFrame]] = []
-        assert isinstance(bench.interface, Driver)
-        bench.interface._foreign = lambda channel, frame: told.append((channel, frame))
         bench.street.bus.other_controller(0xA307)
         await bench.clock.sleep(0.1)
         await bench.bus.run(sequences.dim(addresses.short(0), 10), LEVELS)
-        assert told == [(1, ForwardFrame(16, 0xA307))]
+        assert bench.foreign == [(1, ForwardFrame(16, 0xA307))]
 
     on_bench("luba", story)
 
@@ -271,22 +267,22 @@ def test_after_a_caller_gave_up_nothing_is_asked_until_nothing_can_come_of_its_f
     async def story(bench: Bench) -> None:
         assert isinstance(bench.interface, Driver)
         written: list[float] = []
-        write = bench.interface._write
+        write = bench.interface.write
 
         def noted(content: bytes) -> None:
             written.append(bench.clock.monotonic())
             write(content)
 
-        monkeypatch.setattr(bench.interface, "_write", noted)
+        monkeypatch.setattr(bench.interface, "write", noted)
         given_up = asyncio.create_task(ask(bench.bus, 1))
         await bench.clock.sleep(0.03)
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
         assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
-        assert written[1] - written[0] >= GIVEN_UP_AFTER_S - 1e-6
+        assert written[1] - written[0] >= Driver.OWED_S - 1e-6
         began = bench.clock.monotonic()
         assert await ask(bench.bus, 2) == Reply(Reply.VALUE, SHOWN[2])
-        assert bench.clock.monotonic() - began < GIVEN_UP_AFTER_S
+        assert bench.clock.monotonic() - began < Driver.OWED_S
 
     on_bench("luba", story)
 

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from drivers.dali import conditions
+from drivers.dali.sender import QUIET_AFTER_EDGE_S
 from drivers.dali.settling import SETTLE_S
-from drivers.dali.sevenlab import HAND_OVER_S, OWED_S, PAIR_MS, QUIET_AFTER_NO_S, SENDS, SevenLab
+from drivers.dali.sevenlab import PAIR_MS, SevenLab
 from drivers.errors import BusBusy, BusUnpowered, DriverError, InterfaceSilent
 from hil.virtual_time import VirtualClock, run_virtual
 from protocols.dali import addresses, gear_commands, sequences
@@ -163,7 +164,8 @@ def test_after_no_answer_the_bus_is_left_quiet_for_gear_that_answer_late() -> No
     async def story(script: Script) -> None:
         silent = ((0.02, ours()), (0.036, record(AT + 33, 0x81)))
         compare = gear_commands.special("COMPARE")
-        for frame, quiet_s in ((QUERY, QUIET_AFTER_NO_S), (compare, 0.0)):
+        edge_s = 0.02 - 0.00289  # from the command until the query's last edge, as the record of it is heard
+        for frame, quiet_s in ((QUERY, QUIET_AFTER_EDGE_S - (0.036 - edge_s)), (compare, 0.0)):
             await script.clock.sleep(1)
             said = tuple((after_s, content.replace(ours(), ours(frame))) for after_s, content in silent)
             assert await script.ask(*said, frame=frame) == NO_ANSWER
@@ -184,7 +186,8 @@ def test_a_frame_is_handed_over_shortly_before_the_bus_has_settled(priority: int
         said = script.clock.monotonic()
         await script.driver.wait_settled(1, priority)
         # The record is said once the stop condition is over, 2.45 ms, and is 22 characters of 20 us long.
-        assert script.clock.monotonic() - said == pytest.approx(SETTLE_S[priority] - HAND_OVER_S - 0.00289, abs=1e-6)
+        waited_s = script.clock.monotonic() - said
+        assert waited_s == pytest.approx(SETTLE_S[priority] - SevenLab.HAND_OVER_S - 0.00289, abs=1e-6)
         await script.clock.sleep(1)
         waited = script.clock.monotonic()
         await script.driver.wait_settled(1, priority)
@@ -229,19 +232,19 @@ def test_a_single_frame_is_not_parted_by_anything() -> None:
 @pytest.mark.parametrize("said", [record(AT, code, own=True) for code in (0x84, 0x85, 0x86, 0x87)])
 def test_a_frame_that_met_another_masters_goes_out_four_times_in_all(said: bytes) -> None:
     async def story(script: Script) -> None:
-        script.says = [[(0.02, said)]] * (SENDS - 1) + [[(0.02, ours()), (0.035, record(AT + 22, 8, 3))]]
+        script.says = [[(0.02, said)]] * (SevenLab.SENDS - 1) + [[(0.02, ours()), (0.035, record(AT + 22, 8, 3))]]
         assert await script.driver.transmit(1, QUERY, 4) == answered(3)
-        script.says = [[(0.02, said)]] * SENDS
+        script.says = [[(0.02, said)]] * SevenLab.SENDS
         with pytest.raises(BusBusy, match="another master on DALI bus 1 collides with every frame"):
             await script.driver.transmit(1, QUERY, 4)
-        assert len(script.commands()) == 2 * SENDS
+        assert len(script.commands()) == 2 * SevenLab.SENDS
 
     scripted(story)
 
 
 def test_a_refused_command_is_named_with_its_code_and_spoils_no_other() -> None:
     async def story(script: Script) -> None:
-        script.says = [[(0.001, record(AT, 0xA3))]] * SENDS
+        script.says = [[(0.001, record(AT, 0xA3))]] * SevenLab.SENDS
         with pytest.raises(InterfaceSilent, match=r"the SevenLab DALI interface refuses 'Q4 10 3A0' \(A3\)"):
             await script.driver.transmit(1, QUERY, 4)
         script.says = [[(0.001, record(AT, 0xA2))], [(0.02, ours()), (0.035, record(AT + 22, 8, 3))]]
@@ -250,7 +253,7 @@ def test_a_refused_command_is_named_with_its_code_and_spoils_no_other() -> None:
         # What filled the queue has gone out before the command is given again.
         (_, last), (first_at, first), (asked_at, asked), (again_at, again) = script.written[-4:]
         assert (last, first, asked, again) == (b"?", b"Q4 10 3A0\r", b"?", b"Q4 10 3A0\r")
-        assert asked_at - first_at >= OWED_S
+        assert asked_at - first_at >= SevenLab.OWED_S
         assert again_at > asked_at
         assert script.heard == [(conditions.CONNECTED, 0)]
 
@@ -311,7 +314,7 @@ def test_only_others_frames_are_foreign_and_24_bits_count_too() -> None:
         await script.ask((0.02, ours(LEVEL)), frame=LEVEL)
         script.received(record(AT, 24, 0xC13000))
         assert script.foreign == [(1, ForwardFrame(24, 0xC13000))]
-        script.driver._foreign = None
+        script.driver.foreign = None
         script.received(record(AT, 24, 0xC13000))
 
     scripted(story)
@@ -328,6 +331,6 @@ def test_a_caller_who_gives_up_leaves_a_doubt_that_is_cleared_before_the_next_fr
         # Its frame and its answer may have been under way: the next one goes out once they cannot be any more.
         asked_at, asked = script.written[-2]
         assert asked == b"?"
-        assert asked_at == pytest.approx(began + OWED_S, abs=0.001)
+        assert asked_at == pytest.approx(began + SevenLab.OWED_S, abs=0.001)
 
     scripted(story)

@@ -92,7 +92,7 @@ def test_no_bytes_from_the_interface_make_another_gears_answer_or_an_exception(n
         rng = random.Random(seed)
         asking = asyncio.create_task(bench.interface.transmit(1, ask(1), 2))
         for piece in noise:
-            driver(bench)._received(piece)
+            driver(bench).received(piece)
             await bench.clock.sleep(rng.uniform(0, 0.01))
         await asyncio.wait([asking])
         assert isinstance(asking.exception(), InterfaceSilent | BusUnpowered | BusBusy | None)
@@ -191,14 +191,13 @@ def test_a_queue_that_is_full_says_so_and_the_driver_waits() -> None:
 
 def test_what_others_send_is_heard_with_their_bits() -> None:
     async def story(bench: Bench) -> None:
-        heard: list[tuple[int, ForwardFrame]] = []
-        driver(bench)._foreign = lambda channel, frame: heard.append((channel, frame))
         bench.street.bus.other_controller(0x01FE)
         await bench.clock.sleep(0.1)
-        emulated(bench)._foreign(24, 0x0102FE)
+        for listener in bench.street.bus.event_message:
+            listener(0x0102FE)
         await bench.clock.sleep(0.1)
         await bench.interface.transmit(1, ask(0), 2)
-        assert heard == [(1, ForwardFrame(16, 0x01FE)), (1, ForwardFrame(24, 0x0102FE))]
+        assert bench.foreign == [(1, ForwardFrame(16, 0x01FE)), (1, ForwardFrame(24, 0x0102FE))]
 
     on_bench("sevenlab", story)
 
@@ -230,17 +229,22 @@ def test_a_pair_that_another_master_parts_is_sent_again() -> None:
     async def story(bench: Bench) -> None:
         bench.street.gear[2].variables.scenes[3] = 77
         pair = gear_commands.command(addresses.short(2), "REMOVE FROM SCENE", 3)
-        received = driver(bench)._received
+        reader = driver(bench).reader
 
-        def another_in_between(content: bytes) -> None:
-            received(content)
-            if b">10 00000553" in content and not parted:
-                parted.append(True)
-                received(b"{00000200:10 0000fe01}\r\n")
+        class AnotherInBetween:
+            parted = False
 
-        parted: list[bool] = []
-        transport = driver(bench)._transport
-        transport._received = another_in_between  # type: ignore[union-attr]  # the port's own callable
+            def feed(self, content: bytes) -> list[Report]:
+                reports = reader.feed(content)
+                if b">10 00000553" in content and not self.parted:
+                    self.parted = True
+                    reports += reader.feed(b"{00000200:10 0000fe01}\r\n")
+                return reports
+
+            def drop_rest(self) -> object:
+                return reader.drop_rest()
+
+        driver(bench).reader = AnotherInBetween()
         await bench.interface.transmit(1, pair, 3)
         assert bench.frames_of(0x0553) == 4
         assert bench.street.gear[2].variables.scenes[3] == 255
@@ -290,12 +294,19 @@ def test_the_loss_of_voltage_is_told_while_nobody_sends() -> None:
 
 def test_a_timeout_of_which_a_bit_was_changed_on_the_line_is_no_loss_of_voltage() -> None:
     async def story(bench: Bench) -> None:
-        transport = driver(bench)._transport
-        received = driver(bench)._received
-        transport._received = lambda content: received(content.replace(b":81 ", b":91 "))  # type: ignore[union-attr]
+        reader = driver(bench).reader
+
+        class OneBitChanged:
+            def feed(self, content: bytes) -> list[Report]:
+                return reader.feed(content.replace(b":81 ", b":91 "))
+
+            def drop_rest(self) -> object:
+                return reader.drop_rest()
+
+        driver(bench).reader = OneBitChanged()
         with pytest.raises(InterfaceSilent):
             await bench.interface.transmit(1, ask(60), 2)
-        transport._received = received  # type: ignore[union-attr]
+        driver(bench).reader = reader
         assert await bench.interface.transmit(1, ask(60), 2) == NO_ANSWER
         assert bench.heard == [(conditions.CONNECTED, 0)]
 
