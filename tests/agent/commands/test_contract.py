@@ -23,12 +23,13 @@ def test_a_contract_that_is_kept_is_a_line_a_test(capfd: pytest.CaptureFixture[s
 
 
 def test_below_a_failure_stands_what_was_last_said(tmp_path: Path) -> None:
-    """This driver asks the next gear too soon, and takes a late answer for the next gear's."""
+    """A driver that thinks a query longer ago than it was asks the next gear too soon, and takes a late answer for the
+    next gear's."""
     site = site_with_text_line(tmp_path)
-    driver = site / "lichtmast_text_line" / "driver.py"
-    hasty = driver.read_text().replace("QUIET_AFTER_FRAME_S = 0.065", "QUIET_AFTER_FRAME_S = 0.015")
-    assert hasty != driver.read_text()
-    driver.write_text(hasty)
+    codec = site / "lichtmast_text_line" / "codec.py"
+    hasty = codec.read_text().replace("NO_ANSWER_AFTER_S = 0.0124", "NO_ANSWER_AFTER_S = 0.06")
+    assert hasty != codec.read_text()
+    codec.write_text(hasty)
     tried = beside(site, "contract", "text_line", "--only", LATE)
     assert tried.returncode == FAILED
     assert "failed   An answer late on the bus reaches nobody (product text line, late ms " in tried.stdout
