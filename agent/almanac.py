@@ -17,7 +17,7 @@ _SEASONS = (datetime(2026, 1, 1, tzinfo=UTC).timestamp(), datetime(2026, 7, 1, t
 MOST_HOURS_OFF_THE_SUN = 3.5
 """The most hours by which legal time may differ from the sun's. People live with a little more than 3 hours at most, in
 the west of China (Beijing's clock at 74 east); Spain, Alaska and Greenland keep 1.6 to 2.6, Kiribati half an hour. A
-clock that differs by more belongs to another place: its noon may be dark, and its noon to noon holds no whole night."""
+clock that differs by more belongs to another place: its noon may be dark, and a day from noon to noon cuts nights."""
 
 
 class UnknownTimezone(ValueError):

@@ -51,9 +51,9 @@ class Clock(Protocol):
 
 @runtime_checkable
 class World(Protocol):
-    """The ear of a clock that can jump. The clock stands still while the world outside it is busy.
+    """The notices that a clock that can jump needs, to stand still while the world outside it is busy.
 
-    Only the virtual clock implements this; agent/hardware/world.py names the callers.
+    Only the virtual clock takes them; agent/hardware/world.py passes them on.
     """
 
     def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:

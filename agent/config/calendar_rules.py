@@ -74,8 +74,8 @@ def _conditions(rule: Rule) -> tuple[object, ...]:
 
 
 def _nights(rule: Rule, special: tuple[SpecialDay, ...]) -> Iterator[int]:
-    """Yields days that include all nights of the rule. Dates with a year come first. Then come the days from `from` to
-    `until` if these name years, or else 28 years, which hold every kind of year."""
+    """Yields days that include all nights of the rule: its dates with a year, and the days from `from` to `until` if
+    these have a year. Without such a range, it yields 28 years, which hold every kind of year."""
     named = [date for date in rule.dates if date[0]]
     named += [date for own in special if own.name in rule.days for date in own.dates if date[0]]
     if rule.first and rule.last and rule.first[0]:
