@@ -26,7 +26,7 @@ from agent.schedule.output import Output
 from agent.schedule.paths import Path as LightPath
 from agent.schedule.program import Mark
 
-# 100 % is the lamp's own full light, whatever its age.
+# 100 % is the lamp's own full light at any age.
 PLAIN_OUTPUT = Output()
 
 

@@ -11,7 +11,7 @@ from agent.schedule.marks import NOON_S, TIME, seconds_after_noon
 from agent.schedule.place import Place
 from agent.schedule.program import Program
 
-# A year whose nights stand for all: switching times move by minutes from year to year.
+# The nights of one year stand for all years: switching times move by minutes from year to year.
 _FIRST = day_of_date(2026, 1, 1)
 _NIGHTS = 365
 # The sun moves so slowly that every fourth night is enough.

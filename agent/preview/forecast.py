@@ -18,7 +18,7 @@ from agent.schedule.plan import Plan
 
 # The years for which the sun's series is accurate (agent/schedule/sun.py).
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-# The nights (month, day) whose curves are drawn for a year: near its shortest and its longest night.
+# The nights (month, day) that are drawn for a year: near its shortest and its longest night.
 _CURVES_OF_A_YEAR = ((6, 21), (12, 21))
 
 # A program or calendar to preview: its name, and its plan for the street's lamps.

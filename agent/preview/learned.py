@@ -36,7 +36,8 @@ def learned_powers(folder: Path, gateway: str, declared: Mapping[str, PowerModel
         raise NoJournal(str(error)) from error
     if owner != gateway:
         raise NoJournal(
-            f"{path}: is the journal of gateway {owner or 'nobody'}, not of {gateway}: give that gateway's own board"
+            f"{path}: is the journal of {f'gateway {owner}' if owner else 'no gateway'}, not of {gateway}:"
+            " give that gateway's own board"
         )
     found = {}
     for name, power in declared.items():

@@ -25,7 +25,7 @@ class FullPower:
 
     @property
     def source(self) -> FullPowerSource:
-        """Whether `power_w` is the declared or the measured power."""
+        """The origin of `power_w`: declared by the board, or measured."""
         enough = self._seconds >= MIN_SECONDS and self._energy_wh >= MIN_REGISTER_STEPS * self._resolution_wh
         return "measured" if enough else "declared"
 

@@ -57,7 +57,7 @@ class LampEnergy:
         return first < len(self.reading_times) and self.reading_times[first] <= end
 
     def interval(self, start: int, end: int, end_wh: float) -> Interval:
-        """Returns the record of the span from `start` to `end`, where the growing sum is `end_wh` at the end."""
+        """Returns the record of the span from `start` to `end`. The growing sum is `end_wh` at its end."""
         start_wh = self.sum_wh(start)
         # After the clock was set, the curve may begin within a quarter.
         known_from = max(float(start), self.curve.knots[0].at)

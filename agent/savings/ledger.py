@@ -52,7 +52,9 @@ class LuminaireLedger:
         longest_wait_s: float = LONGEST_WAIT_S,
         baseline_power: FullPowerSource = "measured",
     ) -> None:
-        """`baseline_power`: "declared" keeps the baseline at the model's full power whatever is metered."""
+        """Takes the declared power model. A quarter is closed without a reading after `longest_wait_s`. If
+        `baseline_power` is "declared", the baseline keeps to the model's full power; if it is "measured", it uses the
+        metered power once that is known."""
         self.name = name
         self.longest_wait_s = longest_wait_s
         self._energy = LampEnergy(name, model, burning_spans, baseline_power)

@@ -41,12 +41,12 @@ class Mark(Value):
 
     @property
     def evening(self) -> bool:
-        """Whether the sun passes this mark on its way down."""
+        """True if the sun passes this mark on its way down."""
         return self.kind in (SUNSET, SUN_BELOW)
 
     @property
     def morning(self) -> bool:
-        """Whether the sun passes this mark on its way up."""
+        """True if the sun passes this mark on its way up."""
         return self.kind in (SUNRISE, SUN_ABOVE)
 
 

@@ -97,7 +97,7 @@ class Photocell(Value):
 
     @property
     def windowed(self) -> bool:
-        """Whether the photocell decides only within a window, so that the program's marks have the last word."""
+        """True if the photocell decides only within a window, so that the program's marks have the last word."""
         return self.before_s + self.after_s > 0
 
 

@@ -1,4 +1,4 @@
-"""`lichtmast-safe-level`: what a wire still reaches is lit, whatever has become of the board and the agent."""
+"""`lichtmast-safe-level`: every lamp that a wire still reaches is lit, even with a broken board and no agent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FULL, SEVENTY = 254, 241
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that is not there is tried twice, and not for ten seconds."""
+    """Makes the command try a missing port twice at once, and not for ten seconds."""
     monkeypatch.setattr(safe_level, "MOST_OPENINGS", 2)
     monkeypatch.setattr(safe_level, "OPEN_AGAIN_AFTER_S", 0.0)
 
