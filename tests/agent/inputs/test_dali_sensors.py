@@ -1,4 +1,4 @@
-"""Sensors on the DALI bus: set up as they must be, heard at once, and told where they are gone."""
+"""Sensors on the DALI bus are set up as they must be and heard at once; those that are gone are reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ RIGHT = [(2, 3, 0, 60), (7, True), (2, 3, 60), (1, True)]
 
 
 def writes(gateway: Gateway) -> int:
-    """Settings that went over the bus to control devices: configuration commands, which go out twice."""
+    """Returns the settings that went over the bus to control devices: configuration commands, which go out twice."""
     frames = [frame.value for frame in gateway.street.bus.trace if frame.bits == 24 and frame.value & 0x10000]
     return sum(1 for one, other in itertools.pairwise(frames) if one == other)
 
@@ -160,7 +160,7 @@ def test_sensors_on_a_bus_without_luminaires(tmp_path: Path) -> None:
 
 
 def test_a_passage_is_heard_while_other_sensors_are_set_up(tmp_path: Path) -> None:
-    """A set-up that let nobody speak would swallow passages that are shorter than itself."""
+    """A set-up without gaps would swallow passages that are shorter than the set-up."""
     more = "".join(
         f'[[sensor]]\nname = "P{number}"\nbus = "L"\ndevice = {number}\nkind = "presence"\nat = "L{number + 1:02d}"\n'
         for number in range(10)

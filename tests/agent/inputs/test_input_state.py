@@ -1,4 +1,4 @@
-"""The input state on disk and over clock changes: what is lost is lit, and nothing else changes."""
+"""The input state on disk and over clock changes: if state is lost the lamp is lit, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_file_of_garbage_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 def restarted(clock: HandClock, folder: Path, off_s: float, jump_s: float, believed: bool) -> Inputs:
-    """A new process after so long, with a wall clock that was set by so much meanwhile."""
+    """Starts a new process after a pause, with a wall clock that was set by some seconds meanwhile."""
     clock.now += off_s
     clock.ahead += jump_s
     clock.believed = believed
