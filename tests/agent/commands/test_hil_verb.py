@@ -1,4 +1,4 @@
-"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; the developer's manual's example runs too."""
+"""`lichtmast hil`: a line for each story, the exit code, junit.xml and the page; the manual's example runs too."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_what_another_bench_has():
 
 
 def example() -> str:
-    """The story that the developer's manual shows."""
+    """Returns the story that the developer's manual shows."""
     text = (ROOT / "hil" / "README.md").read_text(encoding="utf-8")
     return text.partition("<!-- story: tested -->\n```python\n")[2].partition("```\n")[0]
 
 
 def python(arguments: Sequence[object], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A Python of this environment in another folder, to which this source tree is known."""
+    """Makes a Python of this environment in another folder, which can import this source tree."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
@@ -62,7 +62,7 @@ def python(arguments: Sequence[object], folder: Path, **environment: str) -> sub
 
 @pytest.fixture
 def stories(tmp_path: Path) -> Path:
-    """A file with a story that fails and one that is skipped."""
+    """Writes a file with a story that fails and one that is skipped."""
     path = tmp_path / "test_mine.py"
     path.write_text(FAILING, encoding="utf-8")
     return path
@@ -93,7 +93,7 @@ def test_a_story_that_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 
 def test_the_options_of_a_pytest_outside_are_not_the_stories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make test` shuffles the tests and spreads them over processes."""
+    """`make test` shuffles the tests and spreads them over processes; that must not reach the stories."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     assert main(["hil", QUICK, "--list"]) == DONE
@@ -265,7 +265,7 @@ def test_the_example_runs_under_plain_pytest(autoload: str, tmp_path: Path) -> N
 
 @pytest.mark.system
 def test_the_example_runs_on_the_lamps_of_a_board(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In real time, on a board that another process emulates; with one line that fails at its end."""
+    """The example runs in real time, on a board that another process emulates; a line at its end fails."""
     text = example().replace("        await street.stop_agent()", "        assert not moment, 'seen enough'")
     assert text != example()
     story = tmp_path / "test_our_street.py"

@@ -1,4 +1,4 @@
-"""No query stands between a level that is due and the bus: each query of the code's table, failing in each way."""
+"""No query delays a level that is due: each query of the code's table is tried, failing in each way."""
 
 from __future__ import annotations
 

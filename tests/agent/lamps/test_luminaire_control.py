@@ -1,4 +1,4 @@
-"""Luminaire control, by what the emulated lamps do: levels, verification, and how few frames it all takes."""
+"""Luminaire control, shown by the emulated lamps: levels, verification, and how few frames all of it takes."""
 
 from __future__ import annotations
 
@@ -231,7 +231,8 @@ def test_run_goes_on_where_nothing_comes_after_a_cycle_and_wakes_to_tell_again()
 
 
 def test_levels_are_looked_at_once_a_cycle_though_a_timer_fires_a_moment_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop calls a timer up to the resolution of its clock early: here always by a ten-millionth of the wait."""
+    """An event loop may call a timer early, by up to the resolution of its clock: here by a ten-millionth of the
+    wait."""
     looked_at: list[float] = []
     wait_for = VirtualClock.wait_for
 

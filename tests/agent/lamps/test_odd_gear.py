@@ -17,7 +17,7 @@ WRONG_POWER_ON, WRONG_SYSTEM_FAILURE = 11, 22
 
 
 def give_profiles(gateway: Gateway, *profiles: GearProfile) -> None:
-    """Other gear in the street: its profiles in turn, and levels that would leave it dim."""
+    """Gives the gear of the street these profiles in turn, and levels that would leave it dim."""
     gateway.emulated.close()
     ordinary = lamps_of(gateway.board)
     lamps = {

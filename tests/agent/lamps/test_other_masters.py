@@ -1,4 +1,4 @@
-"""Another master's frames: which of them count, what they do to what is known, how often they are answered."""
+"""Another master's frames: which of them count, what the agent forgets because of them, how often it answers them."""
 
 from __future__ import annotations
 
