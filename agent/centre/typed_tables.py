@@ -1,9 +1,8 @@
 """The typed tables of the collector's store: a row for each record that counts, one table a kind.
 
-Which tables there are, and their columns, follows from the kinds (agent/records/kinds.py). A table of spans (a quarter
-of an hour, a day) is keyed by what its rows are about, (gateway, subject, time). Of two records whose spans overlap,
-the first one counts. A table of moments is keyed as the records are, (gateway, epoch, seq); an event that comes again
-under another epoch is left out.
+The tables and their columns follow from the kinds (agent/records/kinds.py). A table of spans (a quarter of an hour, a
+day) has the key (gateway, subject, time). If the spans of two records overlap, the first record counts. A table of
+moments has the key of the records, (gateway, epoch, seq); an event that comes again under another epoch is left out.
 
 A record of kind "void" takes the rows of spans that a wrong clock wrote out of their table, whichever comes first;
 table `voids` remembers it. Blocking; inside the store's transaction.

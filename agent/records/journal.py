@@ -43,7 +43,7 @@ class Journal:
     """One gateway's journal. Made by `await Journal.open(...)`. For one event loop.
 
     `news` is set by new records and by acknowledgements; the caller that waits for it clears it. `damage` is the body
-    of the event that says what was damaged; None: nothing was.
+    of the event that tells of the damage; None: there was none.
     """
 
     def __init__(self, thread: FileInThread, clock: Clock) -> None:
@@ -237,7 +237,7 @@ class Journal:
 
     @property
     def salvaging(self) -> bool:
-        """Whether records of a damaged file are still being taken over; until then none are read."""
+        """True while records of a damaged file are being taken over; until that is over no records are read."""
         return self._thread.salvaging
 
     def report(self, name: str, text: str) -> None:

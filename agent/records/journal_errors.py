@@ -1,4 +1,4 @@
-"""What can go wrong with a journal's file, and what an error of SQLite says about it.
+"""The errors of a journal's file, and the meaning of an SQLite error for it.
 
 JournalError            the disk or the folder refuses; the file is sound
   DamagedJournal        the file cannot be read, and is to be set aside

@@ -1,6 +1,6 @@
 """The journal's SQLite file (SQLite 3, WAL mode, synchronous=FULL): the blocking half, for one worker thread.
 
-What lies in it: agent/records/journal_tables.py. How much of it is kept: agent/records/journal_bounds.py.
+Its tables: agent/records/journal_tables.py. The bounds of its contents: agent/records/journal_bounds.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record in the file. `sound` is False where it is not what was written."""
+    """A record in the file. `sound` is False if it differs from the record that was written."""
 
     seq: int
     kind: str

@@ -20,7 +20,7 @@ from agent.records.journal_repair import PAGE_BYTES, checksum
 MAJOR, MINOR = 1, 1
 
 ROW_BYTES = 48
-"""What a row costs beside its body: its header, its share of the page and of the tree above it."""
+"""The bytes of a row beside its body: its header, its share of the page and of the tree above it."""
 
 TABLES = ("identity", "record", "state", "mark", "volume")
 SCHEMA = (
@@ -65,7 +65,7 @@ def _add_checksums(connection: sqlite3.Connection) -> None:
 
 
 def identify(connection: sqlite3.Connection, gateway: str, epoch: str) -> None:
-    """Writes whose journal it is, and under which epoch; inside the caller's transaction."""
+    """Writes the gateway and the epoch of the journal; inside the caller's transaction."""
     connection.execute("DELETE FROM identity")
     row = (gateway, epoch, checksum(gateway, epoch))
     connection.execute("INSERT INTO identity (gateway, epoch, checksum) VALUES (?, ?, ?)", row)

@@ -1,4 +1,4 @@
-"""A journal's file as another process sees it: read-only, while the agent runs or after it."""
+"""Reads a journal's file from another process: read-only, while the agent runs or after it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class JournalView:
             yield json.loads(text)
 
     def states(self, prefix: str) -> dict[str, str]:
-        """Returns the named values whose names begin so, by the rest of the name: JSON as it is in the file."""
+        """Returns the named values with names that begin with `prefix`, by the rest of the name: JSON text, as in the
+        file."""
         rows = self._rows("SELECT name, value FROM state WHERE substr(name, 1, ?) = ?", len(prefix), prefix)
         return {str(name).removeprefix(prefix): str(value) for name, value in rows}
 

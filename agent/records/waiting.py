@@ -1,4 +1,5 @@
-"""What waits in memory for the journal's next commit: records, named values, and the count of what was given up."""
+"""Keeps in memory, for the journal's next commit, records, named values and the counts of records that were given
+up."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from agent.wire.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_on
 
 BATCH_RECORDS = 50
 WINDOW_BATCHES = 4
-"""How many batches are on their way at once; as many are sent again where no acknowledgement comes."""
+"""How many batches are on their way at once; as many are sent again if no acknowledgement comes."""
 
 FIRST_ACK_WAIT_S = 60.0
 LONGEST_ACK_WAIT_S = 900.0

@@ -20,7 +20,7 @@ from agent.interfaces import Clock, World
 from agent.wire.bounded_reader import LARGEST_TOPIC_BYTES, Reading
 
 ANSWER_S = 30.0
-"""How long the broker may take to answer a CONNECT, PUBLISH or SUBSCRIBE; a slow SIM needs some seconds."""
+"""How long the broker may take to answer a CONNECT, PUBLISH or SUBSCRIBE; a slow SIM card needs several seconds."""
 
 GOODBYE_S = 5.0
 """How long a DISCONNECT may take to go out."""
