@@ -79,7 +79,7 @@ async def collect(
         async def take_in(session: Session, intake: Intake) -> None:
             async for message in session.messages():
                 if not message.topic.endswith("/records"):
-                    continue  # some brokers send what is kept for others too (amqtt 0.11)
+                    continue  # some brokers also send messages that they keep for other clients (amqtt 0.11)
                 if problem := intake.put(_gateway(message), message):
                     tell_batch(Received(_gateway(message), problem=problem))
 

@@ -52,7 +52,7 @@ class Intake:
         message = queue.popleft()
         self._bytes -= len(message.payload)
         if queue:
-            self._queues[gateway] = queue  # at the end of the line
+            self._queues[gateway] = queue  # it goes to the end of the line
         else:
             self._refused.discard(gateway)
         return message

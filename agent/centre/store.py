@@ -59,7 +59,7 @@ class Store:
             raise StoreError(f"{path}: cannot be opened ({error}): check the folder and its permissions.") from error
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
-            # What is acknowledged has left the gateway's outbox: it must outlive a power cut here.
+            # An acknowledged record has left the gateway's outbox, so it must outlive a power cut here.
             self._connection.execute("PRAGMA synchronous=FULL")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
@@ -99,7 +99,7 @@ class Store:
         """Returns True if the record that is stored under this key is this one."""
         query = "SELECT kind, clock_valid, body FROM records WHERE gateway = ? AND epoch = ? AND seq = ?"
         kind, clock_valid, body = self._connection.execute(query, (gateway, epoch, record.seq)).fetchone()
-        # The order of a body's keys says nothing.
+        # The order of a body's keys means nothing.
         return (kind, bool(clock_valid), json.loads(body)) == (record.kind, record.clock_valid, record.body)
 
     def close(self) -> None:

@@ -119,7 +119,7 @@ class TypedTables:
         which = "" if kind.subject is None else f" AND {kind.subject.key} = ?"
         time = kind.time.key
         gone = connection.execute(
-            # What another epoch recorded, and came before, the gateway has forgotten and means as well.
+            # Rows of another epoch that came before go too: the gateway has forgotten that it wrote them.
             f"DELETE FROM {kind.table.name} WHERE gateway = ? AND {time} >= ? AND {time} < ?"  # noqa: S608 - names from the code
             f" AND (epoch != ? OR seq < ?){which}",
             (gateway, *span, epoch, record.seq, *([] if kind.subject is None else [subject])),

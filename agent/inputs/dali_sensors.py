@@ -1,7 +1,7 @@
 """Sets up the sensors of one DALI bus (control devices, IEC 62386-103, -303, -304) to speak, and hears their events.
 
 A sensor is heard, not polled: it tells each change, and once a minute that it is still there. If a sensor was not heard
-for three minutes, the agent sets it up anew where it has lost its settings with the bus voltage, and asks it. If it is
+for three minutes, the agent asks it, and sets it up anew if it has lost its settings with the bus voltage. If it is
 gone, that is an event.
 """
 

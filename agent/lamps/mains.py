@@ -76,7 +76,7 @@ class Mains:
             luminaire.mark.is_left = False
 
     async def mark(self) -> None:
-        """Leaves the mark where it is missing. Raises DriverError.
+        """Leaves the mark in gear that does not have it. Raises DriverError.
 
         The mark is a broadcast, and after it nothing tells of an earlier cut. So gear that may have been without its
         mains is asked first. If some gear was, the mark waits for the next question to all gear, for that gear was

@@ -30,8 +30,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in
 
 @contextlib.asynccontextmanager
 async def journal_in(state: Path, gateway: str, clock: Clock, *, sends: bool) -> AsyncIterator[Journal]:
-    """Yields the journal, and closes it afterwards. `sends` is True where a centre acknowledges its records. Raises
-    JournalError where there is no place for a journal at all."""
+    """Yields the journal, and closes it afterwards. `sends` is True if a centre acknowledges its records. Raises
+    JournalError if there is no place for a journal at all."""
     spare = None
     try:
         journal = await _journal(state, gateway, clock)

@@ -75,7 +75,7 @@ class Kind:
     `time` is the field with the Unix time in seconds, `subject` the field that names the luminaire, bus or part (None:
     the record is about the gateway). The first of `fields` tells the kind on the wire: its SenML name is found in no
     other kind. Where no field has a name, the record travels as text. `gives_way` is True for a kind whose records are
-    given up first where the disk refuses and memory runs short. `table` is None for a kind that is stored only as it
+    given up first if the disk refuses and memory runs short. `table` is None for a kind that is stored only as it
     came.
     """
 
@@ -113,7 +113,7 @@ class Kind:
         return senml.Shape(self.time.key, None if self.subject is None else self.subject.key, shaped)
 
     def body(self, record: object) -> dict[str, object]:
-        """Returns the body of a record whose attributes are named as the fields are. Raises AttributeError where one
+        """Returns the body of a record whose attributes are named as the fields are. Raises AttributeError if one
         that is not optional is missing."""
         return {
             each.key: getattr(record, each.key)

@@ -18,7 +18,7 @@ class NotReadable(JournalError):
 
 class JournalView:
     """Reads one journal file. A running agent goes on writing; the view makes and changes nothing, and each call sees
-    what is committed at that moment. Raises NotReadable where there is no file, or no journal in it."""
+    what is committed at that moment. Raises NotReadable if there is no file, or no journal in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,7 +67,7 @@ class JournalView:
 
 
 def read_only(path: Path, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Returns the rows of one query, and leaves the file as it is. Raises sqlite3.Error where that cannot be done."""
+    """Returns the rows of one query, and leaves the file as it is. Raises sqlite3.Error if that cannot be done."""
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
         return connection.execute(query, parameters).fetchall()

@@ -38,7 +38,7 @@ class PayloadError(Exception):
 
 
 class Batch(NamedTuple):
-    """Journal records of one gateway and epoch. `sender` is None where the batch does not name it."""
+    """Journal records of one gateway and epoch. `sender` is None if the batch does not name it."""
 
     gateway: str
     epoch: str
