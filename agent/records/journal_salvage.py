@@ -25,7 +25,7 @@ MOST_RUNS_SAID = 20
 
 
 class Known(NamedTuple):
-    """What the agent remembers of a file that it had open; it is more certain than what is read again."""
+    """The agent's memory of a file that it had open; it is more certain than a new reading of the file."""
 
     state: dict[str, str]
     cursor: int

@@ -26,7 +26,7 @@ FAILING = '''
 import pytest
 from hil.stories.benches import HALF, live
 
-def test_a_lamp_that_nobody_looks_at(emulated):
+def test_a_lamp_that_no_story_names(emulated):
     async def story(bench):
         await bench.start_agent()
         await bench.until("22:05")
@@ -103,7 +103,7 @@ def test_a_story_that_fails_shows_its_frames(stories: Path, tmp_path: Path, capf
     out = tmp_path / "out"
     assert main(["hil", str(stories), "--report", str(out), "--lang", "en"]) == FAILED
     failed, skipped, summary = capfd.readouterr().out.splitlines()
-    assert failed.startswith("failed   A lamp that nobody looks at: L02 is <dark> assert [229, 0, 229] == [229, ")
+    assert failed.startswith("failed   A lamp that no story names: L02 is <dark> assert [229, 0, 229] == [229, ")
     assert skipped == "skipped  What another bench has: this desk has no sensor"
     assert summary.startswith("0 passed, 1 failed, 1 skipped, in ")
 
@@ -131,10 +131,10 @@ def test_what_emulated_lamps_only_can_do_is_skipped_on_a_real_board(
 ) -> None:
     board = Site(lamps=2).write(tmp_path, tmp_path / "port")
     out = tmp_path / "out"
-    line = ["hil", f"{stories}::test_a_lamp_that_nobody_looks_at", "--bench", str(board), "--report", str(out)]
+    line = ["hil", f"{stories}::test_a_lamp_that_no_story_names", "--bench", str(board), "--report", str(out)]
     assert main(line) == DONE
     said = capfd.readouterr().out.splitlines()[0]
-    assert said.startswith("skipped  A lamp that nobody looks at: this story switches faults on")
+    assert said.startswith("skipped  A lamp that no story names: this story switches faults on")
     assert "it needs --bench=emulated" in said
     page = (out / "index.html").read_text(encoding="utf-8")
     assert "story, 2 luminaires on atx_hat" in page

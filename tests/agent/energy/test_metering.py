@@ -244,7 +244,7 @@ def test_registers_are_read_whole_once_a_day_and_not_all_at_once(tmp_path: Path)
             assert await told(agent) == []
         first = [sum(number in each for each in whole[:96]) for number in range(4)]
         both = [sum(number in each for each in whole) for number in range(4)]
-        # And where the low bytes wrap, which is once in 6.5 kWh.
+        # The whole register is read too when its low bytes wrap, once in 6.5 kWh.
         assert all(1 <= count <= 2 for count in first), whole
         assert all(count <= 3 for count in both)
         assert max(len(each) for each in whole) <= 2
@@ -381,7 +381,7 @@ def test_a_clock_that_cannot_be_believed_writes_no_quarter(tmp_path: Path) -> No
             here.clock.set_wall(right)
             await here.clock.sleep(4 * QUARTER_S)
             intervals, control = await bodies(agent, "interval"), await bodies(agent, "control")
-            # What was read before the time was known was read 2.5 quarters before it was.
+            # The readings of before the time was known were taken 2.5 quarters before it was known.
             began = right - 2.5 * QUARTER_S
             known = quarters(NIGHT + 86_400.0 - 3 * QUARTER_S, NIGHT + 86_400.0 + 4 * QUARTER_S)
             for name in here.names:
@@ -572,7 +572,7 @@ def test_a_failed_lamp_without_a_register_is_counted_at_standby(tmp_path: Path) 
             here.street.lamp_failed(0)
             await here.until(4 * QUARTER_S + 60.0)
             dead = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
-            # It is known to have burnt until its last good status.
+            # The lamp is known to have burnt until its last good status.
             assert QUARTER_S / 2 - 180.0 < dead[0]["available_s"] <= QUARTER_S / 2
             modelled = [body["actual_wh"] for body in dead]
             assert modelled[1:] == [0.1, 0.1]  # 0.4 W

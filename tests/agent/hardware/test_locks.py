@@ -60,7 +60,7 @@ def test_each_claim_is_refused_while_it_is_held_and_given_back_at_the_end(tmp_pa
                 f"{pid} already runs on the state folder {tmp_path}/state: stop that one first, or give this one"
                 " another folder (--state)"
             )
-            # What is another's name elsewhere, another port or another folder is free.
+            # The name at another broker, another port and another folder are free.
             second.gateway(OURS, "broker:1884")
             second.gateway(f"{OURS}-2", "broker:1883")
             second.port(str(tmp_path / "other"))
@@ -179,7 +179,7 @@ def test_a_stranger_who_has_the_name_does_not_keep_the_street_dark(
             monkeypatch.setattr(locks, "_CREDENTIALS", Stranger())
             claims.gateway(OURS, "")
         assert f"the gateway {OURS} at  cannot be locked against a second agent" in caplog.text
-        # One who only has the address, and does not listen, is no agent either.
+        # A process that has only bound the address, and does not listen, is no agent either.
         with socket.socket(socket.AF_UNIX) as squatter, Claims() as claims:
             squatter.bind(locks._address(f"gateway {OURS} at "))
             claims.gateway(OURS, "")

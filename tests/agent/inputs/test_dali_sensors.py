@@ -71,8 +71,8 @@ def test_sensors_are_set_up_at_the_start_and_after_trouble_and_only_where_they_m
         async with gateway.agent() as agent:
             await gateway.until(30.0)
             assert set_up(gateway) == RIGHT
-            # One that was exchanged, or has lost its memory, comes back with the bus voltage. It is seen to at once,
-            # whenever that is.
+            # A sensor that was exchanged, or has lost its memory, comes back with the bus voltage, at any time. It is
+            # set up at once.
             for at in (40.0, 57.0):
                 await gateway.until(at)
                 gateway.street.bus_power(False)
@@ -235,7 +235,7 @@ def test_a_photocell_keeps_its_word_between_its_two_levels() -> None:
     hear, heard = hearing(sensor("photocell"))
     for percent in (3, 5, 3, 1, 3, 4.1):
         hear(event(round(10.23 * percent)))
-    # Until it was light, it is dark.
+    # A photocell starts as dark, and stays so until it was light.
     assert [reading.value for reading in heard] == [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
     assert {reading.kind for reading in heard} == {"photocell"}
 

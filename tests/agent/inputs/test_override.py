@@ -383,7 +383,7 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs_it(set_s: float, machine:
     assert machine.left_s() == pytest.approx(1.0)
     machine.after(2.0)
     assert machine.left_s() is None
-    # What is over by monotonic time is forgotten, be it to come by the clock that was wrong.
+    # An override that is over by monotonic time is forgotten, even if the wrong clock says that it is still to come.
     machine.give(10.0)
     assert len(read(machine.folder)) == 1
 

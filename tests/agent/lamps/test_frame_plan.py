@@ -45,7 +45,7 @@ def test_an_equal_level_by_another_fade_is_no_agreement() -> None:
 def test_a_group_serves_its_members_where_all_of_them_agree() -> None:
     targets = {0: TargetLevel(229, 0.0), 1: TargetLevel(229, 0.0), 2: TargetLevel(229, 0.0), 3: TargetLevel(254, 0.0)}
     assert brief(plan(targets, {0, 1, 2}, StoredInGear({4: {0, 1, 2}}))) == [("group", 4, {0: 229, 1: 229, 2: 229})]
-    # A group that luminaire 3 hears as well is of no use.
+    # A group to which luminaire 3 belongs too cannot be used.
     assert len(plan(targets, {0, 1, 2}, StoredInGear({4: {0, 1, 2, 3}}))) == 3
 
 

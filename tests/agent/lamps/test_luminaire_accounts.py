@@ -290,7 +290,7 @@ def test_a_reading_finds_a_lamp_that_has_drifted_and_says_what_it_shows() -> Non
         bus.drift(1, ONE_PERCENT)
         assert await bus.control.health.read_level(bus.lamps[1]) == ONE_PERCENT
         assert [lamp.told.target_level for lamp in bus.lamps] == [HALF, None, HALF]
-        # One that has only just been told its level may still be fading to it.
+        # A lamp that has only just been told its level may still be fading to it.
         bus.ask_for(100.0, 8.0)
         await bus.control.tell_levels()
         assert await bus.control.health.read_level(bus.lamps[0]) != FULL
@@ -318,7 +318,7 @@ def test_a_bus_is_unusable_only_after_three_cycles_of_the_same_part_in_a_row(mon
         assert bus.told() == []
         fails = {0xFF9B}
         await bus.cycles(4)
-        # Another part of the cycle comes through meanwhile: it is not that one which was in trouble.
+        # Another part of the cycle succeeds meanwhile, but not the part that was in trouble.
         assert bus.told() == [("busUnusable", "street", True)]
         assert bus.texts() == ["another master collides with every frame; it is tried again every 10 s"]
         fails = set()

@@ -173,7 +173,7 @@ def test_status_polls_spread_over_five_minutes() -> None:
             asked = bus.queries(QUERY_STATUS)
             assert len(asked) <= 3
             polled += asked
-        # Each at least twice in 15 minutes, none more often than every 5.
+        # Each gear is asked at least twice in 15 minutes, and none more often than every 5 minutes.
         assert {polled.count(2 * number + 1) for number in range(64)} <= {2, 3}
 
     on_the_bus(story, lamps=64)
@@ -378,7 +378,7 @@ def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
         monkeypatch.setattr(bus.interface, "transmit", disturbing)
         bus.ask_for(100.0, 1.0)
         await bus.cycles(3)
-        # Where the fade cannot be set, the level goes out without.
+        # If the fade cannot be set, the level goes out without it.
         assert bus.levels() == [FULL] * 3
         assert bus.told() == []
 

@@ -119,11 +119,11 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
         assert bus.told() == [("supplyLoss", "L1", True)]
-        # Told without a fade: it must not stay dark, or bright, for a minute.
+        # It is told without a fade, because it must not stay dark, or bright, for a minute.
         assert bus.observed.levels[-3:] == [(f"L{number}", HALF, 0.0) for number in range(3)]
         bus.forget_frames()
         await bus.cycles(4)
-        # Once it is known which gear it was, nothing is taken for granted of it.
+        # Once it is known which gear it was, all its settings are checked again.
         assert bus.level_frames() == [(2, HALF)]
         assert bus.told() == [("supplyLoss", "L1", True)]
 

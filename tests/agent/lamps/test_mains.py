@@ -58,7 +58,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
             assert bus.told() == [("supplyLoss", f"L{number}", True) for number in lost]
             assert [name for name, _ in bus.observed.outages] == [f"L{number}" for number in lost]
             if well_at:
-                # Dark since it was last known to be well, and not since it was asked for its mark.
+                # It counts as dark since it was last known to be well, not since it was asked for its mark.
                 assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
             well_at = []
         assert all(lamp.mark.is_left for lamp in bus.lamps)

@@ -44,7 +44,7 @@ async def burns_without_an_alarm(gateway: Gateway) -> None:
         gateway.street.mains(True)
         await gateway.until(600.0)
         assert gateway.levels() == [FULL] * len(gateway.names)
-        # What the cut explains, and edition 1, which has no register.
+        # These events come from the cut, and from gear of edition 1, which has no register.
         expected = {"controlGearCommFailure", "supplyLoss", "noEnergyRegister"}
         assert {name for name, _, _ in await told(agent)} <= expected
 

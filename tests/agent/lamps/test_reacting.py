@@ -123,7 +123,7 @@ def test_news_in_the_middle_of_many_frames_goes_before_the_rest() -> None:
             bus.control.wake()
             await bus.clock.sleep(3.0)
             told = bus.level_frames()
-            # The one that shall stay as it is hears nothing; the other hears only what is wanted last.
+            # The lamp that shall stay as it is hears nothing; the other hears only its last target.
             assert [level for address, level in told if address == 62] == []
             assert len([level for address, level in told if address == 60]) == 1
             assert len(told) == 31

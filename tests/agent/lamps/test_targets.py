@@ -142,7 +142,7 @@ def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pyte
 
     monkeypatch.setattr("agent.lamps.targets.target_of", fails)
     calendar = Calendar(D60.name, D60)
-    # In groups of their own: the plan is asked once for lamps that are alike.
+    # Each lamp has a group of its own, because the plan is asked only once for lamps that are alike.
     lamps = [PlannedLuminaire(name, calendar, (name,)) for name in ("L01", "L02")]
     street = Street(D60, 23, plan=Plan(lamps, safe_percent=80.0))
     assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0)}
