@@ -226,7 +226,7 @@ def test_a_story_that_does_not_end_is_killed_with_all_that_it_has_started(how: s
         before='subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])',
         interrupted="continue",
     )
-    program = f"import agent.commands.hil as hil; hil.STOPS_WITHIN_S = 1; {LICHTMAST}"
+    program = f"import hil.pytest_child as child; child.STOPS_WITHIN_S = 1; {LICHTMAST}"
     process = place.start("hil", str(story), program=program if how == "waited for" else LICHTMAST)
     place.until("the story's begin", (place.folder / "begun").exists)
     process.send_signal(signal.SIGTERM)
