@@ -24,8 +24,8 @@ class Uart:
         self.powered = True
         """Without power the device neither hears nor speaks."""
         self.turnarounds: deque[tuple[float, bytes]] = deque(maxlen=200_000)
-        """Seconds from the last byte that the device said to the first byte of the host's next command, where within
-        50 ms, and that command."""
+        """Pairs of a turnaround and the host's command: seconds from the last byte that the device said to the first
+        byte of the command, if at most 50 ms."""
         self._send = send
         self._heard = heard
         self._character_s = 10 / baud
@@ -33,7 +33,7 @@ class Uart:
         self._said_at: float | None = None
 
     def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
+        """Takes bytes from the host, which need not be a whole message."""
         if not self.powered:
             return
         now = self.loop.time()
@@ -46,7 +46,7 @@ class Uart:
             self._heard(byte, self._received_until)
 
     def say(self, content: bytes, ready: float = 0.0) -> None:
-        """Sends these bytes, the first one not before `ready` and not before what is being sent already."""
+        """Sends these bytes after those that are being sent, and the first of them not before `ready`."""
         if ready > self.loop.time():
             self.loop.call_at(ready, self.say, content)
             return
