@@ -82,8 +82,8 @@ def test_the_network_is_away_for_days(emulated: Path) -> None:
         await bench.start_agent()
         await bench.until("22:02")
         assert await bench.levels() == bench.all_at(HALF)
-        # A clock that is set by hand against the network's time is in doubt, so the street is lit. Set right by hand, it
-        # brings the program back.
+        # A clock that is set by hand against the network's time is in doubt, so the street is lit. When it is set right
+        # by hand, the program is back.
         bench.clock.set_by_hand(local("2025-12-15 12:00"))
         await bench.wait_s(15.0)
         assert await bench.levels() == bench.all_at(EIGHTY)

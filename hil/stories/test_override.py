@@ -1,4 +1,4 @@
-"""An override by hand: it starts within a cycle, outlives a restart and a power cut, expires, and keeps to the floor."""
+"""An override by hand: it starts within a cycle, outlives a restart and a power cut, expires, and keeps the floor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DALI interface text_line, spoken by the interface itself: emulated between a serial line and its bus."""
+"""An emulated DALI interface text_line: the interface's end, between a serial line and its bus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hil.devices.uart import Uart
 
 BAUD = 115200
 PIECE_LIMIT_S = 0.05
-"""A command that stops for longer than this in its middle is thrown away."""
+"""The interface discards a command that pauses for longer than this in its middle."""
 
 (
     IDENTITY,
@@ -25,11 +25,11 @@ PIECE_LIMIT_S = 0.05
     FRAME_16,
     FRAME_24,
 ) = range(9)
-"""What the interface says."""
+"""The messages of the interface."""
 
 
 class Command(NamedTuple):
-    """A frame of so many bits to send; `bits` 0 asks the interface to identify itself."""
+    """A frame of `bits` bits to send; 0 bits ask the interface to identify itself."""
 
     bits: int
     value: int
@@ -41,12 +41,12 @@ COMMAND = re.compile(rb"([stlm?])([0-9A-F]{6})([0-9A-F]{2})\n")
 
 
 def is_whole(pending: bytes) -> bool:
-    """Whether these bytes end in a line end."""
+    """Returns True if these bytes end in a line end."""
     return pending.endswith(b"\n")
 
 
 def meaning(command: bytes) -> Command | None:
-    """What a line asks for; None where its check is wrong."""
+    """Returns the command in a line, or None if its check is wrong."""
     found = COMMAND.fullmatch(command)
     if not found or sum(command[:7]) & 0xFF != int(found[3], 16):
         return None
@@ -55,13 +55,13 @@ def meaning(command: bytes) -> Command | None:
 
 
 def report(kind: int, value: int) -> bytes:
-    """The line that says this."""
+    """Returns the line for a message of the interface."""
     text = f"{LETTERS[kind]}{value:06X}".encode()
     return b"%s%02X\n" % (text, sum(text) & 0xFF)
 
 
 class TextLine:
-    """The interface between a serial line and its bus. Bytes in by `receive`; messages out by `send`."""
+    """The interface between a serial line and its bus. It takes bytes by `receive`, and sends messages by `send`."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None], buses: Sequence[DaliBus] = ()
@@ -77,7 +77,7 @@ class TextLine:
             self.add_bus(bus)
 
     def add_bus(self, bus: DaliBus) -> None:
-        """The bus. Raises ValueError for a second one."""
+        """Connects the bus. Raises ValueError for a second one."""
         if self._bus is not None:
             raise ValueError("this interface has one bus: put the second one on another interface")
         self._bus = bus
@@ -87,12 +87,12 @@ class TextLine:
         bus.event_message.append(lambda value: self._say(FRAME_24, value, self.loop.time() + STOP_S))
 
     def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
+        """Takes bytes from the host, which need not be a whole command."""
         self.uart.receive(content)
 
     @property
     def powered(self) -> bool:
-        """Whether the interface has power; without it, it neither hears nor speaks."""
+        """True while the interface has power. Without power it neither hears nor speaks."""
         return self.uart.powered
 
     @powered.setter
@@ -100,7 +100,7 @@ class TextLine:
         self.uart.powered = on
 
     def _heard(self, byte: int, at: float) -> None:
-        """Takes one byte, which is in at this loop time."""
+        """Takes one byte that is complete at the loop time `at`."""
         if at - self._last_byte_at > PIECE_LIMIT_S:
             self._buffer = b""
         self._last_byte_at = at
@@ -142,7 +142,7 @@ class TextLine:
         assert self._bus is not None
         self._busy = False
         if kind == ANSWER and not self._bus.still_valid(outcome):
-            kind = NO_ANSWER  # the bus has lost its voltage under the answer
+            kind = NO_ANSWER  # the bus lost its voltage in the middle of the answer
         self._say(kind, outcome.value)
 
     def _voltage_changed(self) -> None:
