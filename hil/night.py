@@ -214,14 +214,14 @@ class _Night:
             end=self.end,
             summary=summary,
             traffic=traffic,
-            lamps=tuple(self._truths(emulated, intervals)),
+            lamps=tuple(self._lamp_truths(emulated, intervals)),
             events=tuple(events),
-            powers=tuple(self._curve(emulated, lambda street, number, at: street.power_w_at(number, at))),
-            levels=tuple(self._light(emulated)),
+            powers=tuple(self._sum_by_minute(emulated, lambda street, number, at: street.power_w_at(number, at))),
+            levels=tuple(self._mean_light_by_minute(emulated)),
             took_s=0.0,
         )
 
-    def _truths(self, emulated: EmulatedBoard, intervals: list[dict[str, object]]) -> Iterator[LampTruth]:
+    def _lamp_truths(self, emulated: EmulatedBoard, intervals: list[dict[str, object]]) -> Iterator[LampTruth]:
         for luminaire in self.board.luminaires:
             street, number = emulated.place(luminaire.name)
             true_wh = recorded_wh = 0.0
@@ -233,13 +233,13 @@ class _Night:
                     recorded_wh += float(str(body["actual_wh"]))
             yield LampTruth(luminaire.name, recorded_wh, true_wh, 2 * RESOLUTION_WH)
 
-    def _curve(self, emulated: EmulatedBoard, value: Callable[..., float]) -> Iterator[tuple[float, float]]:
+    def _sum_by_minute(self, emulated: EmulatedBoard, value: Callable[..., float]) -> Iterator[tuple[float, float]]:
         places = [emulated.place(luminaire.name) for luminaire in self.board.luminaires]
         for minute in range(int(self.end - self.start) // 60 + 1):
             at = 60.0 * minute
             yield self.start + at, sum(value(street, number, at) for street, number in places)
 
-    def _light(self, emulated: EmulatedBoard) -> Iterator[tuple[float, float]]:
+    def _mean_light_by_minute(self, emulated: EmulatedBoard) -> Iterator[tuple[float, float]]:
         count = len(self.board.luminaires)
-        for at, light in self._curve(emulated, lambda street, number, at: street.light_at(number, at)):
+        for at, light in self._sum_by_minute(emulated, lambda street, number, at: street.light_at(number, at)):
             yield at, 100.0 * light / count

@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--story-output",
         choices=("pytest", "lines", "json", "names"),
         default="pytest",
-        help="in place of pytest's output: a plain line a story, one JSON object, or names and no run",
+        help="instead of pytest's output: one line for each story, one JSON object, or the names without a run",
     )
 
 
@@ -67,7 +67,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "system: real processes, a real broker, many kills or nights")
-    board = _checked_board(config)
+    board = _described_board(config)
     output: str = config.getoption("--story-output")
     folder: str | None = config.getoption("--story-report")
     terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter, REPORTER)
 
 
-def _checked_board(config: pytest.Config) -> str:
+def _described_board(config: pytest.Config) -> str:
     """Returns the real bench in one line, or an empty string on the emulated one.
 
     Raises UsageError with each problem of the board, one a line, which ends pytest.

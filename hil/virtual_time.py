@@ -81,7 +81,7 @@ class _JumpingSelector(selectors.PollSelector):
         raise HeldTooLong(f"virtual time was held for {HELD_LIMIT_S:g} s by {by}")
 
     def moved(self, port: str, count: int) -> None:
-        """`count` more bytes (negative: fewer) are in flight on the port."""
+        """Counts `count` more bytes in flight on the port; a negative `count` takes bytes off."""
         left = self.in_flight.get(port, 0) + count
         if left:
             self.in_flight[port] = left

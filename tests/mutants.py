@@ -114,7 +114,7 @@ def line_of(source: str, function: str, was: str) -> int:
 # In the copy, by mutmut
 
 
-def _operators() -> None:
+def _set_mutmut_operators() -> None:
     """Sets mutmut's operators: without those that no test should notice, and with some that mutmut lacks."""
     import libcst as cst
     from mutmut.mutation import mutators
@@ -169,7 +169,7 @@ def live_in_the_copy(modules: Sequence[str], sample: int | None, seed: str) -> l
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    _operators()
+    _set_mutmut_operators()
     Path("mutants").mkdir()
     mutmut.copy_src_dir()
     mutmut.copy_also_copy_files()
@@ -264,7 +264,7 @@ def _copy(room: Room, folder: Path) -> None:
     (folder / "setup.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: Processes) -> list[Mutant]:
+def mutants_of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: Processes) -> list[Mutant]:
     """Returns the mutants of a room. Raises Trouble with the last lines of mutmut's output if it fails."""
     _copy(room, folder)
     said, result = folder / "said.txt", folder / "result.json"
@@ -279,7 +279,9 @@ def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: 
     return lived
 
 
-def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> tuple[list[Mutant], list[Trouble]]:
+def mutants_of_rooms(
+    modules: Sequence[str], sample: int | None, seed: str, jobs: int
+) -> tuple[list[Mutant], list[Trouble]]:
     """Returns the mutants of all rooms, and the trouble with each room that could not be tried."""
     asked = rooms(modules)
     mutants: list[Mutant] = []
@@ -291,7 +293,7 @@ def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> 
     ):
         try:
             for answer in [
-                pool.submit(of_room, room, sample, seed, Path(folder) / room.name, processes) for room in asked
+                pool.submit(mutants_of_room, room, sample, seed, Path(folder) / room.name, processes) for room in asked
             ]:
                 try:
                     mutants += answer.result()
@@ -341,7 +343,7 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, _terminated)
     sample = None if arguments.sample == "all" else int(arguments.sample)
-    mutants, troubles = of_all(arguments.modules, sample, arguments.seed, arguments.jobs)
+    mutants, troubles = mutants_of_rooms(arguments.modules, sample, arguments.seed, arguments.jobs)
     for trouble in troubles:
         sys.stderr.write(f"{trouble}\n")
     if not mutants:

@@ -5,7 +5,7 @@ IPMVP counts it within the measurement boundary: it exists only for the saving, 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from agent.savings.intervals import QUARTER_S, VoidIntervals, quarter_start
 from agent.savings.on_record import DRIFT_S, REVOCABLE_S
@@ -19,10 +19,6 @@ class ControlInterval:
     start: int
     duration_s: int
     control_wh: float
-
-    def body(self) -> dict[str, object]:
-        """The journal record's body: JSON-able."""
-        return asdict(self)
 
 
 class ControlLedger:

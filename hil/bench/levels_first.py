@@ -123,7 +123,7 @@ class _Interface:
             if self._failure == "the interface is silent":
                 await self._clock.sleep(SILENT_S)
             return FAILURES[self._failure]()
-        return self._answer(meaning.name, _only(meaning.address))
+        return self._answer(meaning.name, _short_address(meaning.address))
 
     def _answer(self, name: str, number: int | None) -> Reply:
         if number is None:
@@ -146,7 +146,7 @@ class _Interface:
         return answered(answers[name]) if name in answers else NO_ANSWER
 
 
-def _only(address: Address | None) -> int | None:
+def _short_address(address: Address | None) -> int | None:
     return address.number if address is not None and address.kind == Address.SHORT else None
 
 

@@ -172,13 +172,13 @@ def _late_answers(name: str) -> Iterator[Row]:
             street.late_answer(number, 30.0 if late else 0.0)
 
     for where, disturb in (("on the serial line", on_the_line), ("on the bus", on_the_bus)):
-        wrong, right_afterwards = _on_a_street(name, functools.partial(_late, disturb))
+        wrong, right_afterwards = _on_a_street(name, functools.partial(_ask_late_gear, disturb))
         yield Row(f"{name}: answers late {where}: given to the wrong gear", wrong, "", "virtual", 0)
         what = f"{name}: answers late {where}: right on the first query after"
         yield Row(what, 100 * right_afterwards, "%", "virtual", 100.0, least=True)
 
 
-async def _late(disturb: Callable[[Street, bool], None], bench: _Bench) -> tuple[int, float]:
+async def _ask_late_gear(disturb: Callable[[Street, bool], None], bench: _Bench) -> tuple[int, float]:
     """Returns the number of answers given to the wrong gear, and the share that is right once the delay is over.
 
     Each gear has a level of its own, so that its answer identifies it.

@@ -120,7 +120,7 @@ class ControlDevice:
                     self._configure(third, now)
                 return None
             return self._query(third, now)
-        return self._to_instances(value, second, third, sequence, now)
+        return self._instance_command(value, second, third, sequence, now)
 
     # Its state
 
@@ -170,33 +170,33 @@ class ControlDevice:
             return self.addressing.command(second, third, now)
         return None  # WRITE MEMORY LOCATION among them: the only bank is read-only
 
-    def _to_instances(self, value: int, byte: int, opcode: int, sequence: int, now: float) -> int | None:
-        meant = [one for one in self.instances if one.meant(byte)]
-        if any(one.configures(opcode) for one in meant):
+    def _instance_command(self, value: int, byte: int, opcode: int, sequence: int, now: float) -> int | None:
+        addressed = [one for one in self.instances if one.is_addressed(byte)]
+        if any(one.configures(opcode) for one in addressed):
             if self._is_second(value, sequence, now):
-                for one in meant:
+                for one in addressed:
                     one.configure(opcode, (self.dtrs[0], self.dtrs[1], self.dtrs[2]))
                 self.reset_state = False
             return None
         if opcode == QUERY_AVAILABLE_INSTANCE_TYPES:
-            return self._available_types(meant)
+            return self._available_types(addressed)
         answers = []
-        for one in meant:
+        for one in addressed:
             one.obey(opcode)
             answers.append(one.query(opcode))
         # A device sends a single backward frame. If its instances differ, part 103 defines no useful answer.
         said = {answer for answer in answers if answer is not None}
         return said.pop() if len(said) == 1 else None
 
-    def _available_types(self, meant: list[Instance]) -> int | None:
+    def _available_types(self, addressed: list[Instance]) -> int | None:
         """Returns the highest byte of the instance types that the single addressed instance can take.
 
         Each type is one bit of 32; here only the type that the instance has is set. The lower bytes go to DTR2, DTR1
         and DTR0 (the order of these bytes is unverified). Returns None if the device does not know the query.
         """
-        if self.version < EDITION_3 or len(meant) != 1:
+        if self.version < EDITION_3 or len(addressed) != 1:
             return None
-        bits = 1 << meant[0].type
+        bits = 1 << addressed[0].type
         self.dtrs = [bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFF]
         return bits >> 24
 

@@ -32,7 +32,8 @@ SEEN_AFTER_S = 0.5 * BIT_S
 
 
 def frame_s(bits: int) -> float:
-    """Start bit and data bits, without the stop condition: 7.5 ms for 8, 14.17 for 16, 20.83 for 24."""
+    """Returns the seconds of start bit and data bits, without the stop condition: 7.5 ms for 8 bits, 14.17 ms for 16,
+    20.83 ms for 24."""
     return (bits + 1) * BIT_S
 
 

@@ -66,11 +66,11 @@ class _Channel:
         self.hat.say(self.prefix + line + b"\n", ready)
 
     def _begin(self, command: _Command) -> None:
-        ended = partial(self._again, command) if command.letter == b"t" else self._done
+        ended = partial(self._first_of_two_ended, command) if command.letter == b"t" else self._done
         not_before = max(command.received, self._free_at)
         self.bus.transmit(BITS[command.letter], command.value, ended, not_before=not_before)
 
-    def _again(self, command: _Command, first: Outcome) -> None:
+    def _first_of_two_ended(self, command: _Command, first: Outcome) -> None:
         if first.result in (Result.NO_VOLTAGE, Result.COLLISION):
             self._done(first)
             return
@@ -116,7 +116,7 @@ class DaliHat(SerialInterface):
         self.unparsed_lines = 0
         self._channels: list[_Channel] = []
         self._line = bytearray()
-        self._own: dict[bytes, Callable[[_Channel], bytes]] = {
+        self._own_replies: dict[bytes, Callable[[_Channel], bytes]] = {
             b"d": lambda channel: channel.status(),
             b"v": lambda _channel: b"V0708%02X" % len(self._channels),
             b"p": lambda _channel: b"P1610000",
@@ -158,7 +158,7 @@ class DaliHat(SerialInterface):
             return
         channel = self._channels[number]
         if own is not None:
-            channel.say(self._own[own](channel), received + THINKING_S)
+            channel.say(self._own_replies[own](channel), received + THINKING_S)
         elif len(content) in DIGITS[letter]:
             channel.queue.add(_Command(letter, int(content, 16), received))
         else:

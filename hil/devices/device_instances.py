@@ -71,7 +71,7 @@ class Instance:
         if on:
             self._restart_report()
 
-    def meant(self, byte: int) -> bool:
+    def is_addressed(self, byte: int) -> bool:
         """Returns True if a command with this instance byte addresses this instance."""
         if byte < 0x20:
             return byte == self.number

@@ -104,7 +104,7 @@ class Luba(SerialInterface):
             0x28: self._descriptor,
             0x2A: self._set_up,
             0x2C: self._status,
-            0x32: self._add,
+            0x32: self._add_frame,
         }
         super().__init__(loop, send, buses)
 
@@ -145,15 +145,15 @@ class Luba(SerialInterface):
         self._say(0x2B, self.settings[:2])
 
     def _status(self, payload: bytes) -> None:
-        line = self._line(payload)
+        line = self._line_named(payload)
         if line is None:
             self._say(0x2D, payload[:1])
             return
         status = bytes([line.number]) + self._tick() + bytes([self._number, len(line.queue)])
         self._say(0x2D, status + bytes([0 if line.bus.alive else 0x80]))
 
-    def _add(self, payload: bytes) -> None:
-        line = self._line(payload)
+    def _add_frame(self, payload: bytes) -> None:
+        line = self._line_named(payload)
         if len(payload) != 7 or payload[1] not in (16, 24) or payload[2] & 0x7F not in SETTLE_S:
             self._say(0x33, bytes([SYNTAX]))
         elif line is None:
@@ -170,7 +170,7 @@ class Luba(SerialInterface):
             value = int.from_bytes(payload[3 : 3 + bits // 8], "big")
             line.queue.add(_Entry(self._number, bits, value, mode & 0x7F, bool(mode & 0x80)))
 
-    def _line(self, payload: bytes) -> _Line | None:
+    def _line_named(self, payload: bytes) -> _Line | None:
         return self._lines[payload[0]] if payload and payload[0] < len(self._lines) else None
 
     def _tick(self) -> bytes:

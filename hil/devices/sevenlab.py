@@ -91,13 +91,13 @@ class SevenLab(SerialInterface):
             self.say(INFORMATION, at + THINKING_S)
         elif character == b"\r":
             text, self._text = self._text, b""
-            self._line(text, at + THINKING_S)
+            self._take_line(text, at + THINKING_S)
         elif character in COMMAND_LETTERS:
             self._text = character
         else:
             self._text = self._text[:BUFFER] + character
 
-    def _line(self, text: bytes, received: float) -> None:
+    def _take_line(self, text: bytes, received: float) -> None:
         if not text or text[:1] not in b"SQR":
             return
         command = _parsed(text, received)

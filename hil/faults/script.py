@@ -54,12 +54,12 @@ def read_fault_script(document: Document, lamps: Lamps, devices: int = 0) -> lis
     Raises ConfigError with every problem in the script.
     """
     rows = read_tables(document, (TABLE,))[TABLE.name]
-    planned = [_Check(document, row, lamps, devices).planned() for row in rows]
+    planned = [_RowCheck(document, row, lamps, devices).planned() for row in rows]
     document.refuse()
     return [one for one in planned if one is not None]
 
 
-class _Check:
+class _RowCheck:
     """The check of one row: the keys that its fault needs, and those that it cannot have."""
 
     def __init__(self, document: Document, row: Row, lamps: Lamps, devices: int) -> None:
@@ -77,9 +77,9 @@ class _Check:
         if fault is None:
             self._report("fault", f"there is no fault {shown(name)}: {did_you_mean(name, FAULTS)}")
             return None
-        self._keys(fault)
-        self._times(fault)
-        self._luminaire()
+        self._check_keys(fault)
+        self._check_times(fault)
+        self._check_luminaire()
         bus = self._bus(fault)
         device = self._device(fault)
         if not row.has("at"):
@@ -98,7 +98,7 @@ class _Check:
     def _report(self, key: str, text: str) -> None:
         self.document.report((*self.row.where, key) if key else self.row.where, text)
 
-    def _keys(self, fault: Fault) -> None:
+    def _check_keys(self, fault: Fault) -> None:
         """Reports each key that this fault cannot have, and a value that it lacks."""
         for key in TABLE.keys:
             if key.name in self.row.written and key.name not in keys_of(fault):
@@ -108,7 +108,7 @@ class _Check:
             if key.name == fault.value and key.name not in self.row.written:
                 self._report("", f'"{fault.name}" has no {key.name}: write {key.wanted()} ({key.meaning})')
 
-    def _times(self, fault: Fault) -> None:
+    def _check_times(self, fault: Fault) -> None:
         row = self.row
         if fault.end is None or "repeat" not in row.written:
             return
@@ -118,7 +118,7 @@ class _Check:
             longer = f"more than the {row.number('for'):g} s of its for"
             self._report("repeat", f"it begins again before it has ended: write a repeat of {longer}")
 
-    def _luminaire(self) -> None:
+    def _check_luminaire(self) -> None:
         names = [name for bus in self.lamps.values() for name in bus]
         if self.row.has("luminaire") and self.row.text("luminaire") not in names:
             name = self.row.text("luminaire")

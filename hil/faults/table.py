@@ -60,15 +60,15 @@ class Fault:
     value: str = ""
 
 
-def _many(value: Value) -> int:
+def _count(value: Value) -> int:
     return int(value)
 
 
-def _frame(value: Value) -> int:
+def _frame_value(value: Value) -> int:
     return int(str(value), 16)
 
 
-def _late(spot: Spot, late_ms: Value) -> None:
+def _delay_lines(spot: Spot, late_ms: Value) -> None:
     spot.port.delay_s = float(late_ms) / 1000
 
 
@@ -85,8 +85,8 @@ def _nonsense(spot: Spot, nonsense: bool) -> None:
     gear.profile = replace(gear.profile, answers_nonsense=nonsense)
 
 
-def _clean(spot: Spot, clean: bool) -> None:
-    spot.street.bus.identical_answers_come_clean = clean
+def _merge_equal_answers(spot: Spot, merge: bool) -> None:
+    spot.street.bus.identical_answers_come_clean = merge
 
 
 FAULTS: dict[str, Fault] = {
@@ -160,22 +160,22 @@ FAULTS: dict[str, Fault] = {
             "transmit collisions",
             Scope.BUS,
             "the next frames collide with another master's and do not go out",
-            lambda spot, frames: spot.street.transmit_collisions(_many(frames)),
+            lambda spot, frames: spot.street.transmit_collisions(_count(frames)),
             value="frames",
         ),
         Fault(
             "foreign frame",
             Scope.BUS,
             "another controller sends this frame once",
-            lambda spot, frame: spot.street.bus.other_controller(_frame(frame)),
+            lambda spot, frame: spot.street.bus.other_controller(_frame_value(frame)),
             value="frame",
         ),
         Fault(
             "clean answers",
             Scope.BUS,
             "equal answers of several gear at once arrive as one good frame, instead of a broken one",
-            lambda spot, _: _clean(spot, True),
-            lambda spot: _clean(spot, False),
+            lambda spot, _: _merge_equal_answers(spot, True),
+            lambda spot: _merge_equal_answers(spot, False),
         ),
         Fault(
             "unplug",
@@ -195,29 +195,29 @@ FAULTS: dict[str, Fault] = {
             "late lines",
             Scope.PORT,
             "each line from the interface arrives this much later",
-            _late,
-            lambda spot: _late(spot, 0.0),
+            _delay_lines,
+            lambda spot: _delay_lines(spot, 0.0),
             value="late_ms",
         ),
         Fault(
             "garbled lines",
             Scope.PORT,
             "a bit or two flip in each of the next lines from the interface",
-            lambda spot, lines: spot.street.garbled_lines(_many(lines)),
+            lambda spot, lines: spot.street.garbled_lines(_count(lines)),
             value="lines",
         ),
         Fault(
             "lost bytes",
             Scope.PORT,
             "each of the next lines from the interface loses a byte",
-            lambda spot, lines: spot.port.lose(_many(lines)),
+            lambda spot, lines: spot.port.lose(_count(lines)),
             value="lines",
         ),
         Fault(
             "split reads",
             Scope.PORT,
             "each of the next lines from the interface comes in two pieces, some milliseconds apart",
-            lambda spot, lines: spot.port.split(_many(lines)),
+            lambda spot, lines: spot.port.split(_count(lines)),
             value="lines",
         ),
         Fault(
@@ -238,7 +238,7 @@ FAULTS: dict[str, Fault] = {
             "illuminance",
             Scope.DEVICE,
             "this is the light at the light sensor from now on",
-            lambda spot, light: spot.street.illuminance(spot.number, _many(light)),
+            lambda spot, light: spot.street.illuminance(spot.number, _count(light)),
             value="light",
         ),
     )

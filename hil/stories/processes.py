@@ -56,14 +56,14 @@ def mosquitto(folder: Path) -> Iterator[int]:
     configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     process = subprocess.Popen([program, "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _listening(process, port)
+        _wait_until_listening(process, port)
         yield port
     finally:
         process.terminate()
         process.wait()
 
 
-def _listening(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -112,7 +112,7 @@ def test_a_pulled_cable_hangs_up_and_comes_back_under_the_same_name(tmp_path: Pa
     run_virtual(story, NIGHT)
 
 
-def test_hosts_come_and_go_and_what_is_said_to_nobody_is_lost() -> None:
+def test_hosts_come_and_go_and_lines_without_a_host_are_lost() -> None:
     async def story(clock: VirtualClock) -> None:
         street = three(clock)
         assert street.port is not None

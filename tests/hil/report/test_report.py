@@ -171,7 +171,7 @@ def test_any_text_stays_text(said: str, language: str) -> None:
     assert "12:00:01.250" in found.text
 
 
-def test_what_benches_tell_is_heard_while_somebody_listens() -> None:
+def test_a_listener_hears_each_observation_until_it_stops_listening() -> None:
     asked = []
 
     def observe() -> Observation:
