@@ -1,6 +1,6 @@
 """Control devices on a DALI bus (IEC 62386-103): sensors that answer 24-bit commands and send events by themselves.
 
-The bus feeds them. Without bus voltage they neither hear nor speak; once it is back, they report a power cycle.
+The bus feeds them. Without bus voltage they neither hear nor speak; once it is back, their status shows a power cycle.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class ControlDevice:
             if second in TWICE and not self._is_second(first << 16 | second << 8 | third, sequence, now):
                 return None
             return self.addressing.command(second, third, now)
-        return None  # WRITE MEMORY LOCATION among them: the only bank is read-only
+        return None  # no other command has an effect, not even WRITE MEMORY LOCATION: the only bank is read-only
 
     def _instance_command(self, value: int, byte: int, opcode: int, sequence: int, now: float) -> int | None:
         addressed = [one for one in self.instances if one.is_addressed(byte)]

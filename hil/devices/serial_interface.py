@@ -90,7 +90,7 @@ class SerialInterface:
             self.add_bus(bus)
 
     def add_bus(self, bus: DaliBus) -> None:
-        """Connects the next bus. Raises ValueError if the product has no terminals left for it."""
+        """Connects the next bus. Raises ValueError if the product already has its most buses."""
         number = len(self.buses)
         if number == self.MOST_BUSES:
             most = "one bus" if number == 1 else f"at most {number} buses"

@@ -144,7 +144,7 @@ def _legend(lines: Sequence[_Line], words: Mapping[str, str]) -> Iterable[str]:
 
 
 def _names(names: Sequence[str], words: Mapping[str, str]) -> str:
-    """Returns the luminaires' names, or the first one and the number of others, to fit below the curve."""
+    """Returns up to three short names, or the first name and the number of others, to fit below the curve."""
     shown = [_short(name) for name in names]
     if len(shown) <= 3 and len(", ".join(shown)) <= 18:
         return ", ".join(shown)
