@@ -34,7 +34,7 @@ class Closing:
         for ledger in self._ledgers:
             voids += ledger.voids()
         for void in voids:
-            self._recorder.append("void", void.body())
+            self._recorder.append("void", void)
         return bool(voids)
 
     async def close(self, ledgers: Sequence[LuminaireLedger]) -> None:
@@ -46,7 +46,7 @@ class Closing:
                 self.append_voids()
                 piece = ledger.close(self._time.now(), CLOSED_AT_ONCE)
                 for interval in piece:
-                    self._recorder.append("interval", interval.body())
+                    self._recorder.append("interval", interval)
                 await asyncio.sleep(0)
                 waiting += len(piece)
                 if waiting >= WRITTEN_AT_ONCE:
@@ -59,6 +59,6 @@ class Closing:
             used = self._control.close(self._time.now(), WRITTEN_AT_ONCE)
             self.append_voids()
             for one in used:
-                self._recorder.append("control", one.body())
+                self._recorder.append("control", one)
             if len(used) < WRITTEN_AT_ONCE or not await self._recorder.commit():
                 return

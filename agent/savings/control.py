@@ -6,7 +6,7 @@ saving, so it is taken off the saving.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from agent.savings.intervals import QUARTER_S, VoidIntervals, quarter_start
 from agent.savings.on_record import DRIFT_S, REVOCABLE_S
@@ -20,10 +20,6 @@ class ControlInterval:
     start: int
     duration_s: int
     control_wh: float
-
-    def body(self) -> dict[str, object]:
-        """Returns the body of the journal record, of JSON's own types."""
-        return asdict(self)
 
 
 class ControlLedger:

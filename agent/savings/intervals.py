@@ -6,7 +6,7 @@ The quarter is the imbalance settlement period of the European grid (Regulation 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 QUARTER_S = 900
@@ -41,10 +41,6 @@ class Interval:
     full_power_w: float
     full_power_source: FullPowerSource
 
-    def body(self) -> dict[str, object]:
-        """Returns the body of the journal record, of JSON's own types."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class VoidIntervals:
@@ -58,10 +54,6 @@ class VoidIntervals:
     luminaire: str | None
     start: int
     until: int
-
-    def body(self) -> dict[str, object]:
-        """Returns the body of the journal record, of JSON's own types."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

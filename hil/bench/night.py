@@ -9,7 +9,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -30,6 +30,7 @@ QUIET_AFTER_QUARTER_S = 90.0
 MOST_WAIT_S = 30.0
 MOST_FRAMES_A_READING = 3.5
 MOST_BUS_LOAD_PERCENT = 1.0
+REPORT = "report.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     yield from _virtual(10, 5.0)
     yield from _virtual(64, 15.0)
     yield from run_until_stopped(_real(min(13.0, arguments.minutes)))
+    yield from run_until_stopped(_real_on_four_buses())
 
 
 def _virtual(luminaires: int, bound_s: float) -> Iterator[Row]:
@@ -77,34 +79,41 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+@contextlib.asynccontextmanager
+async def _emulated(board_text: Callable[[int, Path], str], folder: Path) -> AsyncIterator[list[str]]:
+    """The words of `run` for this board, with a broker, a collector and `emulate` beside it.
+
+    `board_text` makes the board for a broker's port and a folder of serial ports. After the inside, `emulate` has ended
+    and its report is in the folder.
+    """
+    async with embedded_broker() as port, _beside(collect("127.0.0.1", port, folder / "store.sqlite", MachineClock())):
+        board = folder / "board.toml"
+        board.write_text(board_text(port, folder / "ports"), encoding="utf-8")
+        emulate = ["emulate", str(board), "--links", str(folder / "ports"), "--report", str(folder / REPORT)]
+        with lichtmast(emulate, folder / "emulate.log"):
+            while "Ctrl-C" not in (folder / "emulate.log").read_text(encoding="utf-8"):
+                await asyncio.sleep(0.05)
+            yield ["run", str(board), "--state", str(folder / "state"), "--program", "always-full"]
+
+
 async def _real(minutes: float) -> list[Row]:
     """`run` beside `emulate`, with a broker and a collector, over a stretch without a program step or a sweep."""
-    clock = MachineClock()
     with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
         folder = Path(name)
-        async with embedded_broker() as port, _beside(collect("127.0.0.1", port, folder / "store.sqlite", clock)):
-            board = folder / "board.toml"
-            board.write_text(_board_on(port, folder / "ports"), encoding="utf-8")
-            report = folder / "report.json"
-            emulate = ["emulate", str(board), "--links", str(folder / "ports"), "--report", str(report)]
-            run = ["run", str(board), "--state", str(folder / "state"), "--program", "always-full"]
-            with lichtmast(emulate, folder / "emulate.log") as emulator:
-                while "Ctrl-C" not in (folder / "emulate.log").read_text(encoding="utf-8"):
-                    await asyncio.sleep(0.05)
-                # Not across a quarter: the stretch must hold no sweep but the first, which comes at the start.
-                left_s = QUARTER_S - time.time() % QUARTER_S
-                if left_s < QUIET_AFTER_QUARTER_S + minutes * 60 + MOST_WAIT_S:
-                    await asyncio.sleep(left_s)
-                started = time.time()
-                with lichtmast(run, folder / "run.log") as agent:
-                    await asyncio.sleep(QUIET_AFTER_QUARTER_S)
-                    used_s, began = cpu_s(agent.pid), time.monotonic()
-                    await asyncio.sleep(minutes * 60)
-                    cpu_percent = 100 * (cpu_s(agent.pid) - used_s) / (time.monotonic() - began)
-                    rss_mib, peak_mib = memory_mib(agent.pid)
-                    end(agent)
-                end(emulator)
-        seen = json.loads(report.read_text(encoding="utf-8"))["street"]
+        async with _emulated(_board_on, folder) as run:
+            # Not across a quarter: the stretch must hold no sweep but the first, which comes at the start.
+            left_s = QUARTER_S - time.time() % QUARTER_S
+            if left_s < QUIET_AFTER_QUARTER_S + minutes * 60 + MOST_WAIT_S:
+                await asyncio.sleep(left_s)
+            started = time.time()
+            with lichtmast(run, folder / "run.log") as agent:
+                await asyncio.sleep(QUIET_AFTER_QUARTER_S)
+                used_s, began = cpu_s(agent.pid), time.monotonic()
+                await asyncio.sleep(minutes * 60)
+                cpu_percent = 100 * (cpu_s(agent.pid) - used_s) / (time.monotonic() - began)
+                rss_mib, peak_mib = memory_mib(agent.pid)
+                end(agent)
+        seen = json.loads((folder / REPORT).read_text(encoding="utf-8"))["street"]
     return [
         Row("RSS of run", rss_mib, "MiB", "real", 40.0),
         Row("peak RSS of run", peak_mib, "MiB", "real", 60.0),
@@ -113,6 +122,17 @@ async def _real(minutes: float) -> list[Row]:
         *_turnarounds(seen["turnarounds"]),
         Row("settling violations on the bus", seen["settling_violations"], "", "real", 0),
     ]
+
+
+async def _real_on_four_buses() -> list[Row]:
+    """The memory of `run` with 64 luminaires on four buses, once it has read them all."""
+    with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
+        folder = Path(name)
+        async with _emulated(_four_buses_on, folder) as run:
+            with lichtmast(run, folder / "run.log") as agent:
+                await asyncio.sleep(QUIET_AFTER_QUARTER_S)
+                rss_mib, _ = memory_mib(agent.pid)
+    return [Row("RSS of run, 64 luminaires on four buses", rss_mib, "MiB", "real", 34.0)]
 
 
 READ_MEMORY_LOCATION = re.compile("h[0-9A-F]{2}C5")
@@ -135,3 +155,28 @@ def _board_on(broker_port: int, ports: Path) -> str:
     text = DEMO_BOARD.read_text(encoding="utf-8")
     text = re.sub(r'broker = ".*"', f'broker = "mqtt://127.0.0.1:{broker_port}"', text)
     return text.replace('"ports/', f'"{ports}/')
+
+
+def _four_buses_on(broker_port: int, ports: Path) -> str:
+    """The demo board with this broker, and with 16 luminaires on each of four buses in place of its own."""
+    head, rest = _board_on(broker_port, ports).split("[[bus]]")
+    tail = rest[rest.index("[baseline]") :]
+    return "\n".join([head, *(_bus_of_16(channel, ports) for channel in range(1, 5)), tail])
+
+
+def _bus_of_16(channel: int, ports: Path) -> str:
+    return f"""
+[[bus]]
+name = "bus{channel}"
+interface = "atx_hat"
+port = "{ports}/street"
+channel = {channel}
+supply_power_w = 1.5
+
+[[luminaire]]
+name = "B{channel}L01"
+count = 16
+bus = "bus{channel}"
+short_address = 0
+power_w = 25.0
+"""

@@ -130,6 +130,17 @@ def test_the_boards_copy_has_this_broker_and_these_ports(tmp_path: Path) -> None
     assert board.luminaires == original.luminaires
 
 
+def test_the_board_of_four_buses_has_64_luminaires_at_one_port(tmp_path: Path) -> None:
+    copy = tmp_path / "board.toml"
+    copy.write_text(night._four_buses_on(12345, tmp_path / "ports"))
+    board = load_board(copy)
+    assert board.upstream is not None
+    assert [(bus.port, bus.channel) for bus in board.buses] == [
+        (str(tmp_path / "ports" / "street"), channel) for channel in (1, 2, 3, 4)
+    ]
+    assert [sum(one.bus == bus.name for one in board.luminaires) for bus in board.buses] == [16, 16, 16, 16]
+
+
 def test_a_process_is_measured_and_ended(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with lichtmast(["--version"], log) as process:

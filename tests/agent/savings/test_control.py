@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.records.kinds import body_of
 from agent.savings.control import ControlLedger
 
 START = 1_768_392_000
@@ -24,7 +25,7 @@ def voids(ledger: ControlLedger) -> list[tuple[int, int]]:
 
 def test_a_quarter_is_the_declared_power_all_through() -> None:
     (one,) = ControlLedger(3.7, None, START).close(START + QUARTER, 10)
-    assert one.body() == {"start": START, "duration_s": QUARTER, "control_wh": 0.925}
+    assert body_of("control", one) == {"start": START, "duration_s": QUARTER, "control_wh": 0.925}
     (one,) = ControlLedger(1.23456, None, START).close(START + QUARTER, 10)
     assert one.control_wh == 0.3086  # to a tenth of a mWh
 

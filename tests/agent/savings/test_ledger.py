@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.records.kinds import body_of
 from agent.savings.intervals import Interval
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.ledger_state import StateUnreadable
@@ -467,7 +468,7 @@ def test_a_record_names_its_lamp_its_quarter_and_the_known_power() -> None:
     ledger.level(START, 254)
     (interval,) = read(ledger, lamp, START) + read(ledger, lamp, START + QUARTER)
     assert interval.actual_wh == pytest.approx(6.25, abs=0.1)
-    assert interval.body() == {
+    assert body_of("interval", interval) == {
         "luminaire": "lamp",
         "start": START,
         "duration_s": QUARTER,
@@ -481,7 +482,7 @@ def test_a_record_names_its_lamp_its_quarter_and_the_known_power() -> None:
     }
     ledger.clock_moved(QUARTER)
     (void,) = ledger.voids()
-    assert void.body() == {"of": "interval", "luminaire": "lamp", "start": START, "until": START + QUARTER}
+    assert body_of("void", void) == {"of": "interval", "luminaire": "lamp", "start": START, "until": START + QUARTER}
 
 
 def state_of_two_quarters() -> dict[str, Any]:

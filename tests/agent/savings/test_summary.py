@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.records.kinds import body_of
 from agent.savings.control import ControlLedger
 from agent.savings.emission_factors import factor_for
 from agent.savings.intervals import Interval, Quality
@@ -22,7 +23,7 @@ def body(
     interval = Interval(
         luminaire, START + 900 * quarter, 900, actual_wh, baseline_wh, quality, coverage, 900.0, 25.0, "declared"
     )
-    return interval.body()
+    return dict(body_of("interval", interval))
 
 
 def control(quarter: int, wh: float) -> dict[str, object]:

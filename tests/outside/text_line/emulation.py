@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from hil.devices.dali_bus import ANSWER_WINDOW_S, STOP_S, DaliBus, Outcome, Result
-from hil.devices.uart import Uart
+from hil.devices.dali_bus import ANSWER_WINDOW_S, Outcome, Result
+from hil.devices.serial_interface import SerialInterface
 
 BAUD = 115200
-PIECE_LIMIT_S = 0.05
-"""A command that stops for longer than this in its middle is thrown away."""
 
 (
     IDENTITY,
@@ -60,72 +56,40 @@ def report(kind: int, value: int) -> bytes:
     return b"%s%02X\n" % (text, sum(text) & 0xFF)
 
 
-class TextLine:
-    """The interface between a serial line and its bus. Bytes in by `receive`; messages out by `send`."""
+class TextLine(SerialInterface):
+    """The interface between a serial line and its bus."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None], buses: Sequence[DaliBus] = ()
-    ) -> None:
-        self.loop = loop
-        self.uart = Uart(loop, send, self._heard, BAUD)
-        self.turnarounds = self.uart.turnarounds
-        self._bus: DaliBus | None = None
-        self._busy = False
-        self._buffer = b""
-        self._last_byte_at = 0.0
-        for bus in buses:
-            self.add_bus(bus)
+    NAME = "text_line"
+    BAUD = BAUD
+    MOST_BUSES = 1
+    _busy = False
 
-    def add_bus(self, bus: DaliBus) -> None:
-        """The bus. Raises ValueError for a second one."""
-        if self._bus is not None:
-            raise ValueError("this interface has one bus: put the second one on another interface")
-        self._bus = bus
-        bus.voltage_changed.append(self._voltage_changed)
-        bus.stray_answer.append(lambda value: self._say(ANSWER, value))
-        bus.foreign_frame.append(lambda value: self._say(FRAME_16, value, self.loop.time() + STOP_S))
-        bus.event_message.append(lambda value: self._say(FRAME_24, value, self.loop.time() + STOP_S))
+    def is_whole(self, begun: bytearray) -> bool:
+        return is_whole(bytes(begun))
 
-    def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
-        self.uart.receive(content)
-
-    @property
-    def powered(self) -> bool:
-        """Whether the interface has power; without it, it neither hears nor speaks."""
-        return self.uart.powered
-
-    @powered.setter
-    def powered(self, on: bool) -> None:
-        self.uart.powered = on
-
-    def _heard(self, byte: int, at: float) -> None:
-        """Takes one byte, which is in at this loop time."""
-        if at - self._last_byte_at > PIECE_LIMIT_S:
-            self._buffer = b""
-        self._last_byte_at = at
-        self._buffer += bytes([byte])
-        if is_whole(self._buffer):
-            command, self._buffer = self._buffer, b""
-            self.loop.call_at(at, self._obey, command)
-
-    def _obey(self, content: bytes) -> None:
-        command = meaning(content)
-        if command is None or self._bus is None:
-            self._say(NOT_UNDERSTOOD)
+    def obey(self, message: bytes) -> None:
+        command = meaning(message)
+        if command is None or not self.buses:
+            self._report(NOT_UNDERSTOOD)
         elif command.bits == 0:
-            self._say(IDENTITY)
-        elif not self._bus.alive:
-            self._say(NO_VOLTAGE)
+            self._report(IDENTITY)
+        elif not self.buses[0].alive:
+            self._report(NO_VOLTAGE)
         elif not self._busy:  # a command that comes while a frame is on its way is lost
             self._busy = True
-            self._bus.transmit(command.bits, command.value, lambda outcome: self._ended(outcome, command))
+            self.buses[0].transmit(command.bits, command.value, lambda outcome: self._ended(outcome, command))
+
+    def seen(self, number: int, bits: int, value: int, ended: float) -> None:
+        self._report({8: ANSWER, 16: FRAME_16, 24: FRAME_24}[bits], value, ended)
+
+    def voltage_changed(self, number: int) -> None:
+        if not self.buses[number].alive:
+            self._report(NO_VOLTAGE)
 
     def _ended(self, outcome: Outcome, command: Command) -> None:
-        assert self._bus is not None
         if command.twice and outcome.result is Result.SILENCE:
             again = command._replace(twice=False)
-            self._bus.transmit(command.bits, command.value, lambda second: self._ended(second, again), settle=True)
+            self.buses[0].transmit(command.bits, command.value, lambda second: self._ended(second, again), settle=True)
             return
         if outcome.result is Result.SILENCE:
             self.loop.call_at(outcome.ended + ANSWER_WINDOW_S, self._done, outcome, NO_ANSWER)
@@ -139,16 +103,11 @@ class TextLine:
             self._done(outcome, NO_VOLTAGE)
 
     def _done(self, outcome: Outcome, kind: int) -> None:
-        assert self._bus is not None
         self._busy = False
-        if kind == ANSWER and not self._bus.still_valid(outcome):
+        if kind == ANSWER and not self.buses[0].still_valid(outcome):
             kind = NO_ANSWER  # the bus has lost its voltage under the answer
-        self._say(kind, outcome.value)
+        self._report(kind, outcome.value)
 
-    def _voltage_changed(self) -> None:
-        if self._bus is not None and not self._bus.alive:
-            self._say(NO_VOLTAGE)
-
-    def _say(self, kind: int, value: int = 0, ready: float = 0.0) -> None:
-        """Sends a message, not before the loop time `ready`."""
-        self.uart.say(report(kind, value), ready)
+    def _report(self, kind: int, value: int = 0, ready: float = 0.0) -> None:
+        """Says this to the host, not before the loop time `ready`."""
+        self.say(report(kind, value), ready)
