@@ -18,7 +18,7 @@ import pytest
 from hil.free_port import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """Real seconds after which whatever is waited for will not come any more, on a slow machine too."""
 
 LICHTMAST = "from agent.main import command; command()"
