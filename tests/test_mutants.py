@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path, number: int, code:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not list(tmp_path.glob("mutants-*/*/mutants/agent/records/journal.py")):
             assert time.monotonic() < deadline
             time.sleep(0.05)

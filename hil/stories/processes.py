@@ -18,7 +18,7 @@ import pytest
 from hil.free_port import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """Real seconds after which a story stops waiting; long enough for a slow machine."""
 
 LICHTMAST = "from agent.main import command; command()"

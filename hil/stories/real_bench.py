@@ -24,7 +24,6 @@ from agent.savings.intervals import QUARTER_S
 from drivers.dali.bus import TELEMETRY, DaliBus
 from hil.observed import Course, Frame, Observation, described, tell, watch_frames
 from hil.stories.benches import next_local
-from hil.stories.processes import PATIENCE_S
 from hil.stories.records import JournalOnDisk
 from protocols.dali import addresses, sequences
 from protocols.dali.frames import Reply
@@ -32,6 +31,8 @@ from protocols.dali.frames import Reply
 T = TypeVar("T")
 
 SETTLES_WITHIN_S = 1.5
+ANSWERS_WITHIN_S = 30.0
+"""Real seconds for what a bench of few lamps does at once; each lamp adds to them."""
 LOOK_S = 0.3
 FRAMES_KEPT = 2000
 LAMP_ON = 0x04
@@ -133,7 +134,7 @@ class RealBench:
         asked_at = (self.clock.wall() // QUARTER_S + 1) * QUARTER_S
         self.clock.set_wall(asked_at)
         found: dict[str, dict[str, Any]] = {}
-        async with asyncio.timeout(PATIENCE_S + 2.0 * len(self.board.luminaires)):
+        async with asyncio.timeout(ANSWERS_WITHIN_S + 2.0 * len(self.board.luminaires)):
             while len(found) < len(self.board.luminaires):
                 self.clock.set_wall(self.clock.wall())
                 await asyncio.sleep(LOOK_S)
@@ -162,7 +163,7 @@ class RealBench:
             interface = driver(port_opener(port, self.clock), self.clock, lambda *said: None, channels, None)
             keeping = asyncio.create_task(interface.run())
             try:
-                async with asyncio.timeout(PATIENCE_S + len(self.board.luminaires)):
+                async with asyncio.timeout(ANSWERS_WITHIN_S + len(self.board.luminaires)):
                     for luminaire in self.board.luminaires:
                         if luminaire.bus in buses:
                             bus = DaliBus(interface, buses[luminaire.bus].channel)

@@ -18,8 +18,8 @@ from agent import safe_level
 from agent.config.last_good import BOARD_COPY
 from agent.parts.interfaces import INTERFACES
 from agent.safe_level import Bus, buses_of, command, send_safe_levels
-from tests.rigs.emulated import emulate
 from tests.rigs.gateway import BusOf, board_text
+from tests.rigs.processes import emulate
 
 FULL, SEVENTY = 254, 241
 

@@ -16,7 +16,7 @@ from hil.devices.dali_bus import DaliBus, Outcome, Result, frame_s
 from hil.devices.dali_gear import Gear
 from hil.devices.power_curve import PowerCurve
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.rigs.lone_gear import LoneGear
+from tests.rigs.gear_on_a_table import LoneGear
 from tests.rigs.street_host import NIGHT
 
 

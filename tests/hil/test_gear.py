@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.devices.gear_variables import GearProfile
-from tests.rigs.lone_gear import FRAME_GAP_S, LoneGear
+from tests.rigs.gear_on_a_table import FRAME_S, LoneGear
 
 LAMP_FAILURE, LAMP_ON, LIMIT_ERROR, FADING, RESET_STATE, POWER_CYCLE = 0x02, 0x04, 0x08, 0x10, 0x20, 0x80
 
@@ -55,7 +55,7 @@ def test_a_fade_moves_evenly_along_the_levels(code: int, seconds: float) -> None
     lone.configure(0x0B2E, code)
     lone.send(0x0A9A)  # 154: a hundred levels down
     begin = lone.now
-    lone.now = begin + seconds / 2 - FRAME_GAP_S
+    lone.now = begin + seconds / 2 - FRAME_S
     assert lone.level() == pytest.approx(204, abs=1)
     assert lone.status() & FADING
     lone.now = begin + seconds * 1.02
@@ -77,7 +77,7 @@ def test_a_fade_to_off_ends_at_minimum_and_then_goes_out() -> None:
     lone = LoneGear(level=254)
     lone.configure(0x0B2E, 5)
     lone.send(0x0A00)
-    lone.wait(2.7 - FRAME_GAP_S)
+    lone.wait(2.7 - FRAME_S)
     assert 85 <= lone.level() < 100
     assert lone.status() & (LAMP_ON | FADING) == LAMP_ON | FADING
     lone.wait(0.2)
@@ -131,7 +131,7 @@ def test_down_runs_for_200_ms_at_the_fade_rate() -> None:
     lone.wait(1)
     assert lone.level() == 254 - 9  # 44.7 levels a second
     lone.send(0x0B02)
-    lone.wait(0.1 - FRAME_GAP_S)
+    lone.wait(0.1 - FRAME_S)
     lone.send(0x0B02)
     lone.wait(1)
     assert lone.level() == pytest.approx(245 - 13, abs=1)
@@ -175,7 +175,7 @@ def test_a_dapc_sequence_fades_for_200_ms_while_it_is_kept_up() -> None:
     assert lone.level() == 200
     lone.wait(1)
     lone.send(0x0AFE)  # the sequence is over: 32 s
-    lone.wait(16 - FRAME_GAP_S)
+    lone.wait(16 - FRAME_S)
     assert lone.level() == pytest.approx(227, abs=1)
 
 
@@ -191,7 +191,7 @@ def test_configuration_must_come_twice_soon_with_nothing_between(
     lone.send(0x0B2D)
     if between is not None:
         lone.send(between)
-    lone.now += gap_s + 17 / 1200 - FRAME_GAP_S
+    lone.now += gap_s + 17 / 1200 - FRAME_S
     lone.send(0x0B2D)
     assert lone.send(0x0BA3) == (77 if taken else 254)
 

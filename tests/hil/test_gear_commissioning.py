@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.devices.gear_variables import GearProfile
-from tests.rigs.lone_gear import LoneGear
+from tests.rigs.gear_on_a_table import LoneGear
 
 YES = 0xFF
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.devices.gear_variables import GearProfile
-from tests.rigs.lone_gear import LoneGear
+from tests.rigs.gear_on_a_table import LoneGear
 
 ENERGY = range(0x05, 0x0B)
 BANKS = [

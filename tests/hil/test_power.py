@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hil.devices.power_curve import PowerCurve, light_fraction
 from hil.devices.power_history import Feed, PowerHistory
-from tests.rigs.lone_gear import LoneGear
+from tests.rigs.gear_on_a_table import LoneGear
 
 LEVELS = st.floats(1.0, 254.0)
 

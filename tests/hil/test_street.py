@@ -242,7 +242,7 @@ def test_a_street_works_on_the_real_clock_too() -> None:
         arrived: asyncio.Queue[bytes] = asyncio.Queue()
         loop.add_reader(fd, lambda: arrived.put_nowait(os.read(fd, 100)))
         os.write(fd, b"h01A0\n")
-        reply = await asyncio.wait_for(arrived.get(), 10)
+        reply = await asyncio.wait_for(arrived.get(), 60)
         loop.remove_reader(fd)
         os.close(fd)
         street.close()

@@ -27,7 +27,7 @@ def test_micropython_commissions_a_bus(tmp_path: Path) -> None:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(120):
                 printed = (await process.communicate())[0].decode()
             assert process.returncode == 0, printed
             told = {line for line in printed.splitlines() if line.startswith("gear ")}

@@ -24,7 +24,7 @@ def test_micropython_dims_a_lamp(tmp_path: Path) -> None:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 printed = (await process.communicate())[0].decode()
             assert process.returncode == 0, printed
             register_wh = street.energy_wh_true(1)

@@ -8,7 +8,7 @@ from agent.schedule.civil import date_of_day
 from agent.schedule.evaluate import burning_seconds
 from agent.schedule.place import Cache
 from agent.schedule.program import Mark, MarkError, Program, Step, mark_text, parse_mark
-from tests.rigs.program_nights import changes_of_night, held
+from tests.portable.program_nights import changes_of_night, held
 
 # latitude, longitude, sunset and the sunrise after it.
 SUN_NIGHTS = (

@@ -31,18 +31,16 @@ from protocols.dali.gear_errors import BankMissing, BankVersionUnknown, ReadDist
 from protocols.dali.inquiries import in_one
 from protocols.dali.memory_banks import BANK_0, BANK_1, BANK_202, BANK_203, BANK_205, BANK_206, BANK_207, BANKS
 from protocols.errors import ConversationFailed, Interrupted, NotAnswered, ProtocolError, ValueOutOfRange
-from tests.rigs.gear_on_a_table import Table as Bus
-from tests.rigs.gear_on_a_table import specimen
-from tests.rigs.table_driver import GEAR, Table
+from tests.rigs.gear_on_a_table import GEAR, LoneGear, Table, specimen
 
 D4I = GearProfile(device_types=(6, 49, 50, 51, 52))
 READ = 0xC5
 
 
 def read(
-    table: Table, bank: memory_banks.Bank, latch: str = OWN_LATCH, names: tuple[str, ...] | None = None
+    table: LoneGear, bank: memory_banks.Bank, latch: str = OWN_LATCH, names: tuple[str, ...] | None = None
 ) -> BankReading:
-    reading = table.inquire(bank_inquiries.read_values(GEAR, bank, names, latch))
+    reading = table.run(bank_inquiries.read_values(GEAR, bank, names, latch))
     assert isinstance(reading, BankReading)
     return reading
 
@@ -50,7 +48,7 @@ def read(
 @pytest.mark.parametrize("latch", [NO_LATCH, OWN_LATCH, BROADCAST_LATCH])
 @pytest.mark.parametrize("bank", BANKS, ids=lambda bank: str(bank.number))
 def test_each_bank_is_read_whole_in_short_pieces(bank: memory_banks.Bank, latch: str) -> None:
-    table = Table(profile=D4I)
+    table = LoneGear(profile=D4I)
     reading = read(table, bank, latch).require(GEAR)
     states = {value.name: value.state for value in reading.values if value.state != KNOWN}
     assert states == ({"part 103 version": NOT_IMPLEMENTED} if bank.number == 0 else {})
@@ -59,7 +57,7 @@ def test_each_bank_is_read_whole_in_short_pieces(bank: memory_banks.Bank, latch:
 
 
 def test_what_the_emulated_luminaire_says() -> None:
-    table = Table(profile=D4I)
+    table = LoneGear(profile=D4I)
     luminaire = read(table, BANK_1)
     assert luminaire.value("nominal power").amount == 25.0
     assert luminaire.value("luminaire identification").content == "street luminaire"
@@ -68,9 +66,9 @@ def test_what_the_emulated_luminaire_says() -> None:
     assert [value.decimal for value in maintenance.values] == ["100000", "65", "20000"]
     assert read(table, BANK_0).value("part 102 version").content == "2.0"
     energy = read(table, BANK_202)
-    gear = table.lone.gear
-    assert energy.value("active energy").amount == pytest.approx(gear.energy_wh_true(table.lone.now), abs=0.11)
-    assert energy.value("active power").amount == pytest.approx(gear.power_w(table.lone.now), abs=0.06)
+    gear = table.gear
+    assert energy.value("active energy").amount == pytest.approx(gear.energy_wh_true(table.now), abs=0.11)
+    assert energy.value("active power").amount == pytest.approx(gear.power_w(table.now), abs=0.06)
     apparent = read(table, BANK_203)
     assert (apparent.value("apparent energy").amount or 0) > (energy.value("active energy").amount or 0)
     with pytest.raises(KeyError):
@@ -78,37 +76,37 @@ def test_what_the_emulated_luminaire_says() -> None:
 
 
 def test_only_what_is_asked_for_is_read() -> None:
-    table = Table()
+    table = LoneGear()
     reading = read(table, BANK_205, NO_LATCH, ("temperature", "failure"))
     assert [value.name for value in reading.values] == ["failure", "temperature"]
     assert sum(frame.frame.value & 0xFF == READ and frame.frame.value >> 8 == 0x0B for frame in table.frames) == 5
 
 
 def test_masks_are_results() -> None:
-    table = Table()
-    table.lone.gear.set_mains(False, table.lone.now)
-    table.lone.gear.set_mains(True, table.lone.now)
-    table.lone.wait(0.3)
+    table = LoneGear()
+    table.gear.set_mains(False, table.now)
+    table.gear.set_mains(True, table.now)
+    table.wait(0.3)
     for latch in (NO_LATCH, OWN_LATCH):
         reading = read(table, BANK_202, latch, ("active energy",))
         assert reading.value("active energy").state == TEMPORARILY_MASKED
-        table.lone.gear._measuring_from = table.lone.now + 3.0
+        table.gear._measuring_from = table.now + 3.0
 
-    table = Table()
+    table = LoneGear()
     for at in range(0x15, 0x17):
-        table.lone.gear.banks._banks[1]._writable[at] = 0xFF
+        table.gear.banks._banks[1]._writable[at] = 0xFF
     assert read(table, BANK_1).value("nominal power").state == MASKED
 
 
 def test_a_scale_out_of_range_is_said() -> None:
     for exponent in (7, -7, 127, -128):
-        reading = read(Table(profile=GearProfile(energy_exponent=0, power_exponent=exponent)), BANK_202)
+        reading = read(LoneGear(profile=GearProfile(energy_exponent=0, power_exponent=exponent)), BANK_202)
         assert reading.value("active power").state == SCALE_NOT_VALID
         assert reading.value("active energy").state == KNOWN
 
 
 def test_a_bank_that_is_not_there() -> None:
-    table = Table(profile=GearProfile(optional_energy_banks=False))
+    table = LoneGear(profile=GearProfile(optional_energy_banks=False))
     reading = read(table, BANK_203)
     assert {value.state for value in reading.values} == {NOT_IMPLEMENTED}
     with pytest.raises(BankMissing, match="short 5 has no memory bank 203") as raised:
@@ -118,15 +116,15 @@ def test_a_bank_that_is_not_there() -> None:
 
 
 def test_a_bank_of_another_version() -> None:
-    table = Table(profile=GearProfile(bank_version=2))
+    table = LoneGear(profile=GearProfile(bank_version=2))
     reading = read(table, BANK_205)
     assert reading.version == 2
     assert {value.state for value in reading.values} == {OTHER_VERSION}
     with pytest.raises(BankVersionUnknown, match="memory bank 205 of short 5 states version 2"):
         reading.require(GEAR)
     # The luminaire's GTIN stands before the version of bank 1, and does not depend on it.
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_1, "luminaire GTIN", 8_712_345_678_906))
-    table.lone.gear.banks._banks[1]._writable[0x12] = 4
+    table.run(bank_inquiries.write_value(GEAR, BANK_1, "luminaire GTIN", 8_712_345_678_906))
+    table.gear.banks._banks[1]._writable[0x12] = 4
     luminaire = read(table, BANK_1)
     assert luminaire.value("luminaire GTIN").content == 8_712_345_678_906
     assert luminaire.value("nominal power").state == OTHER_VERSION
@@ -134,8 +132,8 @@ def test_a_bank_of_another_version() -> None:
 
 @pytest.mark.parametrize(("last", "missing"), [(0x10, 1 + 11), (0x20, 1 + 3), (0x22, 3), (0x3B, 1), (0x77, 0)])
 def test_a_shorter_bank_lacks_fields_and_is_no_error(last: int, missing: int) -> None:
-    table = Table()
-    bank = table.lone.gear.banks._banks[1]
+    table = LoneGear()
+    bank = table.gear.banks._banks[1]
     bank._rom[0] = last
     for at in range(last + 1, 0x78):
         bank._writable.pop(at, None)
@@ -145,15 +143,15 @@ def test_a_shorter_bank_lacks_fields_and_is_no_error(last: int, missing: int) ->
 
 
 def test_a_silent_gear_is_not_a_missing_bank() -> None:
-    table = Table()
-    table.lone.gear.set_dead(True, table.lone.now)
+    table = LoneGear()
+    table.gear.set_dead(True, table.now)
     with pytest.raises(NotAnswered):
         read(table, BANK_202)
 
 
 def test_a_gear_that_vanishes_in_the_middle() -> None:
     for last_frame in range(1, 60):
-        table = Table(spoil=lambda number, _t, _r, last=last_frame: NO_ANSWER if number > last else None)  # type: ignore[misc]
+        table = LoneGear(spoil=lambda number, _t, _r, last=last_frame: NO_ANSWER if number > last else None)  # type: ignore[misc]
         outcome = table.outcome(bank_inquiries.read_values(GEAR, BANK_205))
         if isinstance(outcome, ProtocolError):
             assert isinstance(outcome, NotAnswered)
@@ -162,8 +160,8 @@ def test_a_gear_that_vanishes_in_the_middle() -> None:
             assert len(table.frames) <= last_frame + 6  # only the release was lost
 
 
-class Deaf(Table):
-    """A table whose gear misses the forward frame of one of the reads."""
+class Deaf(LoneGear):
+    """A gear that misses the forward frame of one of the reads."""
 
     def __init__(self, lost: int) -> None:
         super().__init__()
@@ -174,13 +172,13 @@ class Deaf(Table):
         self.reads += transmission.frame.value == 0x0BC5
         if self.reads == self._lost:
             self.reads += 1000
-            self.lone.now += 0.03
+            self.now += 0.03
             return NO_ANSWER
         return super().reply(transmission)
 
 
 def test_one_lost_read_does_not_shift_what_follows() -> None:
-    whole = read(Table(), BANK_1).values
+    whole = read(LoneGear(), BANK_1).values
     for lost in (1, 4, 9, 30, 77, 119):
         table = Deaf(lost)
         assert read(table, BANK_1).values == whole
@@ -194,25 +192,25 @@ def test_a_gear_that_counts_wrongly_is_named() -> None:
         return NO_ANSWER if transmission.frame.value == 0x0BC5 and _number > 12 else None
 
     with pytest.raises(ReadDisturbed, match="short 5 has counted other locations of memory bank 205"):
-        read(Table(spoil=counts_on), BANK_205)
+        read(LoneGear(spoil=counts_on), BANK_205)
 
 
 # Latch
 
 
-def lock_byte(table: Table, bank: int) -> int | None:
-    return table.lone.gear.banks.read(bank, 2, table.lone.now)
+def lock_byte(table: LoneGear, bank: int) -> int | None:
+    return table.gear.banks.read(bank, 2, table.now)
 
 
 def test_own_latch_is_released_also_after_a_failure() -> None:
-    table = Table()
+    table = LoneGear()
     read(table, BANK_202)
     assert lock_byte(table, 202) == memory_banks.RELEASE
 
     def several(number: int, transmission: Transmission, _reply: Reply) -> Reply | None:
         return Reply(Reply.COLLISION, None) if number == 25 else None
 
-    table = Table(spoil=several)
+    table = LoneGear(spoil=several)
     with pytest.raises(ConversationFailed):
         read(table, BANK_205)
     assert [sent.frame.value for sent in table.frames[-2:]] == [0xC7FF, 0x0B96]
@@ -220,60 +218,60 @@ def test_own_latch_is_released_also_after_a_failure() -> None:
 
 
 def test_a_broadcast_latch_holds_one_instant_and_is_not_released_by_a_reading() -> None:
-    table = Table(profile=GearProfile(energy_exponent=-6))
-    table.converse(bank_access.latch_all(202))
+    table = LoneGear(profile=GearProfile(energy_exponent=-6))
+    table.talk(bank_access.latch_all(202))
     first = read(table, BANK_202, BROADCAST_LATCH).value("active energy")
-    table.lone.wait(10)
+    table.wait(10)
     assert read(table, BANK_202, BROADCAST_LATCH).value("active energy") == first
     assert lock_byte(table, 202) == memory_banks.LATCH
-    table.converse(bank_access.release_all(202))
+    table.talk(bank_access.release_all(202))
     assert lock_byte(table, 202) == memory_banks.RELEASE
 
 
 def test_gear_that_a_broadcast_does_not_reach_is_latched_by_itself() -> None:
-    table = Table(profile=GearProfile(energy_exponent=-6, broadcast_opens_writing=False))
-    table.converse(bank_access.latch_all(202))
+    table = LoneGear(profile=GearProfile(energy_exponent=-6, broadcast_opens_writing=False))
+    table.talk(bank_access.latch_all(202))
     assert lock_byte(table, 202) == memory_banks.RELEASE
-    before = table.lone.gear.energy_wh_true(table.lone.now)
+    before = table.gear.energy_wh_true(table.now)
     table.frames.clear()
     found = read(table, BANK_202, BROADCAST_LATCH).value("active energy").amount
     assert [frame.frame.value for frame in table.frames if frame.frame.value >> 8 == 0xC7] == [0xC7AA, 0xC7FF]
     assert found is not None
-    assert before < found < table.lone.gear.energy_wh_true(table.lone.now)
+    assert before < found < table.gear.energy_wh_true(table.now)
     assert lock_byte(table, 202) == memory_banks.RELEASE
 
 
 def test_a_forgotten_latch_is_not_read_as_now() -> None:
-    table = Table()
-    table.converse(bank_access.latch_all(202))
-    table.lone.wait(3600)
+    table = LoneGear()
+    table.talk(bank_access.latch_all(202))
+    table.wait(3600)
     found = read(table, BANK_202, NO_LATCH).value("active energy").amount
-    assert found == pytest.approx(table.lone.gear.energy_wh_true(table.lone.now), abs=0.11)
+    assert found == pytest.approx(table.gear.energy_wh_true(table.now), abs=0.11)
 
 
 def test_an_unlatched_number_is_never_torn() -> None:
-    table = Table(profile=GearProfile(energy_exponent=-4, latches=False))
+    table = LoneGear(profile=GearProfile(energy_exponent=-4, latches=False))
     torn = unsteady = 0
     for _ in range(150):
-        before = table.lone.gear.energy_wh_true(table.lone.now)
+        before = table.gear.energy_wh_true(table.now)
         value = read(table, BANK_202, NO_LATCH, ("active energy",)).value("active energy")
-        after = table.lone.gear.energy_wh_true(table.lone.now)
+        after = table.gear.energy_wh_true(table.now)
         unsteady += value.state == UNSTEADY
         torn += value.amount is not None and not before - 1e-4 <= value.amount <= after
-        table.lone.wait(0.73)
+        table.wait(0.73)
     assert (torn, unsteady) == (0, 0)
 
 
 def test_a_number_that_runs_too_fast_is_unsteady_and_not_guessed() -> None:
-    table = Table(profile=GearProfile(energy_exponent=-6, latches=False))
+    table = LoneGear(profile=GearProfile(energy_exponent=-6, latches=False))
     states = set()
     for _ in range(20):
-        before = table.lone.gear.energy_wh_true(table.lone.now)
+        before = table.gear.energy_wh_true(table.now)
         value = read(table, BANK_202, NO_LATCH, ("active energy",)).value("active energy")
         states.add(value.state)
         if value.amount is not None:
-            assert before - 1e-6 <= value.amount <= table.lone.gear.energy_wh_true(table.lone.now)
-        table.lone.wait(0.9)
+            assert before - 1e-6 <= value.amount <= table.gear.energy_wh_true(table.now)
+        table.wait(0.9)
     assert UNSTEADY in states
 
 
@@ -307,10 +305,10 @@ def test_the_energy_register_is_one_chunk_unless_it_stands_still() -> None:
 
 
 def test_a_field_is_written_read_back_and_locked_again() -> None:
-    table = Table()
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_1, "luminaire identification", "Mast 12, Dorpsstraat"))
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_207, "reference temperature", 71))
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_1, "luminaire identification number", 2**64 - 2))
+    table = LoneGear()
+    table.run(bank_inquiries.write_value(GEAR, BANK_1, "luminaire identification", "Mast 12, Dorpsstraat"))
+    table.run(bank_inquiries.write_value(GEAR, BANK_207, "reference temperature", 71))
+    table.run(bank_inquiries.write_value(GEAR, BANK_1, "luminaire identification number", 2**64 - 2))
     assert read(table, BANK_1).value("luminaire identification").content == "Mast 12, Dorpsstraat"
     assert read(table, BANK_1).value("luminaire identification number").content == 2**64 - 2
     assert read(table, BANK_207).value("reference temperature").content == 71
@@ -319,10 +317,10 @@ def test_a_field_is_written_read_back_and_locked_again() -> None:
 
 
 def test_a_protected_field_is_said_and_the_bank_locked_again() -> None:
-    table = Table()
-    del table.lone.gear.banks._banks[1]._writable[0x15]
+    table = LoneGear()
+    del table.gear.banks._banks[1]._writable[0x15]
     with pytest.raises(WriteNotTaken, match="short 5 does not take nominal power into memory bank 1"):
-        table.inquire(bank_inquiries.write_value(GEAR, BANK_1, "nominal power", 30))
+        table.run(bank_inquiries.write_value(GEAR, BANK_1, "nominal power", 30))
     assert lock_byte(table, 1) == 0xFF
 
 
@@ -331,13 +329,13 @@ def test_what_does_not_read_back_is_said() -> None:
         return answered(0x11) if transmission.frame.value == 0x0BC5 else None
 
     with pytest.raises(WriteNotTaken, match="it says 0x11") as raised:
-        Table(spoil=forgets).inquire(bank_inquiries.write_value(GEAR, BANK_207, "rated useful life", 80))
+        LoneGear(spoil=forgets).run(bank_inquiries.write_value(GEAR, BANK_207, "rated useful life", 80))
     assert raised.value.found == 0x11
 
 
 def test_a_write_begins_again_when_a_level_command_has_passed() -> None:
-    table = Table()
-    assert table.converse(bank_access.set_lock(GEAR, 1, memory_banks.UNLOCK))
+    table = LoneGear()
+    assert table.talk(bank_access.set_lock(GEAR, 1, memory_banks.UNLOCK))
     conversation = bank_access.write_chunk(GEAR, 1, 0x15, b"\x00\x2a")
     transmission = next(conversation)
     interrupted = 0
@@ -347,7 +345,7 @@ def test_a_write_begins_again_when_a_level_command_has_passed() -> None:
             assert (transmission.bond == Transmission.WRITING) is not (loads_dtr or transmission.frame.value == 0xC72A)
             reply = table.reply(transmission)
             if transmission.frame.value == 0xC700 and interrupted < 2:
-                table.lone.send(0x0A80)  # the level, which closes the gear for writing
+                table.send(0x0A80)  # the level, which closes the gear for writing
                 interrupted += 1
                 transmission = conversation.throw(Interrupted("a level command came in between"))
             else:
@@ -380,7 +378,7 @@ def test_nonsense_ends_in_a_result_or_in_our_error(bank: memory_banks.Bank, latc
     draw = chance.choice  # type: ignore[attr-defined]
     replies = [NO_ANSWER, Reply(Reply.COLLISION, None), *(answered(n) for n in (0, 1, 2, 3, 0x55, 0xAA, 0xFE, 0xFF))]
     likely = draw([replies, replies[2:], [replies[0], *replies[2:]]])
-    table = Table(spoil=lambda _n, transmission, _r: draw(likely) if transmission.answer else NO_ANSWER)
+    table = LoneGear(spoil=lambda _n, transmission, _r: draw(likely) if transmission.answer else NO_ANSWER)
     reading = table.outcome(bank_inquiries.read_values(GEAR, bank, None, latch))
     if isinstance(reading, ProtocolError):
         assert "short 5" in str(reading)
@@ -394,17 +392,17 @@ def test_nonsense_ends_in_a_result_or_in_our_error(bank: memory_banks.Bank, latc
 
 def test_a_gear_of_chance() -> None:
     for bank in BANKS:
-        table = Table(profile=GearProfile(answers_nonsense=True))
+        table = LoneGear(profile=GearProfile(answers_nonsense=True))
         outcome = table.outcome(bank_inquiries.read_values(GEAR, bank))
         assert isinstance(outcome, BankReading) or "short 5" in str(outcome)
 
 
 def test_an_inquiry_as_one_conversation() -> None:
-    table = Table()
-    assert table.converse(in_one(bank_inquiries.read_values(GEAR, BANK_207))) == read(table, BANK_207)
-    table.lone.gear.set_dead(True, table.lone.now)
+    table = LoneGear()
+    assert table.talk(in_one(bank_inquiries.read_values(GEAR, BANK_207))) == read(table, BANK_207)
+    table.gear.set_dead(True, table.now)
     with pytest.raises(NotAnswered):
-        table.converse(in_one(bank_inquiries.read_values(GEAR, BANK_207)))
+        table.talk(in_one(bank_inquiries.read_values(GEAR, BANK_207)))
 
 
 # Several gear on one bus
@@ -413,7 +411,7 @@ def test_an_inquiry_as_one_conversation() -> None:
 def test_what_is_written_into_one_gear_reaches_no_other() -> None:
     """A gear that was opened for writing takes the next gear's bytes for its own, until a command to it closes it."""
     first, second = specimen("first", 1), specimen("second", 2)
-    bus = Bus([first, second])
+    bus = Table([first, second])
     for address in (1, 2):
         found = bus.run(bank_inquiries.read_values(addresses.short(address), BANK_206, ["operating time"]))
         assert found.value("operating time").is_known
@@ -426,7 +424,7 @@ def test_what_is_written_into_one_gear_reaches_no_other() -> None:
 
 def test_a_latch_for_all_leaves_none_open_for_writing() -> None:
     gear = [specimen(number, number) for number in range(3)]
-    bus = Bus(gear)
+    bus = Table(gear)
     for opens in (bank_access.latch_all, bank_access.release_all):
         bus.talk(opens(202))
         assert [one.write_enabled for one in gear] == [False] * 3
@@ -436,7 +434,7 @@ def test_a_latch_for_all_leaves_none_open_for_writing() -> None:
 
 def test_a_latched_energy_reading_that_fails_is_released() -> None:
     gear = specimen(0, 1)
-    bus = Bus([gear])
+    bus = Table([gear])
     bus.reply_of = lambda frame, reply: NO_ANSWER if frame == 0x03C5 else reply
     with pytest.raises(BankMissing):
         bus.talk(energy_register.read_whole(addresses.short(1), latch=True))
@@ -449,19 +447,19 @@ def test_a_latched_energy_reading_that_fails_is_released() -> None:
 @pytest.mark.parametrize("name", ["starts since reset", "operating time since reset"])
 @pytest.mark.parametrize("value", [0, 255, 70_000])
 def test_a_counter_is_written_and_counts_on(name: str, value: int) -> None:
-    table = Table()
+    table = LoneGear()
     assert read(table, BANK_206).value(name).content > 0
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, name, value))
+    table.run(bank_inquiries.write_value(GEAR, BANK_206, name, value))
     assert value <= read(table, BANK_206).value(name).content <= value + 5
-    table.lone.wait(3600)
+    table.wait(3600)
     assert read(table, BANK_206).value("operating time since reset").content >= 3600
     assert lock_byte(table, 206) == memory_banks.RELEASE
 
 
 def test_a_counter_in_a_bank_that_stands_latched() -> None:
-    table = Table()
-    table.converse(bank_access.set_lock(GEAR, 206, memory_banks.LATCH))
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0))
+    table = LoneGear()
+    table.talk(bank_access.set_lock(GEAR, 206, memory_banks.LATCH))
+    table.run(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0))
     assert lock_byte(table, 206) == memory_banks.RELEASE
 
 
@@ -470,9 +468,9 @@ def test_a_counter_is_where_it_was_written_or_little_further(counted: int, taken
     def moved(_number: int, transmission: Transmission, reply: Reply) -> Reply | None:
         if transmission.frame.value != 0x0BC5:
             return None
-        return answered((1000 + counted).to_bytes(4, "big")[table.lone.gear.dtr0 - 1 - 0x0A])
+        return answered((1000 + counted).to_bytes(4, "big")[table.gear.dtr0 - 1 - 0x0A])
 
-    table = Table(spoil=moved)
+    table = LoneGear(spoil=moved)
     outcome = table.outcome(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 1000))
     assert (outcome is None) is taken
     assert taken or isinstance(outcome, WriteNotTaken)
@@ -484,13 +482,13 @@ def test_a_counter_that_a_carry_has_torn_is_read_again() -> None:
     def carry(_number: int, transmission: Transmission, _reply: Reply) -> Reply | None:
         return answered(torn.pop()) if transmission.frame.value == 0x0BC5 and torn else None
 
-    table = Table(spoil=carry)
-    table.inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0x3FF))
+    table = LoneGear(spoil=carry)
+    table.run(bank_inquiries.write_value(GEAR, BANK_206, "operating time since reset", 0x3FF))
     assert not torn
 
 
 def test_a_counter_that_cannot_be_read_back_is_not_taken() -> None:
-    silent = Table(spoil=lambda _number, sent, reply: NO_ANSWER if sent.frame.value == 0x0BC5 else None)
+    silent = LoneGear(spoil=lambda _number, sent, reply: NO_ANSWER if sent.frame.value == 0x0BC5 else None)
     outcome = silent.outcome(bank_inquiries.write_value(GEAR, BANK_206, "starts since reset", 0))
     assert isinstance(outcome, WriteNotTaken)
     assert outcome.found is None
@@ -499,18 +497,18 @@ def test_a_counter_that_cannot_be_read_back_is_not_taken() -> None:
 def test_a_counter_does_not_take_what_stands_for_unknown() -> None:
     for name, highest in (("starts since reset", 0xFFFFFD), ("operating time since reset", 0xFFFFFFFD)):
         with pytest.raises(ValueOutOfRange, match=f"raw number is 0 to {highest}"):
-            Table().inquire(bank_inquiries.write_value(GEAR, BANK_206, name, highest + 1))
+            LoneGear().run(bank_inquiries.write_value(GEAR, BANK_206, name, highest + 1))
     with pytest.raises(ValueOutOfRange, match="operating time cannot be written"):
-        Table().inquire(bank_inquiries.write_value(GEAR, BANK_206, "operating time", 0))
+        LoneGear().run(bank_inquiries.write_value(GEAR, BANK_206, "operating time", 0))
 
 
 def test_an_exchanged_light_source_begins_anew() -> None:
-    table = Table()
-    before = table.inquire(light_source.read_age(GEAR))
-    told = table.inquire(light_source.begin_anew(GEAR))
+    table = LoneGear()
+    before = table.run(light_source.read_age(GEAR))
+    told = table.run(light_source.begin_anew(GEAR))
     assert told.starts == before.starts
     assert 0 <= told.operating_s - before.operating_s <= 2
-    now = table.inquire(light_source.read_age(GEAR))
+    now = table.run(light_source.read_age(GEAR))
     assert now.starts == 0
     assert 0 <= now.operating_s <= 2
     assert read(table, BANK_206).value("starts").content == before.starts

@@ -17,7 +17,7 @@ from protocols.dali import device_addresses, device_commands, device_events, dev
 from protocols.dali.device_sequences import Device, Instance, Present, SettingRefused, Status
 from protocols.dali.frames import COLLISION, NO_ANSWER, Reply, Transmission, answered
 from protocols.errors import ConversationFailed, NotAnswered, ProtocolError, SeveralAnswered
-from tests.rigs.device_bench import DeviceBench, with_devices
+from tests.rigs.street_host import DeviceBench, with_devices
 
 SEVEN = device_addresses.short(7)
 OCCUPANCY, LIGHT = device_addresses.instance(0), device_addresses.instance(1)

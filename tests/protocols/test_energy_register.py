@@ -16,8 +16,7 @@ from protocols.dali.energy_register import EnergyRegister
 from protocols.dali.frames import COLLISION, NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_errors import BankMissing
 from protocols.errors import Interrupted, NotAnswered, SeveralAnswered
-from tests.rigs.gear_on_a_table import Table, specimen
-from tests.rigs.gear_on_paper import GearOnPaper
+from tests.rigs.gear_on_a_table import GearOnPaper, Table, specimen
 
 T = TypeVar("T")
 LAMP = addresses.short(1)

@@ -16,7 +16,7 @@ from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_data import Settings
 from protocols.dali.gear_errors import NonsenseAnswered, WriteNotTaken
 from protocols.errors import ConversationFailed, NotAnswered, ProtocolError, SeveralAnswered, ValueOutOfRange
-from tests.rigs.table_driver import GEAR, Table
+from tests.rigs.gear_on_a_table import GEAR, LoneGear
 
 T = TypeVar("T")
 COLLISION = Reply(Reply.COLLISION, None)
@@ -80,24 +80,24 @@ def test_silence_among_device_types() -> None:
 
 @pytest.mark.parametrize("types", [(6,), (6, 50, 51, 52), (6, 49, 50, 51, 52), ()])
 def test_device_types_of_emulated_gear(types: tuple[int, ...]) -> None:
-    table = Table(profile=GearProfile(device_types=types))
-    assert table.converse(gear_data.device_types(GEAR)) == types
+    table = LoneGear(profile=GearProfile(device_types=types))
+    assert table.talk(gear_data.device_types(GEAR)) == types
     # No other frame may come between these, so they must not take long.
     assert all(frame.bond == Transmission.TIED for frame in table.frames)
 
 
 def test_emulated_gear_with_device_types_out_of_order() -> None:
     with pytest.raises(NonsenseAnswered):
-        Table(profile=GearProfile(device_types=(50, 6, 51))).converse(gear_data.device_types(GEAR))
+        LoneGear(profile=GearProfile(device_types=(50, 6, 51))).talk(gear_data.device_types(GEAR))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.none() | st.just(-1) | st.integers(0, 255), min_size=1, max_size=20))
 def test_any_answers_end_in_ascending_types_or_in_our_error(answers: list[int | None]) -> None:
     replies = [NO_ANSWER if one is None else COLLISION if one < 0 else answered(one) for one in answers]
-    table = Table(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
+    table = LoneGear(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
     try:
-        types = table.converse(gear_data.device_types(GEAR))
+        types = table.talk(gear_data.device_types(GEAR))
     except ConversationFailed:
         types = ()
     assert list(types) == sorted(set(types))
@@ -108,12 +108,12 @@ def test_any_answers_end_in_ascending_types_or_in_our_error(answers: list[int | 
 
 
 def test_versions() -> None:
-    assert Table().converse(gear_data.version(GEAR)) == (2, 0)
+    assert LoneGear().talk(gear_data.version(GEAR)) == (2, 0)
     assert scripted(gear_data.version(GEAR), [1])[0] == (1, 0)
     assert scripted(gear_data.version(GEAR), [0x0D])[0] == (3, 1)
-    assert Table().converse(gear_data.part_version(GEAR, 6)) == (2, 0)
-    assert Table().converse(gear_data.part_version(GEAR, 51)) == (1, 1)
-    assert Table().converse(gear_data.part_version(GEAR, 8)) is None
+    assert LoneGear().talk(gear_data.part_version(GEAR, 6)) == (2, 0)
+    assert LoneGear().talk(gear_data.part_version(GEAR, 51)) == (1, 1)
+    assert LoneGear().talk(gear_data.part_version(GEAR, 8)) is None
     found, frames = scripted(gear_data.part_version(GEAR, 6), [1])
     assert (found, frames) == ((1, 0), [0xC106, 0x0BFF])
 
@@ -134,16 +134,16 @@ def test_versions() -> None:
     ],
 )
 def test_a_parameter_is_set_and_read_back(name: str, value: int, frames: list[int]) -> None:
-    table = Table()
-    table.converse(gear_data.write_parameter(GEAR, name, value))
+    table = LoneGear()
+    table.talk(gear_data.write_parameter(GEAR, name, value))
     assert [frame.frame.value for frame in table.frames] == frames
-    assert table.converse(gear_data.read_parameter(GEAR, name)) == value
+    assert table.talk(gear_data.read_parameter(GEAR, name)) == value
     assert name in gear_data.PARAMETERS
 
 
 def test_what_the_gear_does_not_take() -> None:
     with pytest.raises(WriteNotTaken, match="short 5 keeps min level at 85 and does not take 10") as raised:
-        Table().converse(gear_data.write_parameter(GEAR, "min level", 10))
+        LoneGear().talk(gear_data.write_parameter(GEAR, "min level", 10))
     assert raised.value.found == 85
     for name, value in (
         ("max level", 255),
@@ -153,17 +153,17 @@ def test_what_the_gear_does_not_take() -> None:
         ("power on level", 256),
     ):
         with pytest.raises(ValueOutOfRange, match=name):
-            Table().converse(gear_data.write_parameter(GEAR, name, value))
+            LoneGear().talk(gear_data.write_parameter(GEAR, name, value))
 
 
 def test_the_settings_of_a_gear_after_reset() -> None:
-    table = Table()
-    table.lone.twice(0x0B20)
-    table.lone.wait(0.4)
-    assert table.inquire(gear_data.read_settings(GEAR)) == Settings(85, 85, 254, 254, 254, 0, 7, 0)
-    table.converse(gear_data.write_parameter(GEAR, "fade time", 9))
-    table.converse(gear_data.write_parameter(GEAR, "extended fade time", 0x31))
-    found = table.inquire(gear_data.read_settings(GEAR))
+    table = LoneGear()
+    table.twice(0x0B20)
+    table.wait(0.4)
+    assert table.run(gear_data.read_settings(GEAR)) == Settings(85, 85, 254, 254, 254, 0, 7, 0)
+    table.talk(gear_data.write_parameter(GEAR, "fade time", 9))
+    table.talk(gear_data.write_parameter(GEAR, "extended fade time", 0x31))
+    found = table.run(gear_data.read_settings(GEAR))
     assert (found.fade_time, found.fade_rate, found.extended_fade_time) == (9, 7, 0x31)
     assert table.slowest_piece_s <= 0.305
 
@@ -174,12 +174,12 @@ def test_the_settings_of_a_gear_after_reset() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sets(st.integers(0, 15)), min_size=1, max_size=3))
 def test_groups(wishes: list[set[int]]) -> None:
-    table = Table()
+    table = LoneGear()
     before: set[int] = set()
     for wish in wishes:
         table.frames.clear()
-        table.inquire(gear_data.write_groups(GEAR, sorted(wish)))
-        assert set(table.converse(gear_data.read_groups(GEAR))) == wish
+        table.run(gear_data.write_groups(GEAR, sorted(wish)))
+        assert set(table.talk(gear_data.read_groups(GEAR))) == wish
         changes = sum(frame.twice for frame in table.frames)
         assert changes == len(wish ^ before)
         before = wish
@@ -187,40 +187,40 @@ def test_groups(wishes: list[set[int]]) -> None:
 
 
 def test_groups_that_are_not_taken() -> None:
-    table = Table(spoil=lambda _n, frame, _r: answered(0x81) if frame.frame.value == 0x0BC0 else None)
+    table = LoneGear(spoil=lambda _n, frame, _r: answered(0x81) if frame.frame.value == 0x0BC0 else None)
     with pytest.raises(WriteNotTaken, match=r"short 5 is in the groups \[0, 7\] and not in \[3\]"):
-        table.inquire(gear_data.write_groups(GEAR, [3]))
+        table.run(gear_data.write_groups(GEAR, [3]))
     with pytest.raises(ValueOutOfRange):
-        table.inquire(gear_data.write_groups(GEAR, [16]))
+        table.run(gear_data.write_groups(GEAR, [16]))
 
 
 def test_scenes() -> None:
-    table = Table()
-    assert table.inquire(gear_data.read_scenes(GEAR)) == (255,) * 16
-    table.converse(gear_data.write_scene(GEAR, 0, 0))
-    table.converse(gear_data.write_scene(GEAR, 7, 200))
-    table.converse(gear_data.write_scene(GEAR, 15, 254))
-    assert table.inquire(gear_data.read_scenes(GEAR)) == (0, *(255,) * 6, 200, *(255,) * 7, 254)
-    table.converse(gear_data.write_scene(GEAR, 7, 255))
-    assert table.inquire(gear_data.read_scenes(GEAR))[7] == 255
+    table = LoneGear()
+    assert table.run(gear_data.read_scenes(GEAR)) == (255,) * 16
+    table.talk(gear_data.write_scene(GEAR, 0, 0))
+    table.talk(gear_data.write_scene(GEAR, 7, 200))
+    table.talk(gear_data.write_scene(GEAR, 15, 254))
+    assert table.run(gear_data.read_scenes(GEAR)) == (0, *(255,) * 6, 200, *(255,) * 7, 254)
+    table.talk(gear_data.write_scene(GEAR, 7, 255))
+    assert table.run(gear_data.read_scenes(GEAR))[7] == 255
     assert table.slowest_piece_s <= 0.305
     for number, level in ((16, 1), (0, 256), (0, -1)):
         with pytest.raises(ValueOutOfRange):
-            table.converse(gear_data.write_scene(GEAR, number, level))
-    deaf = Table(spoil=lambda _n, frame, _r: answered(9) if frame.answer else None)
+            table.talk(gear_data.write_scene(GEAR, number, level))
+    deaf = LoneGear(spoil=lambda _n, frame, _r: answered(9) if frame.answer else None)
     with pytest.raises(WriteNotTaken, match="short 5 keeps 9 in scene 4 and does not take 200"):
-        deaf.converse(gear_data.write_scene(GEAR, 4, 200))
+        deaf.talk(gear_data.write_scene(GEAR, 4, 200))
 
 
 def test_presence() -> None:
-    table = Table()
-    assert table.converse(gear_data.is_present(GEAR)) is True
-    table.lone.gear.set_dead(True, table.lone.now)
-    assert table.converse(gear_data.is_present(GEAR)) is False
+    table = LoneGear()
+    assert table.talk(gear_data.is_present(GEAR)) is True
+    table.gear.set_dead(True, table.now)
+    assert table.talk(gear_data.is_present(GEAR)) is False
 
 
 def test_several_gear_at_one_address() -> None:
-    table = Table(spoil=lambda _n, frame, _r: COLLISION if frame.answer else None)
+    table = LoneGear(spoil=lambda _n, frame, _r: COLLISION if frame.answer else None)
     for conversation in (
         gear_data.device_types(GEAR),
         gear_data.version(GEAR),
@@ -229,14 +229,14 @@ def test_several_gear_at_one_address() -> None:
         gear_data.write_parameter(GEAR, "fade time", 1),
     ):
         with pytest.raises(SeveralAnswered, match="short 5"):
-            table.converse(conversation)
+            table.talk(conversation)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.none() | st.just(-1) | st.integers(0, 255), min_size=1, max_size=40))
 def test_any_answers_end_in_a_result_or_in_our_error(answers: list[int | None]) -> None:
     replies = [NO_ANSWER if one is None else COLLISION if one < 0 else answered(one) for one in answers]
-    table = Table(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
+    table = LoneGear(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
     for inquiry in (
         gear_data.read_settings(GEAR),
         gear_data.read_scenes(GEAR),
@@ -277,20 +277,20 @@ def test_extended_fades_that_are_none() -> None:
 @pytest.mark.parametrize("swaps", [False, True])
 @pytest.mark.parametrize("before", [(11, 254), (254, 22), (11, 22), (254, 254)])
 def test_fail_safe_levels_are_set_also_where_the_commands_are_swapped(before: tuple[int, int], swaps: bool) -> None:
-    table = Table(profile=GearProfile(swaps_fail_safe_levels=swaps))
-    variables = table.lone.gear.variables
+    table = LoneGear(profile=GearProfile(swaps_fail_safe_levels=swaps))
+    variables = table.gear.variables
     variables.power_on_level, variables.system_failure_level = before
-    assert table.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (254, 254)
+    assert table.run(gear_data.write_fail_safe_levels(GEAR, 254)) == (254, 254)
     assert (variables.power_on_level, variables.system_failure_level) == (254, 254)
     if before == (254, 254):
         assert [sent.frame.value for sent in table.frames] == [0x0BA3, 0x0BA4]
 
 
 def test_fail_safe_levels_that_are_not_taken_or_told() -> None:
-    stubborn = Table(profile=GearProfile(unknown_commands=frozenset({0x2D})))
-    stubborn.lone.gear.variables.power_on_level = 11
-    assert stubborn.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (11, 254)
-    mute = Table(profile=GearProfile(unknown_commands=frozenset({0xA3})))
-    mute.lone.gear.variables.power_on_level = 11
-    assert mute.inquire(gear_data.write_fail_safe_levels(GEAR, 254)) == (None, 254)
-    assert mute.lone.gear.variables.power_on_level == 254
+    stubborn = LoneGear(profile=GearProfile(unknown_commands=frozenset({0x2D})))
+    stubborn.gear.variables.power_on_level = 11
+    assert stubborn.run(gear_data.write_fail_safe_levels(GEAR, 254)) == (11, 254)
+    mute = LoneGear(profile=GearProfile(unknown_commands=frozenset({0xA3})))
+    mute.gear.variables.power_on_level = 11
+    assert mute.run(gear_data.write_fail_safe_levels(GEAR, 254)) == (None, 254)
+    assert mute.gear.variables.power_on_level == 254

@@ -16,7 +16,7 @@ from protocols.dali import addresses, led
 from protocols.dali.frames import NO_ANSWER, Reply, Transmission, answered
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.errors import SeveralAnswered, ValueOutOfRange
-from tests.rigs.table_driver import GEAR, Table
+from tests.rigs.gear_on_a_table import GEAR, LoneGear
 
 SPELLED_OTHERWISE = {"SET FAST FADE TIME": "storedtrasfastfadetime"}
 THEIRS = {
@@ -70,8 +70,8 @@ def test_failures_by_name() -> None:
 
 
 def test_enable_device_type_stands_directly_before_each_command() -> None:
-    table = Table()
-    table.inquire(led.read_state(GEAR))
+    table = LoneGear()
+    table.run(led.read_state(GEAR))
     frames = [(frame.frame.value, frame.bond) for frame in table.frames]
     assert len(frames) == 16
     assert all(frame == (0xC106, Transmission.TIED) for frame in frames[::2])
@@ -82,44 +82,44 @@ def test_enable_device_type_stands_directly_before_each_command() -> None:
 
 
 def test_the_emulated_gear() -> None:
-    table = Table()
-    state = table.inquire(led.read_state(GEAR))
+    table = LoneGear()
+    state = table.run(led.read_state(GEAR))
     assert state == led.LedState(
         ("supply integrated",), ("open circuit",), ("amplitude",), ("amplitude",), (), False, 0, 1
     )
-    assert table.converse(led.read_failures(GEAR)) == ()
-    assert not table.converse(led.send(GEAR, "QUERY OPEN CIRCUIT")).is_yes
-    table.lone.gear.set_lamp_failed(True, table.lone.now)
-    assert table.converse(led.read_failures(GEAR)) == ("open circuit",)
-    assert table.converse(led.send(GEAR, "QUERY OPEN CIRCUIT")).is_yes
-    assert not table.converse(led.send(GEAR, "QUERY SHORT CIRCUIT")).is_yes
+    assert table.talk(led.read_failures(GEAR)) == ()
+    assert not table.talk(led.send(GEAR, "QUERY OPEN CIRCUIT")).is_yes
+    table.gear.set_lamp_failed(True, table.now)
+    assert table.talk(led.read_failures(GEAR)) == ("open circuit",)
+    assert table.talk(led.send(GEAR, "QUERY OPEN CIRCUIT")).is_yes
+    assert not table.talk(led.send(GEAR, "QUERY SHORT CIRCUIT")).is_yes
 
 
 def test_fast_fade_and_curve_are_set_and_read_back() -> None:
-    table = Table()
-    table.converse(led.write_fast_fade(GEAR, 4))
+    table = LoneGear()
+    table.talk(led.write_fast_fade(GEAR, 4))
     assert [frame.frame.value for frame in table.frames] == [0xA304, 0xC106, 0x0BE4, 0xC106, 0x0BFD]
-    table.converse(led.write_dimming_curve(GEAR, led.LINEAR))
-    assert table.lone.gear.variables.linear_curve
-    state = table.inquire(led.read_state(GEAR))
+    table.talk(led.write_dimming_curve(GEAR, led.LINEAR))
+    assert table.gear.variables.linear_curve
+    state = table.run(led.read_state(GEAR))
     assert (state.fast_fade_code, state.linear) == (4, True)
     assert state.modes == ("amplitude", "other than logarithmic curve")
-    table.converse(led.write_dimming_curve(GEAR, led.LOGARITHMIC))
-    assert table.inquire(led.read_state(GEAR)).linear is False
+    table.talk(led.write_dimming_curve(GEAR, led.LOGARITHMIC))
+    assert table.run(led.read_state(GEAR)).linear is False
     assert table.slowest_piece_s <= 0.305
 
 
 def test_what_is_not_taken() -> None:
-    other = Table(profile=GearProfile(device_types=(50, 51, 52)))
+    other = LoneGear(profile=GearProfile(device_types=(50, 51, 52)))
     with pytest.raises(WriteNotTaken, match=r"short 5 does not take 4 by SET FAST FADE TIME \(no answer\)"):
-        other.converse(led.write_fast_fade(GEAR, 4))
-    assert other.converse(led.read_failures(GEAR)) is None
-    assert other.inquire(led.read_state(GEAR)) == led.LedState(*[None] * 8)
+        other.talk(led.write_fast_fade(GEAR, 4))
+    assert other.talk(led.read_failures(GEAR)) is None
+    assert other.run(led.read_state(GEAR)) == led.LedState(*[None] * 8)
     for code in (-1, 28, 255):
         with pytest.raises(ValueOutOfRange):
-            Table().converse(led.write_fast_fade(GEAR, code))
+            LoneGear().talk(led.write_fast_fade(GEAR, code))
     with pytest.raises(ValueOutOfRange):
-        Table().converse(led.write_dimming_curve(GEAR, 2))
+        LoneGear().talk(led.write_dimming_curve(GEAR, 2))
     assert [led.fast_fade_s(code) for code in (0, 1, 27)] == [0.0, 0.025, 0.675]
 
 
@@ -127,6 +127,6 @@ def test_what_is_not_taken() -> None:
 def test_any_answers_end_in_a_state_or_in_our_error(answers: list[int | None]) -> None:
     collision = Reply(Reply.COLLISION, None)
     replies = [NO_ANSWER if one is None else collision if one < 0 else answered(one) for one in answers]
-    table = Table(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
+    table = LoneGear(spoil=lambda number, _t, _r: replies[(number - 1) % len(replies)])
     outcome = table.outcome(led.read_state(GEAR))
     assert isinstance(outcome, (led.LedState, SeveralAnswered))

@@ -5,7 +5,7 @@ import pytest
 from protocols.dali import addresses, sequences
 from protocols.dali.frames import COLLISION, NO_ANSWER, Transmission, answered
 from protocols.errors import Interrupted, NotAnswered, SeveralAnswered
-from tests.rigs.gear_on_paper import GearOnPaper
+from tests.rigs.gear_on_a_table import GearOnPaper
 
 LAMP = addresses.short(1)
 

@@ -16,7 +16,7 @@ from protocols.dali.frames import COLLISION
 from protocols.dali.gear_errors import LastSupply
 from protocols.dali.supply import Finding, Supply, check_supplies
 from protocols.errors import SeveralAnswered
-from tests.rigs.table_driver import GEAR, Table
+from tests.rigs.gear_on_a_table import GEAR, LoneGear
 
 D4I = (6, 49, 50, 51, 52)
 
@@ -26,60 +26,60 @@ def of(name: str, maximum_ma: int | None = 60, *, active: bool | None = True, gu
 
 
 def test_a_supply_is_read_and_switched() -> None:
-    table = Table(profile=GearProfile(device_types=D4I, supply_ma=(50, 61)))
-    mine = table.inquire(supply.read_supply(GEAR, "L1"))
+    table = LoneGear(profile=GearProfile(device_types=D4I, supply_ma=(50, 61)))
+    mine = table.run(supply.read_supply(GEAR, "L1"))
     assert mine == Supply("L1", True, True, 50, 61)
-    table.inquire(supply.switch_supply(GEAR, False, [mine, of("L2")], "L1"))
-    assert table.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, False, 50, 61)
-    table.inquire(supply.switch_supply(GEAR, True, [mine, of("L2")], "L1"))
-    assert table.lone.gear.feeds_bus(table.lone.now)
+    table.run(supply.switch_supply(GEAR, False, [mine, of("L2")], "L1"))
+    assert table.run(supply.read_supply(GEAR, "L1")) == Supply("L1", True, False, 50, 61)
+    table.run(supply.switch_supply(GEAR, True, [mine, of("L2")], "L1"))
+    assert table.gear.feeds_bus(table.now)
     # The seven queries for five device types cannot be cut.
     assert table.slowest_piece_s <= 0.33
 
 
 def test_gear_without_a_supply() -> None:
-    assert Table().inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", False, False, 0, 0)
+    assert LoneGear().run(supply.read_supply(GEAR, "L1")) == Supply("L1", False, False, 0, 0)
 
 
 def test_a_supply_bank_that_is_not_as_known() -> None:
     """The layout of the bank is a guess and the query is not: it tells in any case whether the supply feeds the bus."""
-    other = Table(profile=GearProfile(device_types=D4I, bank_version=3))
-    assert other.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, True, None, None)
-    table = Table(profile=GearProfile(device_types=D4I))
-    del table.lone.gear.banks._banks[201]
-    assert table.inquire(supply.read_supply(GEAR, "L1")) == Supply("L1", True, False, None, None)
+    other = LoneGear(profile=GearProfile(device_types=D4I, bank_version=3))
+    assert other.run(supply.read_supply(GEAR, "L1")) == Supply("L1", True, True, None, None)
+    table = LoneGear(profile=GearProfile(device_types=D4I))
+    del table.gear.banks._banks[201]
+    assert table.run(supply.read_supply(GEAR, "L1")) == Supply("L1", True, False, None, None)
 
 
 def test_types_that_are_known_are_not_asked_for_again() -> None:
-    table = Table(profile=GearProfile(device_types=D4I))
-    assert table.inquire(supply.read_supply(GEAR, "L1", D4I)).active
+    table = LoneGear(profile=GearProfile(device_types=D4I))
+    assert table.run(supply.read_supply(GEAR, "L1", D4I)).active
     assert (table.frames[0].frame.value, table.frames[1].frame.value) == (0xC131, 0x0BFE)
-    assert Table().inquire(supply.read_supply(GEAR, "L1", (6,))) == Supply("L1", False, False, 0, 0)
+    assert LoneGear().run(supply.read_supply(GEAR, "L1", (6,))) == Supply("L1", False, False, 0, 0)
 
 
 def test_whether_a_supply_feeds_the_bus_is_what_it_says() -> None:
     """IEC 62386-250: the gear answers yes or is silent; wb-mqtt-dali has type 49 and opcode FE too."""
-    table = Table(profile=GearProfile(device_types=D4I))
-    assert table.converse(supply.query_active(GEAR)).value == 0xFF
-    table.lone.gear.set_mains(False, table.lone.now)
-    assert not table.converse(supply.query_active(GEAR)).is_heard
-    assert not Table().converse(supply.query_active(GEAR)).is_heard
+    table = LoneGear(profile=GearProfile(device_types=D4I))
+    assert table.talk(supply.query_active(GEAR)).value == 0xFF
+    table.gear.set_mains(False, table.now)
+    assert not table.talk(supply.query_active(GEAR)).is_heard
+    assert not LoneGear().talk(supply.query_active(GEAR)).is_heard
 
 
 def test_two_that_answer_are_not_one_supply() -> None:
-    table = Table(
+    table = LoneGear(
         profile=GearProfile(device_types=D4I),
         spoil=lambda _number, sent, _reply: COLLISION if sent.frame.value == 0x0BFE else None,
     )
     with pytest.raises(SeveralAnswered, match="QUERY ACTIVE POWER SUPPLY as short 5"):
-        table.inquire(supply.read_supply(GEAR, "L1"))
+        table.run(supply.read_supply(GEAR, "L1"))
 
 
 def test_the_last_supply_stays_on() -> None:
-    table = Table(profile=GearProfile(device_types=D4I))
+    table = LoneGear(profile=GearProfile(device_types=D4I))
     for others in ([], [of("L2", active=False)], [of("L2", active=None)]):
         with pytest.raises(LastSupply, match="L1 feeds this bus alone"):
-            table.inquire(supply.switch_supply(GEAR, False, [of("L1"), *others], "L1"))
+            table.run(supply.switch_supply(GEAR, False, [of("L1"), *others], "L1"))
     assert not table.frames
 
 

@@ -33,7 +33,7 @@ from protocols.dali.commissioning import ALL, WITHOUT_ADDRESS, commission, only
 from protocols.dali.energy_register import EnergyRegister
 from protocols.dali.gear_errors import WriteNotTaken
 from protocols.dali.short_addresses import AddressPlan
-from tests.rigs.their_fakes import D4I_BANKS, TheirBus
+from tests.protocols.their_fakes import D4I_BANKS, TheirBus
 
 LAMP = addresses.short(5)
 THEIR_BANKS: dict[int, MemoryBank] = {

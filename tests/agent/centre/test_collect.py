@@ -167,7 +167,7 @@ def test_the_collector_killed_again_and_again_loses_and_doubles_nothing(
         await journal.close()
         assert kills == 5
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 300))
     with contextlib.closing(sqlite3.connect(store)) as file:
         numbers = [row[0] for row in file.execute("SELECT seq FROM records ORDER BY seq")]
         quarters = file.execute("SELECT luminaire, start FROM intervals").fetchall()

@@ -15,7 +15,7 @@ from agent.almanac import ZoneAlmanac
 from agent.commands import check, schema
 from agent.config.program import load_program
 from agent.interfaces import Clock
-from tests.rigs.program_nights import changes_of_night
+from tests.portable.program_nights import changes_of_night
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "board_configs" / "demo.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.main import DONE, FAILED, WRONG_USE, main
-from tests.rigs.outside import beside, site_with_text_line
+from tests.rigs.processes import beside, site_with_text_line
 
 LATE = "late on the bus"
 

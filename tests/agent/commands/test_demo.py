@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import tempfile
+import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 import hil.night
 from agent.commands.demo import DEMO_BOARD, DEMO_NIGHT
-from agent.config.board import load_board
-from agent.config.program import load_program
 from agent.main import main
 from hil.night import NightResult
 
-_NIGHTS: list[NightResult] = []
-"""Nights that were lived already, for tests that need one and do not mind which."""
+
+class Demonstration(NamedTuple):
+    """A demo that has ended."""
+
+    code: int
+    out: str
+    night: NightResult
+    folder: Path
 
 
-@pytest.fixture(autouse=True)
-def lived_nights(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    """A short night of two luminaires at full power, lived once for all tests that only look at one."""
+    folder = tmp_path_factory.mktemp("demo") / "made" / "here"
+    nights: list[NightResult] = []
     live_a_night = hil.night.live_a_night
 
     def lived(*arguments: Any, **named: Any) -> NightResult:
-        _NIGHTS.append(live_a_night(*arguments, **named))
-        return _NIGHTS[-1]
+        nights.append(live_a_night(*arguments, **named))
+        return nights[-1]
 
-    monkeypatch.setattr(hil.night, "live_a_night", lived)
-
-
-def _lived() -> NightResult:
-    board = load_board(DEMO_BOARD)
-    with tempfile.TemporaryDirectory() as folder:
-        return hil.night.live_a_night(
-            hil.night.with_luminaires(board, 2), load_program(board.program), DEMO_NIGHT, Path(folder)
-        )
+    words = ["demo", "--luminaires", "2", "--out", str(folder), "--date", "2025-06-21", "--program", "always-full"]
+    log = logging.getLogger("lichtmast")
+    level, out = log.level, io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(out):
+        patched.setattr(hil.night, "live_a_night", lived)
+        code = main(words)
+    log.setLevel(level)
+    return Demonstration(code, out.getvalue(), nights[0], folder)
 
 
 def demo(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -71,12 +79,11 @@ def test_a_night_is_the_same_for_the_same_seed(tmp_path: Path, capsys: pytest.Ca
     assert first["events"] == []
 
 
-def test_what_a_newcomer_sees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out = demo(tmp_path / "made" / "here", capsys, "--date", "2025-06-21", "--program", "always-full")
-    assert code == 0
-    plot = tmp_path / "made" / "here" / "lichtmast-demo-2025-06-21.svg"
+def test_what_a_newcomer_sees(newcomer: Demonstration) -> None:
+    assert newcomer.code == 0
+    plot = newcomer.folder / "lichtmast-demo-2025-06-21.svg"
     assert plot.read_text(encoding="utf-8").startswith("<svg")
-    lines = out.splitlines()
+    lines = newcomer.out.splitlines()
     assert lines[0] == "Demo street, Eindhoven: 2 luminaires, program always-full, night of 2025-06-21"
     assert lines[-1].endswith(f"The night as a picture: {plot}")
     rows = {line[2:].split("  ")[0] for line in lines[2:-2]}
@@ -98,9 +105,13 @@ def test_what_a_newcomer_sees(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("fault", ["a lamp", "the sum", "lost", "doubled"])
 def test_a_night_that_is_not_true_is_exit_code_1(
-    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: str,
+    newcomer: Demonstration,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    night = _NIGHTS[0] if _NIGHTS else _lived()
+    night = newcomer.night
     lamps, traffic, summary = night.lamps, night.traffic, night.summary
     if fault == "a lamp":
         lamps = (lamps[0], replace(lamps[1], true_wh=lamps[1].recorded_wh + 0.21))
@@ -120,9 +131,9 @@ def test_a_night_that_is_not_true_is_exit_code_1(
 
 
 def test_a_picture_that_cannot_be_written_after_all_costs_no_figure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    newcomer: Demonstration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    night = _NIGHTS[0] if _NIGHTS else _lived()
+    night = newcomer.night
     monkeypatch.setattr(hil.night, "live_a_night", lambda *_arguments, **_named: night)
     (tmp_path / f"lichtmast-demo-{DEMO_NIGHT}.svg").mkdir()
     assert main(["demo", "--luminaires", "2", "--out", str(tmp_path)]) == 1

@@ -11,9 +11,9 @@ from agent.config.board import load_board
 from agent.main import main
 from hil.emulated_board import EmulatedBoard, lamps_of
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.rigs.emulated import emulate
 from tests.rigs.gateway import BusOf, board_text
 from tests.rigs.lamp_bus import NIGHT
+from tests.rigs.processes import emulate
 
 BUSES = [BusOf("A", 2, "one"), BusOf("B", 1, "one", channel=2), BusOf("C", 1, "two")]
 

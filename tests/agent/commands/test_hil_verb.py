@@ -55,7 +55,7 @@ def python(arguments: Sequence[object], folder: Path, **environment: str) -> sub
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

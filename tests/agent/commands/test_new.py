@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.main import DONE, WRONG_USE, main
-from tests.rigs.emulated import ROOT
-from tests.rigs.outside import beside, installed
+from tests.rigs.processes import ROOT, beside, installed
 
 NAMES = ("x", "my_own_interface_of_24ch")
 

@@ -14,8 +14,7 @@ from agent.config.problems import ConfigError
 from hil.devices.gear_variables import GearProfile, Variables
 from hil.devices.street import Lamp, Street
 from hil.virtual_time import VirtualClock, run_virtual
-from tests.rigs.commission_bench import Bench, fresh
-from tests.rigs.gateway import BusOf, board_text
+from tests.rigs.gateway import Bench, BusOf, board_text, fresh
 from tests.rigs.lamp_bus import NIGHT
 
 FULL = 254

@@ -19,8 +19,7 @@ from agent.schedule.plan import Plan, PlannedLuminaire
 from hil.devices.gear_profiles import DTR_CLOSES_WRITING, EDITION_1
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import Lamp, Street
-from tests.rigs.commission_bench import Bench
-from tests.rigs.gateway import BusOf, Gateway, at_a_gateway
+from tests.rigs.gateway import Bench, BusOf, Gateway, at_a_gateway
 from tests.rigs.lamp_bus import FULL
 
 STARTS, STARTS_EVER, LIT_S, LIT_S_EVER = (0x04, 3), (0x07, 3), (0x0A, 4), (0x0E, 4)

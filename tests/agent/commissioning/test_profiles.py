@@ -14,7 +14,7 @@ from hil.devices.dali_gear import Gear
 from hil.devices.gear_profiles import EDITION_1, PROFILES
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import Lamp, Street
-from tests.rigs.commission_bench import Bench
+from tests.rigs.gateway import Bench
 
 FULL = 254
 BROADCAST_FRAMES = 6

@@ -17,7 +17,7 @@ from hil.devices.dali_gear import Gear
 from hil.devices.gear_profiles import NO_IS_FRAME
 from hil.devices.gear_variables import GearProfile
 from hil.devices.street import BusSupply, Lamp, Street
-from tests.rigs.commission_bench import Bench, Ended
+from tests.rigs.gateway import Bench, Ended
 
 NEW = Lamp(None, 25.0)
 RANDOM_ADDRESS = 0x14D1D4

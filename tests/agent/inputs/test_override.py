@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar, cast
@@ -28,6 +27,8 @@ from tests.rigs.gateway import BusOf, board_text
 
 T = TypeVar("T")
 
+PATIENCE_S = 30.0
+"""For what a working program does at once: a busy machine never needs so long."""
 NOW = 1_768_508_000.0
 """2026-01-15 21:13:20 in the Netherlands."""
 
@@ -518,12 +519,17 @@ def test_nothing_is_read_or_looked_at_on_the_loop(tmp_path: Path, monkeypatch: p
 def test_a_disk_that_hangs_at_the_start_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     monkeypatch.setattr(overrides, "FIRST_LOOK_WITHIN_S", 0.01)
-    monkeypatch.setattr(Overrides, "_stamp", lambda _self: answers.wait(10) and ())
+    waited: list[bool] = []
+
+    def hang(_self: Overrides) -> tuple[()]:
+        waited.append(answers.wait(PATIENCE_S))
+        return ()
+
+    monkeypatch.setattr(Overrides, "_stamp", hang)
 
     async def story(taken: Overrides, _told: list[object]) -> None:
-        began = time.monotonic()
         await taken.first_look()
-        assert time.monotonic() - began < 8
+        assert not waited
         answers.set()
 
     assert taking_up(tmp_path, story) == []
@@ -541,7 +547,7 @@ def test_what_is_given_is_taken_up_at_once_and_an_unchanged_file_is_not_read_aga
 
     async def story(taken: Overrides, told: list[object]) -> None:
         async def until(percents: list[float | None]) -> None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while given_percents(taken) != percents:
                     await asyncio.sleep(0.001)
 
@@ -584,7 +590,7 @@ def test_where_the_kernel_does_not_tell_it_looks_each_cycle(tmp_path: Path, monk
     async def whole() -> None:
         taken = Overrides(tmp_path, EventLog(lambda *_said: None, lambda: NOW), cast(Clock, Impatient(NOW)), done.set)
         running = asyncio.ensure_future(taken.run())
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert given_percents(taken) == [80.0]
@@ -609,7 +615,7 @@ def test_a_file_that_cannot_be_read_is_looked_at_each_cycle(tmp_path: Path) -> N
         (tmp_path / "overrides.json").write_text("garbage")
         taken = Overrides(tmp_path, EventLog(lambda *_said: None, lambda: NOW), cast(Clock, Noting(NOW)), lambda: None)
         running = asyncio.ensure_future(taken.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(waits) < 3:
                 await asyncio.sleep(0.001)
         running.cancel()

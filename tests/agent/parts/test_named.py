@@ -11,9 +11,8 @@ import pytest
 from agent.main import WRONG_USE, main
 from agent.parts.interfaces import INTERFACES, driver_of
 from agent.parts.named import UnknownName, Unusable, part
-from tests.rigs.emulated import ROOT
 from tests.rigs.gateway import BusOf, board_text
-from tests.rigs.outside import installed
+from tests.rigs.processes import ROOT, installed
 
 CODEC = """
 from protocols.dali_interfaces.product import Product

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.emulated import emulate
 from tests.rigs.gateway import BusOf, board_text
-from tests.rigs.outside import beside, new_package, site_with_text_line
+from tests.rigs.processes import beside, emulate, new_package, site_with_text_line
 
 FULL = 254
 

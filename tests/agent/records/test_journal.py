@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import re
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -26,6 +23,7 @@ from agent.records.journal import Journal, JournalError, Limit
 from agent.records.journal_file import JournalFile
 from hil.virtual_time import VirtualClock, run_virtual
 from tests.rigs.disk import Disk, disk
+from tests.rigs.processes import journal_writer
 
 __all__ = ["disk"]
 
@@ -527,12 +525,7 @@ def killed_writers(path: Path) -> list[int]:
     chance = random.Random(2)
     told = [0]
     for _ in range(10):
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.rigs.journal_writer", str(path)],
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[3],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        ) as writer:
+        with journal_writer(path) as writer:
             assert writer.stdout is not None
             # Killed after some commits, and a random moment into the next one.
             told += [int(writer.stdout.readline()) for _ in range(chance.randrange(1, 12))]

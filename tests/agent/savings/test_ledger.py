@@ -18,7 +18,7 @@ from agent.savings.intervals import Interval
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
-from tests.rigs.true_lamp import Command, TrueLamp, real_curve
+from tests.agent.savings.true_lamp import Command, TrueLamp, real_curve
 
 # A UTC quarter in January; no test asks which day it is.
 START = 1_768_392_000

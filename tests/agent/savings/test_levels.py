@@ -10,7 +10,7 @@ from agent.savings.full_power import FullPower
 from agent.savings.ledger import LuminaireLedger
 from agent.savings.level_history import AvailabilityStep, LevelHistory
 from agent.savings.power_model import PowerModel
-from tests.rigs.true_lamp import Command, TrueLamp, real_curve
+from tests.agent.savings.true_lamp import Command, TrueLamp, real_curve
 
 MODEL = PowerModel(full_power_w=25.0, min_power_w=2.5, standby_w=0.4)
 START = 1_768_392_000

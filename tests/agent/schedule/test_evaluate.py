@@ -15,7 +15,7 @@ from agent.schedule.evaluate import burning_seconds, burning_spans
 from agent.schedule.place import Cache
 from agent.schedule.program import MarkError, Program, Step, mark_text, parse_mark
 from agent.schedule.sun import night_around
-from tests.rigs.program_nights import changes_of_night, held
+from tests.portable.program_nights import changes_of_night, held
 
 NL = ZoneAlmanac("Europe/Amsterdam")
 EINDHOVEN = (51.44, 5.47)

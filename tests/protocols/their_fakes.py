@@ -62,7 +62,7 @@ class TheirBus(Table):
         self.units = units
         self._device_type = 0
 
-    def _frame(self, value: int) -> Reply:
+    def reply_to_frame(self, value: int) -> Reply:
         command = from_frame(TheirFrame(24 if value > 0xFFFF else 16, value), devicetype=self._device_type)
         is_type = isinstance(command, their_gear.general.EnableDeviceType)
         self._device_type = command.param if is_type else 0
