@@ -29,7 +29,7 @@ HELD_LIMIT_S = 30.0
 """Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
 
 LOOKS_EACH_ROUNDS = 8
-LOOKS_EACH_S = 0.05
+LOOKS_EACH_S = 0.5
 """While nothing holds the clock, it looks at the world no more often than this. What a socket brings may be so late; on
 a network it may be later still."""
 RESOLUTION_S = 1e-6
