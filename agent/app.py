@@ -39,14 +39,14 @@ from drivers.dali.bus import DaliBus
 
 
 class Folders(NamedTuple):
-    """Where a gateway keeps things: `state` outlives a restart of the machine, `runtime` (None: memory) does not."""
+    """The folders of a gateway: `state` outlives a restart of the machine, `runtime` (None: memory only) does not."""
 
     state: Path
     runtime: Path | None
 
 
 class Agent:
-    """One gateway's agent. Make it inside `running(...)`, which also ends it cleanly."""
+    """The agent of one gateway. `running(...)` makes it, and ends it cleanly."""
 
     def __init__(
         self, board: Board, plan: Plan, journal: Journal, clock: Clock, board_hash: str, folders: Folders
@@ -91,7 +91,8 @@ class Agent:
             self._supervise("upstream", self.reporter.run)
 
     async def stop(self) -> None:
-        """A clean stop: offline is said upstream, the journal is committed, and the lamps are left as they are."""
+        """Stops cleanly: tells upstream that the gateway goes offline, commits the journal, and leaves the lamps as
+        they are."""
         if self.reporter:
             await self.reporter.stop()
         for task in self._tasks:
@@ -172,8 +173,8 @@ class Agent:
 async def running(
     board: Board, plan: Plan, state: Path, clock: Clock, board_hash: str, runtime: Path | None = None
 ) -> AsyncIterator[Agent]:
-    """The agent, started; stopped cleanly at the end. `state` is the folder of its journal and of overrides; `runtime`
-    that of the sensors' state (None: memory only)."""
+    """Yields the agent, started, and stops it cleanly at the end. `state` is the folder of its journal and overrides,
+    `runtime` that of the sensors' state (None: memory only)."""
     async with journal_in(state, board.gateway, clock, sends=board.upstream is not None) as journal:
         agent = Agent(board, plan, journal, clock, board_hash, Folders(state, runtime))
         await agent.start()

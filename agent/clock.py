@@ -1,4 +1,4 @@
-"""The machine's clock: wall time with what it is believed by, monotonic time, and waiting."""
+"""The machine's clock: wall time, the evidence for and against it, monotonic time, and waiting."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ T = TypeVar("T")
 _STA_UNSYNC = 0x0040
 """adjtimex(2): the clock is not synchronised."""
 _STATUS_OFFSET = 5 * ctypes.sizeof(ctypes.c_long)
-"""struct timex begins modes (padded to a long), offset, freq, maxerror, esterror, and then comes int status."""
+"""Bytes before `int status` in struct timex: modes (padded to a long), offset, freq, maxerror and esterror."""
 _TIMEX_SIZE = 512
-"""More than struct timex has on any Linux."""
+"""Bytes of the buffer for struct timex; more than the struct takes on any Linux."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""The kernel makes a new one at each start of the machine (random(4))."""
+"""The kernel puts a new random id here at each start of the machine (random(4))."""
 BATTERY_CLOCKS = Path("/sys/class/rtc")
-"""The battery clocks that the kernel knows, rtc0 and so on. Their time is UTC."""
+"""The folder of the battery clocks that the kernel knows: rtc0 and so on. They keep UTC."""
 
 
 def kernel_is_synchronised() -> bool:
-    """Whether the kernel says that its clock follows a reference (adjtimex(2)); False where it cannot tell."""
+    """Returns whether the kernel's clock follows a reference (adjtimex(2)); False if the kernel cannot tell."""
     buffer = ctypes.create_string_buffer(_TIMEX_SIZE)
     try:
         state: int = ctypes.CDLL(None).adjtimex(buffer)
@@ -39,7 +39,7 @@ def kernel_is_synchronised() -> bool:
 
 
 def boot_id() -> str:
-    """What names this start of the machine; where the kernel does not tell it, a name that is used only once."""
+    """Returns the id of this start of the machine. If the kernel gives none, returns an id that was never used."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -47,14 +47,17 @@ def boot_id() -> str:
 
 
 def since_boot_s() -> float:
-    """Seconds since the machine started, asleep or awake: the same in all processes, and never set."""
+    """Returns the seconds since the machine started, time asleep included. All processes agree on it, and nothing sets
+    it."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 
 
 def battery_clock_shows() -> float | None:
-    """Unix seconds by the battery clock; NaN where it says itself that it has lost the time (its driver refuses to
-    read it), None where the kernel knows none."""
+    """Returns the Unix seconds that the battery clock shows, or None if the kernel knows no battery clock.
+
+    Returns NaN if the clock has lost the time: its driver then refuses to read it.
+    """
     try:
         found = sorted(BATTERY_CLOCKS.glob("rtc*"))
     except OSError:
@@ -68,7 +71,7 @@ def battery_clock_shows() -> float | None:
 
 
 class MachineClock:
-    """The Clock of agent/interfaces.py on this machine. Belief (clock_belief.py) says when its wall time is valid."""
+    """The Clock (agent/interfaces.py) of this machine. Belief (clock_belief.py) decides when its wall time is valid."""
 
     def __init__(self) -> None:
         self._belief = Belief(boot_id(), battery_clock_shows)

@@ -1,9 +1,10 @@
-"""`lichtmast-safe-level BOARD`: sends the safe level to every lamp, when the agent is gone for good.
+"""`lichtmast-safe-level BOARD`: sends the safe level to every lamp when the agent is gone for good.
 
-A supervisor calls it after a stop for good or a failed restart. Gear with a bus supply of its own keeps its last level
-when the gateway dies, so somebody must tell it: a lamp may burn by day, but is never dark at night. It is apart from
-the agent on purpose: no event loop, no journal, and it takes what it can of a board that `check` would refuse. Each bus
-that can be told is told; what the board given does not reach, the last good board of the agent's state folder may.
+A supervisor calls this command after the agent has stopped for good or could not be restarted. Gear on a bus with its
+own supply keeps its last level when the gateway dies, so a command must bring it to the safe level: a lamp may burn by
+day, but is never dark at night. The command shares little with the agent on purpose. It has no event loop and no
+journal, and it uses every bus that it understands of a board that `check` would refuse. Buses that this board does not
+reach may be reached by the last good board in the agent's state folder.
 """
 
 from __future__ import annotations
@@ -27,17 +28,20 @@ from protocols.dali.frames import Transmission
 from protocols.dali_interfaces.product import Product
 
 PRIORITY = 2
-TELLS = 3
-"""Times that each bus is told: a frame may fall to another master's, or to a half-finished command of the agent's."""
+TIMES_SENT = 3
+"""How often each bus is sent the safe level. A frame may be lost to a collision with another control device, or to a
+command that the agent left half finished."""
 SENT_WITHIN_S = 0.08
-"""A frame, even a pair, has gone out by then on every interface; and a pair that the host sends itself is still one."""
-OPENS = 20
+"""Seconds after which every interface has sent a frame, even one that is sent twice. They are short enough for a host
+that sends the two frames of a pair itself: the gear still takes them for a pair."""
+MOST_OPENINGS = 20
+"""How often the command tries to open a port, OPEN_AGAIN_AFTER_S apart."""
 OPEN_AGAIN_AFTER_S = 0.5
-"""The agent that was just killed may hold the port for a moment more."""
+"""Seconds until the next try. An agent that was just killed may hold the port for a moment longer."""
 
 READ_BYTES = 4096
 MOST_BUSES = 64
-"""More than a gateway has ports and channels for; a file of 70,000 is a mistake, and must not take an hour."""
+"""More than a gateway has ports and channels for. A file of 70,000 buses is a mistake, and must not take an hour."""
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -61,8 +65,8 @@ _REASONS = {
 
 
 class BoardUnusable(ValueError):
-    """The file is not a board that names a bus. `wrong` says what is wrong; the text also says what to do, for a file
-    that the user gave."""
+    """The file cannot be read as a board. `wrong` says what is wrong. The message adds the remedy, which helps only
+    with a file that the user named."""
 
     def __init__(self, wrong: str, remedy: str = "") -> None:
         super().__init__(f"{wrong}: {remedy}" if remedy else wrong)
@@ -70,7 +74,7 @@ class BoardUnusable(ValueError):
 
 
 class Bus(NamedTuple):
-    """A bus that can be told: at least its port makes sense."""
+    """A bus that the safe level can be sent to: it has a port and an interface that is known."""
 
     name: str
     port: str
@@ -80,12 +84,14 @@ class Bus(NamedTuple):
 
     @property
     def place(self) -> tuple[str, int]:
-        """Which wires it is; a port may have several names."""
+        """The real path of the port (which may have several names), and the channel: together they mean one pair of
+        wires."""
         return os.path.realpath(self.port), self.channel
 
 
 def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
-    """The buses of a board that can be told, and a sentence for each that cannot. Raises BoardUnusable."""
+    """Returns the buses of a board that can be reached, and a sentence for each that cannot. Raises BoardUnusable if
+    the file cannot be read as TOML."""
     try:
         board = tomllib.loads(read_plain(path).decode("utf-8", errors="replace"))
     except RecursionError:
@@ -110,7 +116,7 @@ def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
 
 
 def _bus(table: object, number: int, level: int) -> Bus | str:
-    """What a table of `bus` says; or what is wrong with it."""
+    """Returns the bus that a [[bus]] table describes, or a phrase that says what is wrong with the table."""
     if not isinstance(table, dict):
         return "is no table: write [[bus]]"
     name, port = table.get("name"), table.get("port")
@@ -130,19 +136,19 @@ def _bus(table: object, number: int, level: int) -> Bus | str:
 
 
 def send_safe_level(buses: list[Bus]) -> list[str]:
-    """Tells each of these buses its safe level; returns a sentence for each that could not be told.
+    """Sends its safe level to each of these buses, and returns a sentence for each bus that failed.
 
-    A port that fails is tried again, but the others need not wait for it.
+    A port that fails is tried again once every other bus has been tried, up to MOST_OPENINGS times.
     """
     left, failed = buses, list[str]()
-    for attempt in range(OPENS):
+    for attempt in range(MOST_OPENINGS):
         if attempt:
             time.sleep(OPEN_AGAIN_AFTER_S)
         again, failed = [], []
         for bus in left:
             try:
-                _tell(bus.port, bus.product, bus.channel, bus.level)
-            except Exception as error:  # noqa: BLE001 - of a port, or of another package's codec: the next bus is told
+                _send(bus.port, bus.product, bus.channel, bus.level)
+            except Exception as error:  # noqa: BLE001 - a port or another package's codec failed: go on with the rest
                 again.append(bus)
                 failed.append(f"{bus.name}: the safe level could not be sent on {bus.port}: {_reason(error)}")
         left = again
@@ -152,7 +158,7 @@ def send_safe_level(buses: list[Bus]) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a port, in the system's words: pyserial and termios wrap them in their own."""
+    """Returns the system's words for the failure of a port, which pyserial and termios wrap in words of their own."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, termios.error):
         number = next(iter(error.args), None)
@@ -162,8 +168,10 @@ def _reason(error: Exception) -> str:
 
 
 def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
-    """Tells the buses of the board; where one of them cannot be told, those of the last good board too. Returns the
-    exit code and what went wrong, a sentence each."""
+    """Sends the safe level to the buses of the board and, if one of them fails, to those of the last good board too.
+
+    Returns the exit code, and a sentence for each thing that went wrong.
+    """
     said: list[str] = []
     try:
         buses, unusable = buses_of(board)
@@ -190,7 +198,7 @@ def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
 
 
 def _level(table: object) -> int:
-    """The level of the board's safe_percent; full light where it has none that can be used."""
+    """Returns the level of the board's safe_percent, or full light if the board has no percent that can be used."""
     percent = table.get("safe_percent") if isinstance(table, dict) else None
     if isinstance(percent, int | float) and not isinstance(percent, bool) and 0 < percent <= 100:
         return levels.level_of(percent)
@@ -198,9 +206,11 @@ def _level(table: object) -> int:
 
 
 def safe_level_frames(level: int) -> list[Transmission]:
-    """The frames that bring every gear of a bus to this level at once: a fade that the gear has stored would keep the
-    street dark for up to a minute and a half; and where its fade time is 0, a stored EXTENDED FADE TIME would do so for
-    up to 16 minutes."""
+    """Returns the frames that bring every gear of a bus to this level without a fade.
+
+    They clear the FADE TIME that the gear has stored, which would keep the street dark for up to a minute and a half,
+    and its EXTENDED FADE TIME, which counts when FADE TIME is 0 and would do so for up to 16 minutes (IEC 62386-102).
+    """
     return [
         gear_commands.special("DTR0", 0),
         gear_commands.command(addresses.BROADCAST, "SET FADE TIME"),
@@ -209,16 +219,16 @@ def safe_level_frames(level: int) -> list[Transmission]:
     ]
 
 
-def _tell(port: str, product: Product, channel: int, level: int) -> None:
+def _send(port: str, product: Product, channel: int, level: int) -> None:
     with _opened(port, product) as device:
         for content in product.greeting:
             device.write(content)
             device.read(READ_BYTES)
-        for _ in range(TELLS):
+        for _ in range(TIMES_SENT):
             for transmission in safe_level_frames(level):
                 for content in product.messages(channel, transmission, PRIORITY):
                     device.write(content)
-                    device.read(READ_BYTES)  # returns after SENT_WITHIN_S: what the interface says does not matter here
+                    device.read(READ_BYTES)  # only waits for SENT_WITHIN_S: the interface's answer does not matter here
 
 
 def _opened(port: str, product: Product) -> serial.Serial:
@@ -231,7 +241,7 @@ def _opened(port: str, product: Product) -> serial.Serial:
 
 
 def command() -> None:
-    """The console script. Exit codes: as HELP says."""
+    """Runs the console script `lichtmast-safe-level`. HELP lists its exit codes."""
     arguments = sys.argv[1:]
     if "-h" in arguments or "--help" in arguments:
         sys.stdout.write(HELP)

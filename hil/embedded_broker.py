@@ -11,18 +11,20 @@ from collections.abc import AsyncIterator
 from hil.free_port import free_port
 
 KEEPALIVE_GRACE_S = 30 * 86_400
-"""paho counts its keepalive on the machine's clock, the broker on the loop's: in a virtual night no ping is due."""
+"""paho counts its keepalive on the machine's clock and the broker on the loop's, so a client sends no ping in a virtual
+night. The broker must wait that long."""
 
 
 @contextlib.asynccontextmanager
 async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
-    """A broker on the loopback interface while inside; gives its port (0: any free one)."""
+    """Runs a broker on the loopback interface inside the `with`, and yields its port. With `port` 0 it takes any free
+    one."""
     for noisy in ("amqtt", "transitions"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    from amqtt.broker import Broker  # half a second to import: only who starts a broker pays for it
+    from amqtt.broker import Broker  # the import takes half a second, so only a started broker pays for it
 
     class NightBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """Without the sweep for abandoned sessions each second, which is 86,400 steps of a virtual night."""
+        """A broker without the search for abandoned sessions each second, which takes 86,400 steps of a virtual day."""
 
         async def _session_monitor(self) -> None:
             return
@@ -47,7 +49,7 @@ async def embedded_broker(port: int = 0) -> AsyncIterator[int]:
         yield port
     finally:
         await broker.shutdown()
-        # A client that is cut off while it joins, or while the broker ends, would stay open for ever.
+        # Without this, a client that is cut off while it joins, or while the broker ends, would stay open for ever.
         for writer in list(writers):
             writer.transport.abort()
-        await asyncio.sleep(0)  # in which the transports close their sockets
+        await asyncio.sleep(0)  # gives the transports a turn to close their sockets

@@ -1,4 +1,4 @@
-"""A board's devices, emulated: the street behind each serial port that the board names."""
+"""The emulated devices of a board: the street behind each serial port that the board names."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from hil.devices.serial_port import Traffic
 from hil.devices.street import Interface, Lamp, Street
 
 MakeInterface = Callable[[asyncio.AbstractEventLoop, Callable[[bytes], None]], Interface]
-"""Makes an emulated interface in this loop; what it says goes to the function given."""
+"""Makes an emulated interface in a loop. The interface sends its bytes by the given function."""
 
 NEW_GEAR_W = 25.0
-"""What gear draws that no board describes."""
+"""Power of gear that no board describes, at full light."""
 
 
 Lamps = dict[str, dict[str, Lamp]]
-"""Bus by bus, the luminaires by name, in the order of their numbers in the street."""
+"""The luminaires by bus and name, in the order of their numbers in the street."""
 
 
 def emulation_of(name: str) -> MakeInterface:
-    """The emulation of the interface product of this short name. Raises UnknownName, or Unusable with a sentence."""
+    """Returns the emulation of the interface product with this short name.
+
+    Raises UnknownName if there is none, or Unusable with a sentence if it cannot be imported.
+    """
     return cast(MakeInterface, part(INTERFACES.find(name).emulation))
 
 
 def lamps_of(board: Board, *, gear: int | None = None, unaddressed: bool = False) -> Lamps:
-    """The board's luminaires; or as many new `gear` on each bus, named by their bus: street-01, street-02 ...
+    """Returns the board's luminaires, or `gear` new ones on each bus, named by the bus: street-01, street-02 ...
 
-    New gear has no short address yet, and with `unaddressed` the board's has none either.
+    New gear has no short address yet; with `unaddressed`, the board's luminaires have none either.
     """
     if gear is not None:
         new = Lamp(None, NEW_GEAR_W)
@@ -53,12 +56,12 @@ def lamps_of(board: Board, *, gear: int | None = None, unaddressed: bool = False
 
 
 class EmulatedBoard:
-    """The streets of one board by bus name. Made inside a running event loop, whose time they keep.
+    """The streets of one board by bus name. It is made inside a running event loop, whose time the streets keep.
 
-    `links` is the folder of the symlinks, one a port, named as the port's last part; None makes each link where the
-    board says that its port is. `lamps` are other luminaires than the board's, as `lamps_of` makes them. Beside the
-    board's own sensors, each bus has so many `devices`: sensors of presence and light, at the first short addresses of
-    control devices that are free.
+    `links` is the folder for the symlinks, one a port, named by the last part of the port's path; None puts each link
+    at the path that the board gives its port. `lamps` replace the board's luminaires, as `lamps_of` returns them. Each
+    bus has `devices` control devices beside the board's own sensors: sensors of presence and light, at the first free
+    short addresses of control devices.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class EmulatedBoard:
     ) -> None:
         self.streets: dict[str, Street] = {}
         self.ports: dict[str, Street] = {}
-        """By bus: the street that has the port, where several share one."""
+        """By bus: the street that has the port, which several buses may share."""
         self.links: dict[str, Path] = {}
         self._places: dict[str, tuple[Street, int]] = {}
         self._sensors: dict[str, tuple[Street, int]] = {}
@@ -101,17 +104,17 @@ class EmulatedBoard:
                     self._sensors[sensor.name] = street, list(kinds).index(sensor.device)
 
     def place(self, luminaire: str) -> tuple[Street, int]:
-        """The street of this luminaire, and its number there: what a story's faults and truths are asked by."""
+        """Returns the street of this luminaire and its number there, by which faults and true values are addressed."""
         return self._places[luminaire]
 
     def sensor(self, name: str) -> tuple[Street, int]:
-        """The street of this sensor of the board, and its device's number there: what a story moves it by."""
+        """Returns the street of this sensor of the board and the number of its device there."""
         return self._sensors[name]
 
     def report(self, began_wall: float) -> dict[str, object]:
-        """What the devices saw, for benchmarks and stories in other processes: JSON-able, seconds and Wh.
+        """Returns by bus what the devices saw, as values for JSON, for benchmarks and stories in other processes.
 
-        `began_wall` is the wall time at which this board was made.
+        Times are seconds, energy is Wh. `began_wall` is the wall time at which this board was made.
         """
         return {bus: _report(street, began_wall) for bus, street in self.streets.items()}
 
@@ -123,12 +126,12 @@ class EmulatedBoard:
 
 
 def _devices_of(board: Board, bus: str, more: int) -> dict[int, list[type[Instance]]]:
-    """By short address: the instances of each control device on a bus, those of the board and so many more."""
+    """Returns the instances of each control device on a bus, by short address: the board's devices, and `more` new."""
     found: dict[int, list[type[Instance]]] = {}
     for sensor in board.sensors:
         if sensor.bus == bus:
             instances = found.setdefault(sensor.device, [])
-            # What the board does not speak of is the other kind.
+            # An instance that the board does not name is of the other kind.
             mine, other = (
                 (OccupancySensor, LightSensor) if sensor.kind == "presence" else (LightSensor, OccupancySensor)
             )
@@ -161,5 +164,5 @@ def _report(street: Street, began_wall: float) -> dict[str, object]:
 
 
 def _is_level(bits: int, value: int) -> bool:
-    """Whether a frame sets a level directly: 16 bits with the selector bit clear, to gear (not a special command)."""
+    """Returns True if a frame sets a level directly: it has 16 bits, and its selector bit is clear."""
     return bits == 16 and not value & 0x0100

@@ -1,7 +1,7 @@
 """One accelerated night of a board's emulated street: the whole path, from bytes on a serial port to a collector.
 
-Agent, emulated devices, an embedded broker and a collector live in one process, on one virtual clock. What it reports
-is what the collector received; what is true is asked of the emulated lamps.
+The agent, the emulated devices, an embedded broker and a collector run in one process, on one virtual clock. The result
+reports the records that the collector received, beside the true values of the emulated lamps.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from hil.virtual_time import VirtualClock, run_virtual
 
 NOON_S = 43_200
 AFTERWARDS_S = 120.0
-"""After noon comes the last sweep, which closes the last quarter."""
+"""Time for the last sweep, which comes after noon and closes the last quarter."""
 LAST_ACKNOWLEDGEMENT_S = 600.0
 
 
 @dataclass(frozen=True)
 class LampTruth:
-    """What the record says of one lamp beside what the lamp itself integrated, in Wh, over the same UTC quarters."""
+    """The recorded energy of one lamp beside the lamp's own integral, in Wh, over the same UTC quarters."""
 
     luminaire: str
     recorded_wh: float
@@ -53,8 +53,11 @@ class LampTruth:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Records on their way up, and frames on the buses. `frames_a_reading` is the mean over all readings on record; it
-    counts each frame that reads memory or a level, whatever for."""
+    """Counts of the records on their way up and of the frames on the buses.
+
+    `frames_a_reading` is the mean over all readings on record. It counts each frame that reads memory or a level, for
+    any purpose.
+    """
 
     frames_sent: int
     frames_a_reading: float
@@ -72,7 +75,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class NightResult:
-    """A night from noon to noon. `powers` and `levels` are (Unix seconds, W or % of light), a point a minute."""
+    """A night from noon to noon. `powers` and `levels` are pairs of Unix seconds and W or % of light, one a minute."""
 
     board: Board
     program: Program
@@ -100,7 +103,7 @@ RESOLUTION_WH = 0.1
 
 
 def with_luminaires(board: Board, count: int) -> Board:
-    """The board with this many luminaires (1-64) like its first one, on its first bus."""
+    """Returns the board with `count` luminaires (1-64) like its first one, on its first bus."""
     first = board.luminaires[0]
 
     def numbered(number: int) -> Luminaire:
@@ -118,8 +121,11 @@ def live_a_night(
     seed: int = 1,
     progress: Callable[[float], None] = lambda share: None,
 ) -> NightResult:
-    """Lives the night that begins at noon of this date. `folder` takes journal, store and port links; `progress`
-    hears the share that is done. Deterministic for a seed, but for `took_s`."""
+    """Lives the night that begins at noon of this date.
+
+    `folder` takes the journal, the store and the port links. `progress` is called with the share that is done, 0..1.
+    The result depends on nothing but the arguments and the seed, except for `took_s`.
+    """
     began = time.perf_counter()
     almanac = ZoneAlmanac(board.timezone)
     start = almanac.local_to_unix(night.year, night.month, night.day, NOON_S)
@@ -163,7 +169,7 @@ class _Night:
                 await self._watch_the_night()
                 if agent.reporter:
                     await self._until_acknowledged(agent.journal)
-                # Counted before the clean stop, which writes no record of its own.
+                # Counted before the clean stop. The stop writes no record.
                 written, acknowledged = agent.journal.last, agent.journal.cursor
                 sent = agent.reporter.sent if agent.reporter else 0
             collector.cancel()
@@ -208,14 +214,14 @@ class _Night:
             end=self.end,
             summary=summary,
             traffic=traffic,
-            lamps=tuple(self._truths(emulated, intervals)),
+            lamps=tuple(self._lamp_truths(emulated, intervals)),
             events=tuple(events),
-            powers=tuple(self._curve(emulated, lambda street, number, at: street.power_w_at(number, at))),
-            levels=tuple(self._light(emulated)),
+            powers=tuple(self._sum_by_minute(emulated, lambda street, number, at: street.power_w_at(number, at))),
+            levels=tuple(self._mean_light_by_minute(emulated)),
             took_s=0.0,
         )
 
-    def _truths(self, emulated: EmulatedBoard, intervals: list[dict[str, object]]) -> Iterator[LampTruth]:
+    def _lamp_truths(self, emulated: EmulatedBoard, intervals: list[dict[str, object]]) -> Iterator[LampTruth]:
         for luminaire in self.board.luminaires:
             street, number = emulated.place(luminaire.name)
             true_wh = recorded_wh = 0.0
@@ -227,13 +233,13 @@ class _Night:
                     recorded_wh += float(str(body["actual_wh"]))
             yield LampTruth(luminaire.name, recorded_wh, true_wh, 2 * RESOLUTION_WH)
 
-    def _curve(self, emulated: EmulatedBoard, value: Callable[..., float]) -> Iterator[tuple[float, float]]:
+    def _sum_by_minute(self, emulated: EmulatedBoard, value: Callable[..., float]) -> Iterator[tuple[float, float]]:
         places = [emulated.place(luminaire.name) for luminaire in self.board.luminaires]
         for minute in range(int(self.end - self.start) // 60 + 1):
             at = 60.0 * minute
             yield self.start + at, sum(value(street, number, at) for street, number in places)
 
-    def _light(self, emulated: EmulatedBoard) -> Iterator[tuple[float, float]]:
+    def _mean_light_by_minute(self, emulated: EmulatedBoard) -> Iterator[tuple[float, float]]:
         count = len(self.board.luminaires)
-        for at, light in self._curve(emulated, lambda street, number, at: street.light_at(number, at)):
+        for at, light in self._sum_by_minute(emulated, lambda street, number, at: street.light_at(number, at)):
             yield at, 100.0 * light / count

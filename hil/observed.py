@@ -1,6 +1,7 @@
-"""What a bench saw of a story: the course of each lamp's level, and the frames by name (IEC 62386-102, -103).
+"""The observations of a bench during a story: the course of each lamp's level, and the frames by name (IEC 62386-102,
+-103).
 
-Benches tell it, a report listens; while nobody does, nothing is put together.
+Benches tell an observation and a report listens. Without a listener, no observation is put together.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from protocols.dali.frames import COLLISION, NO_ANSWER, ForwardFrame, answered
 
 @dataclass(frozen=True)
 class Frame:
-    """A forward frame that has passed; `at` is Unix seconds of the story's time, `answer` empty where none was due."""
+    """A forward frame that has passed. `at` is Unix seconds of the story's time; `answer` is empty if none was due."""
 
     at: float
     bus: str
@@ -34,7 +35,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Course:
-    """A lamp's level over the story: (Unix seconds of the story's time, 0..254), in order of time."""
+    """A lamp's level over the story: pairs of Unix seconds of the story's time and a level 0..254, in order of time."""
 
     luminaire: str
     points: tuple[tuple[float, float], ...]
@@ -42,11 +43,11 @@ class Course:
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen from `began` to `ended` (Unix seconds of the story's time).
+    """All that a bench saw from `began` to `ended` (Unix seconds of the story's time).
 
-    `true_levels` says whether the levels are the emulated lamps' own, at every instant; otherwise they are what gear
-    has answered, at these instants. `clock_set`: the story has set its clock, so that only the time since its begin has
-    a meaning. `failed`: an error has ended it, at `ended`.
+    With `true_levels`, the levels are those of the emulated lamps at every instant; without it, they are the answers of
+    gear at single instants. `clock_set` means that the story has set its clock, so that only the time since its start
+    has a meaning. `failed` means that an error ended the story, at `ended`.
     """
 
     board: str
@@ -66,7 +67,7 @@ _listeners: list[Listener] = []
 
 @contextlib.contextmanager
 def listening() -> Iterator[list[Observation]]:
-    """Gives the list in which everything stands that benches tell while inside."""
+    """Yields a list, which receives each observation that a bench tells inside the `with`."""
     heard: list[Observation] = []
     listener: Listener = heard.append
     _listeners.append(listener)
@@ -77,7 +78,7 @@ def listening() -> Iterator[list[Observation]]:
 
 
 def tell(observe: Callable[[], Observation]) -> None:
-    """A bench has come to its end: whoever listens is told what it saw."""
+    """Tells each listener the observation of a bench that has come to its end. Without one, `observe` is not called."""
     if _listeners:
         seen = observe()
         for listener in _listeners:
@@ -85,7 +86,7 @@ def tell(observe: Callable[[], Observation]) -> None:
 
 
 def described(board: Board) -> str:
-    """The board in one line: its gateway, its lamps and what they hang on."""
+    """Returns the board in one line: its gateway, the number of its lamps, and its interface products."""
     count = len(board.luminaires)
     interfaces = ", ".join(dict.fromkeys(bus.interface for bus in board.buses))
     return f"{board.gateway}, {count} luminaire{'' if count == 1 else 's'} on {interfaces}"
@@ -93,7 +94,8 @@ def described(board: Board) -> str:
 
 @contextlib.contextmanager
 def emulated_board_seen(board: Board, emulated: EmulatedBoard, wall: Callable[[], float]) -> Iterator[None]:
-    """What the emulated devices know of the story that is lived inside, which begins now; `wall` is its wall clock."""
+    """Tells, at the end of the `with`, what the emulated devices saw of the story inside it. `wall` is the story's wall
+    clock."""
     loop = asyncio.get_running_loop()
     began_wall, began = wall(), loop.time()
     failed = True
@@ -130,8 +132,10 @@ def _emulated_frames(emulated: EmulatedBoard, zero: float) -> list[Frame]:
 
 
 def frames_on(street: Street, bus: str, zero: float) -> list[Frame]:
-    """The frames that an emulated street still remembers, oldest first. `bus` is its name in them; `zero` is the Unix
-    time at which the loop's clock was 0."""
+    """Returns the frames that an emulated street still remembers, oldest first.
+
+    `bus` is the street's name in them; `zero` is the Unix time at which the loop's clock was 0.
+    """
     namer = naming.Namer()
     return [_emulated_frame(bus, traced, namer, zero) for traced in street.bus.trace]
 
@@ -162,7 +166,10 @@ LOOKS_AGAIN_S = 0.05
 
 
 async def watch_frames(socket: Path, seen: Callable[[Frame], None]) -> None:
-    """Each frame that a running agent tells at its monitor's socket, from the moment the socket is there."""
+    """Calls `seen` with each frame that a running agent reports at its monitor's socket, until the agent closes it.
+
+    It waits until the socket exists.
+    """
     while True:
         try:
             reader, writer = await asyncio.open_unix_connection(socket)

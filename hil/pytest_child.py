@@ -1,7 +1,7 @@
-"""pytest in a process of its own, for the commands whose work is tests: `lichtmast hil`, `lichtmast contract`.
+"""pytest in a process of its own, for the commands that run tests: `lichtmast hil` and `lichtmast contract`.
 
-A test starts an agent with its log, its signals and its event loop, which are not to meet the command's; and one that
-takes its interpreter down is a test that failed, not a lost report.
+A test starts an agent with its log, its signals and its event loop, which must not mix with those of the command. A
+test that takes its interpreter down then counts as a failed test, and the report is not lost.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from types import FrameType
 from agent.hardware.stopping import STOPS, Stopped
 
 EXTRA = ("pytest", "amqtt")
-"""What the extra `hil` brings."""
+"""The packages that the extra `hil` brings."""
 PYTEST = (
-    # Where this command is killed, the tests and what they have started must not go on without it (prctl(2)).
+    # If this command is killed, the tests and their processes must not go on without it (prctl(2)).
     "import ctypes, signal; ctypes.CDLL(None).prctl(1, signal.SIGINT); "
     "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
     "import pytest; sys.exit(pytest.main())"
 )
-"""pytest with this very lichtmast: `-m pytest` would take the one of the folder that it is called in."""
+"""Runs pytest with this very lichtmast; `-m pytest` would import the lichtmast of the current folder."""
 STOPS_WITHIN_S = 30
-"""A story on real lamps puts them back first."""
+"""The tests get this long to stop, because a story on real lamps first puts the lamps back."""
 PYTEST_ENDS = {0: 0, 1: 1, 2: 1, 4: 2, 5: 2}
-"""Exit codes of pytest (all passed, a failure, stopped, wrong use, no test found) and ours."""
+"""Exit codes of pytest (all passed, a failure, stopped, wrong use, no test found), and the command's exit codes."""
 
 
 def missing() -> str:
-    """What of the extra `hil` is not installed, in words; empty where all of it is."""
+    """Returns the packages of the extra `hil` that are not installed, in words; empty if all of them are."""
     return " and ".join(name for name in EXTRA if find_spec(name) is None)
 
 
 def run_pytest(arguments: Sequence[str]) -> int:
-    """Runs pytest with Lichtmast's plug-in and these arguments to its end; returns the command's exit code.
+    """Runs pytest with Lichtmast's plug-in and these arguments to its end. Returns the command's exit code.
 
-    What asks this command to end is passed on, so that a story still ends its agent; where it asks once more, or
-    nothing has ended after STOPS_WITHIN_S, pytest is killed with all that it has started. Raises Stopped then.
+    A signal that asks this command to end is passed on, so that a story can still end its agent. After a second signal,
+    or after STOPS_WITHIN_S, pytest is killed with all its processes. Raises Stopped after any such signal.
     """
     line = [sys.executable, "-P", "-c", PYTEST, str(Path(__file__).resolve().parents[1])]
     # Tests run in the order in which they are written, one by one: real lamps can be in one story only.
@@ -57,7 +57,7 @@ def run_pytest(arguments: Sequence[str]) -> int:
         for process in child:
             _end(process, politely=len(asked) == 1)
 
-    # Before the child is there: what is ignored here (`nohup`) would be ignored there too, and it could not be asked.
+    # Before the child starts: it would inherit an ignored signal (`nohup`), and could then not be asked to end.
     with _hearing(ask):
         child.append(subprocess.Popen(line, env=_environment(), start_new_session=True))
         if asked:
@@ -71,7 +71,7 @@ def run_pytest(arguments: Sequence[str]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Without the settings of a pytest that runs this command: its options and workers are not the child's."""
+    """Returns the environment without the settings of a pytest that runs this command, which are not for the child."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
@@ -85,10 +85,10 @@ def _end(process: subprocess.Popen[bytes], *, politely: bool) -> None:
 
 @contextlib.contextmanager
 def _hearing(ask: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Inside, `ask` hears each signal that asks for the end, but for those that are ignored."""
+    """Calls `ask` inside the `with` for each signal that asks for the end, unless the process ignores that signal."""
     before = {number: signal.getsignal(number) for number in (*STOPS, signal.SIGALRM)}
     for number, handler in before.items():
-        # A handler of Python's is back to the default in the child; what is ignored would stay ignored.
+        # The child gets the default in place of a Python handler, but it would inherit an ignored signal.
         signal.signal(number, _nothing if handler is signal.SIG_IGN else ask)
     try:
         yield

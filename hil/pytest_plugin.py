@@ -1,13 +1,14 @@
-"""The pytest plugin for stories: the bench that they run on, and a report of what became of each.
+"""The pytest plugin for stories: it gives each story its bench, and reports each outcome.
 
-Installed with lichtmast, it is there in every pytest of that environment (entry point `hil.pytest_plugin`, named as the
-module, so that `-p hil.pytest_plugin` in a source tree is the same plugin and no second one). A story takes one of:
+lichtmast installs it for every pytest of its environment. The entry point bears the module's name,
+`hil.pytest_plugin`, so that `-p hil.pytest_plugin` in a source tree does not load it a second time. A story takes one
+of these fixtures:
 
 - `bench`: either bench, for a story that is the same on both; `bench.live(story, begins=..., program=...)`;
-- `emulated`: a folder, for what only emulated lamps can do; on a real bench such a story is skipped;
+- `emulated`: a folder, for a story that only emulated lamps can tell; on a real bench such a story is skipped;
 - `real_board`: the board file of the real bench, None on the emulated one.
 
-This module is imported by every pytest there, so what it needs is imported when a story runs.
+Every pytest of that environment imports this module, so it imports its own needs only when a story runs.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--story-output",
         choices=("pytest", "lines", "json", "names"),
         default="pytest",
-        help="in place of pytest's output: a plain line a story, one JSON object, or names and no run",
+        help="instead of pytest's output: one line for each story, one JSON object, or the names without a run",
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """What other plugins read when they are configured is set before."""
+    """Sets the options that other plugins read when they are configured."""
     folder: str | None = config.getoption("--story-report")
     if folder:
         config.option.xmlpath = config.option.xmlpath or str(Path(folder) / "junit.xml")
@@ -66,7 +67,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "system: real processes, a real broker, many kills or nights")
-    board = _checked_board(config)
+    board = _described_board(config)
     output: str = config.getoption("--story-output")
     folder: str | None = config.getoption("--story-report")
     terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -80,8 +81,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter, REPORTER)
 
 
-def _checked_board(config: pytest.Config) -> str:
-    """The real bench in one line; empty on the emulated one. Every problem of the board ends pytest, each by line."""
+def _described_board(config: pytest.Config) -> str:
+    """Returns the real bench in one line, or an empty string on the emulated one.
+
+    Raises UsageError with each problem of the board, one a line, which ends pytest.
+    """
     bench: str = config.getoption("--bench")
     if bench == EMULATED:
         return ""
@@ -97,7 +101,7 @@ def _checked_board(config: pytest.Config) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps what `--story` asks for."""
+    """Keeps the stories that `--story` asks for."""
     names: list[str] = config.getoption("--story")
     if not names:
         return
@@ -111,14 +115,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def real_board(request: pytest.FixtureRequest) -> Path | None:
-    """The board of the real bench; None on the emulated one."""
+    """Returns the board file of the real bench, or None on the emulated one."""
     bench: str = request.config.getoption("--bench")
     return None if bench == EMULATED else Path(bench)
 
 
 @pytest.fixture
 def emulated(real_board: Path | None, tmp_path: Path) -> Path:
-    """A folder for a story that needs what only the emulated bench has."""
+    """Returns a folder for a story that only the emulated bench can tell. Skips the story on a real bench."""
     if real_board is not None:
         pytest.skip("this story switches faults on, or asks the lamps what is true: it needs --bench=emulated")
     return tmp_path
@@ -126,7 +130,7 @@ def emulated(real_board: Path | None, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bench(real_board: Path | None, tmp_path: Path) -> EitherBench:
-    """The bench of `--bench`, whichever it is: its `live` lives a story there."""
+    """Returns the bench that `--bench` names, emulated or real. Its `live` lives a story there."""
     from hil.stories.either_bench import EitherBench
 
     return EitherBench(real_board, tmp_path)
@@ -134,7 +138,7 @@ def bench(real_board: Path | None, tmp_path: Path) -> EitherBench:
 
 @pytest.fixture(autouse=True, scope="session")
 def _bench_in_junit(request: pytest.FixtureRequest) -> None:
-    """Where a report is asked for, junit.xml says which bench it was, and of which versions it consisted."""
+    """Writes the bench and the versions into junit.xml, if a report is asked for."""
     if not request.config.getoption("--story-report"):
         return
     from hil.report.story import versions
@@ -146,7 +150,7 @@ def _bench_in_junit(request: pytest.FixtureRequest) -> None:
 
 
 class _Reporter:
-    """Hears what becomes of each story, prints it, and writes the report."""
+    """Hears the outcome of each story, prints it, and writes the report."""
 
     def __init__(self, config: pytest.Config, collected: Collected, output: str, folder: Path | None) -> None:
         self._config = config
@@ -194,7 +198,7 @@ class _Reporter:
             self._write(self._collected.summary(self._folder, stopped=stopped))
         elif self._output == "json":
             self._write(self._collected.json())
-        # Last: a disk that is full by now takes nothing away from what was found out.
+        # The page comes last: if the disk is full, the outcomes have been printed already.
         if self._folder is not None and self._output != "names":
             language: str = self._config.getoption("--story-lang") or language_of()
             self._folder.mkdir(parents=True, exist_ok=True)

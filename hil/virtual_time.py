@@ -1,8 +1,8 @@
 """A clock that jumps: an asyncio loop whose selector, when nothing is ready, moves on to the next timer at once.
 
-A night then takes seconds, with real ptys, sockets and threads. Three things keep it exact: it never jumps while bytes
-are in flight on a pty (they pass through a kernel worker, so both ends report what they wrote and read), it stands
-still while somebody waits for the real world (a socket, a thread), and its resolution is far below a bit time.
+A night then takes seconds, with real ptys, sockets and threads. Three things keep the clock exact. It never jumps while
+bytes are in flight on a pty (they pass through a kernel worker, so both ends report the bytes they wrote and read). It
+stands still while a task waits for the real world (a socket, a thread). Its resolution is far below a bit time.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ HELD_LIMIT_S = 30.0
 
 LOOKS_EACH_ROUNDS = 8
 LOOKS_EACH_S = 0.5
-"""While nothing holds the clock, it looks at the world no more often than this. What a socket brings may be so late; on
-a network it may be later still."""
+"""While nothing holds the clock, the loop looks at the world no more often than this. Bytes of a socket may be that
+late; on a network they may be later still."""
 RESOLUTION_S = 1e-6
-"""Timers that are this close together run in one turn; far below a bit time."""
+"""Timers this close together run in one turn of the loop; this is far below a bit time."""
 
 EARLIEST = 0.0
 """Stories are set in years before the release too."""
 UP_FOR_S = 86_400.0
-"""So long the machine has been up when a story begins."""
+"""The machine has been up for this long when a story begins."""
 
 
 class HeldTooLong(RuntimeError):
-    """Something waited for the real world, and the real world did not answer within HELD_LIMIT_S."""
+    """A task waited for the real world, which did not answer within HELD_LIMIT_S."""
 
 
 class _JumpingSelector(selectors.PollSelector):
@@ -81,7 +81,7 @@ class _JumpingSelector(selectors.PollSelector):
         raise HeldTooLong(f"virtual time was held for {HELD_LIMIT_S:g} s by {by}")
 
     def moved(self, port: str, count: int) -> None:
-        """`count` more bytes (negative: fewer) are in flight on the port."""
+        """Counts `count` more bytes in flight on the port; a negative `count` takes bytes off."""
         left = self.in_flight.get(port, 0) + count
         if left:
             self.in_flight[port] = left
@@ -95,9 +95,10 @@ class _JumpingSelector(selectors.PollSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on virtual time. A thread that it started holds its time until the thread is done.
+    """An event loop on virtual time. A thread that the loop started holds its time until the thread is done.
 
-    It keeps timers of its own, for asyncio's compare themselves in Python: a night sets a million and more.
+    The loop keeps its own heap of timers, because asyncio's timers compare themselves in Python, and a night sets more
+    than a million of them.
     """
 
     _ready: deque[asyncio.Handle]
@@ -107,11 +108,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.jumping = _JumpingSelector()
         super().__init__(self.jumping)
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        """A heap by time; of equal times, the one that was set first comes first."""
+        """A heap by time; of two timers with equal times, the one that was set first comes first."""
         self._numbers = itertools.count()
 
     def time(self) -> float:
         return self.jumping.now
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -121,10 +129,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return timer
 
     def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
-        """It stays in the heap until its time has come, which on this clock is soon."""
+        """Leaves the cancelled timer in the heap until its time has come, which on this clock is soon."""
 
     def _run_once(self) -> None:
-        """One turn, as the machine's loops make it: what the world brings and what is due runs after what is ready."""
+        """Makes one turn, as the machine's loops do: ready callbacks run first, then events of the world and timers."""
         ready, timers, jumping = self._ready, self._timers, self.jumping
         while timers and timers[0][2].cancelled():
             heapq.heappop(timers)
@@ -135,7 +143,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         due = jumping.now + RESOLUTION_S
         while timers and timers[0][0] < due:
             ready.append(heapq.heappop(timers)[2])
-        for _ in range(len(ready)):  # what these make ready runs in the next turn
+        for _ in range(len(ready)):  # callbacks that these make ready run in the next turn
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()
@@ -148,12 +156,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Without a time-out (Python 3.12 gives one): virtual time would jump over it while the threads end."""
+        """Ends the executor without the time-out of Python 3.12, which virtual time would jump over meanwhile."""
         await super().shutdown_default_executor()
 
     @contextmanager
     def turns_timed(self, tell: Callable[[float], None]) -> Iterator[None]:
-        """Inside, each turn of the loop calls `tell` with the processor seconds for which it kept all else waiting."""
+        """Calls `tell`, for each turn of the loop inside the `with`, with the processor seconds that the turn took."""
         select, left = self.jumping.select, time.thread_time()
 
         def timed(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -197,7 +205,7 @@ class VirtualClock:
 
     def begin(self, *, battery: bool, memory: object) -> None:
         self._belief = self._fresh_belief()
-        self._belief.not_before(self._not_before)  # its journal was read before it began
+        self._belief.not_before(self._not_before)  # the agent had read its journal before it began
         self._belief.begin(battery=battery, memory=memory)
 
     def memory(self) -> object:
@@ -214,14 +222,19 @@ class VirtualClock:
         return self._loop.time()
 
     def set_wall(self, wall: float, *, valid: bool = True) -> None:
-        """What a wrong battery clock, or time synchronisation, does: the wall clock jumps; monotonic time does not.
-        The story states whether it can be believed."""
+        """Makes the wall clock jump, as a wrong battery clock or time synchronisation does; monotonic time goes on.
+
+        `valid` states whether the agent may believe the clock.
+        """
         self._wall_at_zero = wall - self._loop.time()
         self._stated = self._synchronised = valid
 
     def machine_starts(self, wall: float, chip: float | None = None) -> None:
-        """The machine was off, and starts with this wall time, without a reference. `chip` is what its battery clock
-        shows, which goes on from there (NaN: it has lost the time; None: there is none to ask)."""
+        """Starts the machine anew, with this wall time and without a reference.
+
+        `chip` is the time of its battery clock, which goes on from there. NaN means that the battery clock has lost the
+        time, None that the machine has no battery clock.
+        """
         self._wall_at_zero = wall - self._loop.time()
         self._chip = None if chip is None else chip - self._loop.time()
         self._stated, self._synchronised = None, False
@@ -229,13 +242,13 @@ class VirtualClock:
         self._started_at = self._loop.time()
 
     def reference(self, wall: float | None) -> None:
-        """A reference comes and sets this time, or (None) is gone."""
+        """Gives the machine a time reference, which sets this wall time, or takes the reference away with None."""
         self._synchronised = wall is not None
         if wall is not None:
             self._wall_at_zero = wall - self._loop.time()
 
     def set_by_hand(self, wall: float) -> None:
-        """The clock is set by hand; the machine then knows of no reference."""
+        """Sets the clock by hand. The machine then knows of no reference."""
         self._wall_at_zero = wall - self._loop.time()
         self._synchronised = False
 
@@ -243,7 +256,7 @@ class VirtualClock:
         return self._loop.time() - self._started_at
 
     def _fresh_belief(self) -> Belief:
-        """What a new process has, before it was told anything."""
+        """Returns the belief of a new process, which knows nothing yet."""
         chip = self._chip
         return Belief(f"start {self._starts}", lambda: None if chip is None else chip + self._loop.time(), EARLIEST)
 

@@ -1,7 +1,8 @@
-"""`make mutants`: the code that decides over light and data is broken in one place, and a test has to notice.
+"""`make mutants`: breaks the code that decides over light and data in one place at a time, and a test must notice.
 
-mutmut (https://mutmut.readthedocs.io) makes the mutants and runs the tests that reach each. This file says what is
-broken (`mutants.toml`) and how (the operators below), takes a sample, and prints what came of it. It works on a copy.
+mutmut (https://mutmut.readthedocs.io) makes the mutants and runs the tests that reach each. `mutants.toml` names the
+modules to break; this file defines how they are broken (the operators below), takes a sample, and prints the outcome.
+It works on a copy.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ AT_LEAST = 0.85
 SOURCES = ("agent", "drivers", "protocols", "hil")
 LEFT_BEHIND = shutil.ignore_patterns(".venv", ".git", "__pycache__", "build", "*.egg-info", ".*_cache", ".hypothesis")
 NOTICED = frozenset({1, 3, -24, 24, 36, 152, 255, -9, -11})
-"""Exit codes of a mutant's tests: they failed, they ended pytest, or they hung and were ended."""
+"""Exit codes of a mutant's tests that failed, that ended pytest, or that hung and were ended."""
 NO_TEST_REACHES_IT = 33
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class Trouble(Exception):
-    """A module of no room, or a room whose tests do not even pass on the code as it is."""
+    """A module is in no room, or the tests of a room fail on the unbroken code."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """Modules, and the tests that have to notice when one of them is broken."""
+    """A set of modules, and the tests that must notice when one of these modules is broken."""
 
     name: str
     modules: tuple[str, ...]
@@ -57,7 +58,7 @@ class Mutant:
     becomes: str
     noticed: bool
     reached: bool
-    """Whether any of its room's tests runs it at all."""
+    """True if a test of the mutant's room runs its line."""
 
 
 def read_table() -> dict[str, Any]:
@@ -65,7 +66,10 @@ def read_table() -> dict[str, Any]:
 
 
 def rooms(modules: Sequence[str] = ()) -> list[Room]:
-    """The rooms with only these modules; all of them where none is named. Raises Trouble for a module of no room."""
+    """Returns the rooms with these modules alone, or with all of theirs if none is given.
+
+    Raises Trouble for a module that is in no room.
+    """
     known: list[Room] = []
     for name, of in read_table()["room"].items():
         elsewhere = {module for room in known for module in room.modules}
@@ -80,7 +84,7 @@ def rooms(modules: Sequence[str] = ()) -> list[Room]:
 
 
 def _paths(patterns: Sequence[str]) -> tuple[str, ...]:
-    """What is there, of paths with wildcards. An empty file is no module."""
+    """Returns the existing paths that match the patterns. An empty file is no module."""
     found = [
         path for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.is_dir() or path.stat().st_size
     ]
@@ -88,19 +92,19 @@ def _paths(patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def equivalents() -> set[tuple[str, str, str]]:
-    """(module, was, becomes) of mutants that no test can notice; the table has the reason of each."""
+    """Returns (module, was, becomes) of the mutants that no test can notice; the table has the reason for each."""
     return {(row["module"], row["was"], row["becomes"]) for row in read_table().get("equivalent", [])}
 
 
 def changed(diff: str) -> tuple[str, str]:
-    """The lines that a mutant takes away, and those that it brings."""
+    """Returns the lines that a mutant removes, and the lines that it adds."""
     lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
     was, becomes = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
     return was, becomes
 
 
 def line_of(source: str, function: str, was: str) -> int:
-    """Where the line stands in its module, by the function that it is in."""
+    """Returns the number of the line in its module's source, looked for from the start of its function on."""
     first = was.partition("\n")[0]
     lines = [line.strip() for line in source.splitlines()]
     begin = next((n for n, line in enumerate(lines) if line.partition("(")[0].endswith(f"def {function}")), 0)
@@ -110,13 +114,13 @@ def line_of(source: str, function: str, was: str) -> int:
 # In the copy, by mutmut
 
 
-def _operators() -> None:
-    """What mutmut does to a place, less what no test should notice, and with what it leaves alone."""
+def _set_mutmut_operators() -> None:
+    """Sets mutmut's operators: without those that no test should notice, and with some that mutmut lacks."""
     import libcst as cst
     from mutmut.mutation import mutators
 
     def is_text(node: cst.CSTNode) -> bool:
-        """For people to read: changing it changes no light and no record."""
+        """Returns True for text that people read: a change of it changes no light and no record."""
         joined = isinstance(node, cst.FormattedString | cst.ConcatenatedString)
         return joined or (isinstance(node, cst.SimpleString) and " " in node.value)
 
@@ -137,7 +141,7 @@ def _operators() -> None:
             yield from mutators.operator_assignment(node)
 
     def left_out(node: cst.Expr) -> Iterator[cst.CSTNode]:
-        """No commit, no fsync, no reset."""
+        """Leaves out a call, such as a commit, an fsync or a reset."""
         if isinstance(node.value, cst.Call | cst.Await) and not is_log(node.value):
             yield cst.Pass()
 
@@ -160,12 +164,12 @@ def _operators() -> None:
 
 
 def live_in_the_copy(modules: Sequence[str], sample: int | None, seed: str) -> list[Mutant]:
-    """Makes these modules' mutants in the current folder, takes a sample of each module's, and runs its tests."""
+    """Makes the mutants of these modules in the current folder, takes a sample for each module, and runs its tests."""
     from mutmut import __main__ as mutmut
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    _operators()
+    _set_mutmut_operators()
     Path("mutants").mkdir()
     mutmut.copy_src_dir()
     mutmut.copy_also_copy_files()
@@ -204,7 +208,7 @@ def live_in_the_copy(modules: Sequence[str], sample: int | None, seed: str) -> l
 
 
 class Processes:
-    """What was begun here ends with us."""
+    """The processes that were started here, which end with the `with`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -212,7 +216,10 @@ class Processes:
         self._over = False
 
     def run(self, line: Sequence[str | Path], folder: Path, said: Path) -> int:
-        """Runs it to its end in a group of its own, and gives its exit code. Raises Trouble where all was ended."""
+        """Runs a command to its end, in a process group of its own. Returns its exit code.
+
+        Raises Trouble if the `with` has ended.
+        """
         with said.open("wb") as output, self._lock:
             if self._over:
                 raise Trouble("it was stopped")
@@ -257,8 +264,8 @@ def _copy(room: Room, folder: Path) -> None:
     (folder / "setup.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: Processes) -> list[Mutant]:
-    """The room's mutants. Raises Trouble with the end of what mutmut said."""
+def mutants_of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: Processes) -> list[Mutant]:
+    """Returns the mutants of a room. Raises Trouble with the last lines of mutmut's output if it fails."""
     _copy(room, folder)
     said, result = folder / "said.txt", folder / "result.json"
     asked = json.dumps([room.modules, sample, seed])
@@ -272,8 +279,10 @@ def of_room(room: Room, sample: int | None, seed: str, folder: Path, processes: 
     return lived
 
 
-def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> tuple[list[Mutant], list[Trouble]]:
-    """The mutants of all rooms, and what kept a room from being tried."""
+def mutants_of_rooms(
+    modules: Sequence[str], sample: int | None, seed: str, jobs: int
+) -> tuple[list[Mutant], list[Trouble]]:
+    """Returns the mutants of all rooms, and the trouble with each room that could not be tried."""
     asked = rooms(modules)
     mutants: list[Mutant] = []
     troubles: list[Trouble] = []
@@ -284,7 +293,7 @@ def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> 
     ):
         try:
             for answer in [
-                pool.submit(of_room, room, sample, seed, Path(folder) / room.name, processes) for room in asked
+                pool.submit(mutants_of_room, room, sample, seed, Path(folder) / room.name, processes) for room in asked
             ]:
                 try:
                     mutants += answer.result()
@@ -296,7 +305,7 @@ def of_all(modules: Sequence[str], sample: int | None, seed: str, jobs: int) -> 
 
 
 def shares(mutants: Sequence[Mutant]) -> str:
-    """The share that was noticed, a module a line."""
+    """Returns the share of mutants that was noticed, a line for each module."""
     lines = [f"{'module':<40} {'mutants':>7} {'noticed':>7} {'share':>6}"]
     modules = sorted({mutant.module for mutant in mutants})
     for name, of in [*((name, [m for m in mutants if m.module == name]) for name in modules), ("all", list(mutants))]:
@@ -307,7 +316,7 @@ def shares(mutants: Sequence[Mutant]) -> str:
 
 
 def survivors(mutants: Sequence[Mutant]) -> str:
-    """What was not noticed, each with its place and its lines."""
+    """Returns the mutants that were not noticed, each with its place and its lines."""
     lines = []
     for mutant in sorted((m for m in mutants if not m.noticed), key=lambda m: (m.module, m.line)):
         lines.append(f"{mutant.module}:{mutant.line}" + ("" if mutant.reached else "  (no test runs it)"))
@@ -334,7 +343,7 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, _terminated)
     sample = None if arguments.sample == "all" else int(arguments.sample)
-    mutants, troubles = of_all(arguments.modules, sample, arguments.seed, arguments.jobs)
+    mutants, troubles = mutants_of_rooms(arguments.modules, sample, arguments.seed, arguments.jobs)
     for trouble in troubles:
         sys.stderr.write(f"{trouble}\n")
     if not mutants:

@@ -1,4 +1,4 @@
-"""The arrows between the parts, and what a running gateway carries in its memory: facts, looked up, not promised."""
+"""The imports between the parts, and the modules that a running gateway loads, as they really are."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ NOT_FOR_RUN = (
     "pandas",
     "numpy",
 )
-"""The operator's end, the set-up of a gateway, the emulated street, and what only the demo or the tests need."""
+"""The operator's end, the set-up of a gateway, the emulated street, and packages for the demo or the tests only."""
 
 ONE_IMPORTER = {
-    # The safe level is sent by a program of its own, apart from the agent, which has just died.
+    # A separate program sends the safe level, because the agent has just died.
     "serial": ("agent/hardware/", "agent/safe_level.py"),
     "aiomqtt": ("agent/wire/mqtt.py",),
     "cbor2": ("agent/wire/payloads.py",),
@@ -42,7 +42,7 @@ ONE_IMPORTER = {
 MAY_IMPORT = {
     "protocols": {"protocols"},
     "drivers": {"drivers", "protocols"},
-    # The Almanac's shape, which only type checkers import: MicroPython could not.
+    # Only type checkers import the Almanac's interface from there: MicroPython could not.
     "agent/schedule": {"agent.schedule", "agent.interfaces"},
     "hil/devices": {"hil.devices"},
 }
@@ -53,7 +53,7 @@ def modules(folder: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that the file names in an import, wherever in the file it stands."""
+    """Yields every module that the file names in an import, in functions too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -118,7 +118,7 @@ REACHING = ("demo", "emulate", "bench", "contract", "hil", "new", "schema")
 
 
 def test_only_these_commands_reach_into_hil() -> None:
-    """And they do it when they are used, not when they are named."""
+    """They do it when they run, and not when they are listed."""
     reaching = {
         path.relative_to(ROOT).as_posix()
         for path in modules("agent")
@@ -130,7 +130,7 @@ def test_only_these_commands_reach_into_hil() -> None:
 def test_the_folders_at_the_top_are_the_agreed_ones() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if tracked.returncode:
-        pytest.skip("this is no git checkout: only there can be told what belongs to the project")
+        pytest.skip("this is no git checkout, so the files of the project cannot be listed")
     folders = {line.split("/")[0] for line in tracked.stdout.splitlines() if "/" in line}
     assert {folder for folder in folders if not folder.startswith(".")} - {"docs"} == TOP
 
@@ -160,5 +160,5 @@ def test_each_file_says_what_it_is(folder: str) -> None:
 
 
 def test_importing_the_agents_package_runs_nothing() -> None:
-    """So that agent.schedule can be imported where the rest of the agent cannot."""
+    """MicroPython can then import agent.schedule, although it cannot import the rest of the agent."""
     assert (ROOT / "agent" / "__init__.py").read_text(encoding="utf-8") == ""

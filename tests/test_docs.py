@@ -1,6 +1,6 @@
-"""The docs under test: commands parse, tables equal the code, paths exist, the shown night is the night one gets.
+"""Tests of the docs: commands parse, tables equal the code, paths exist, and the shown night is the one of `demo`.
 
-Where a generated table differs, the failing test prints the table to paste.
+If a generated table differs, the failing test prints the table to paste.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST_LINES_OF_THE_FRONT_DOOR = 200
 PAGES = sorted(
     str(path.relative_to(ROOT)) for places in ("*.md", *(f"{top}/**/*.md" for top in TOP)) for path in ROOT.glob(places)
 )
-"""Every page, wherever it stands."""
+"""Every page of the project."""
 WITH_COMMANDS = [page for page in PAGES if page != "CHANGELOG.md"]
 """The changelog may speak of commands that are gone."""
 BOARDS = sorted((ROOT / "board_configs").glob("*.toml"))
@@ -51,18 +51,18 @@ def text_of(page: str) -> str:
 
 
 def section(page: str, mark: str, end: str) -> str:
-    """The text of a page between two marks."""
+    """Returns the text of a page between two marks."""
     return text_of(page).partition(f"<!-- {mark} -->\n")[2].partition(f"<!-- {end} -->")[0]
 
 
 def rows(table: str) -> list[list[str]]:
-    """The cells of a Markdown table, without its head."""
+    """Returns the cells of a Markdown table, without its head."""
     lines = [line for line in table.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def table_with_head(page: str, head: str) -> list[list[str]]:
-    """The cells of the page's table whose first line is `head`."""
+    """Returns the cells of the page's table that begins with the line `head`."""
     found = text_of(page).partition(f"{head}\n")[2].partition("\n\n")[0]
     return rows(f"{head}\n{found}")
 
@@ -88,7 +88,7 @@ def test_the_front_door_leads_to_every_page() -> None:
 
 @pytest.mark.parametrize("page", [INSTALLER, OPERATOR, DEVELOPER])
 def test_each_manual_begins_with_what_its_reader_wants_to_do(page: str) -> None:
-    """Each of its chapters is in the table at its top, in this order."""
+    """The table at the top lists each chapter of the manual, in order."""
     text = BLOCK.sub("", text_of(page))
     led_to = [LINK.findall(place) for _, place in table_with_head(page, "| you want to | go to |")]
     chapters = [anchor_of(head) for head in re.findall(r"^## (.*)$", text, re.MULTILINE)]
@@ -100,11 +100,11 @@ def test_each_manual_begins_with_what_its_reader_wants_to_do(page: str) -> None:
 
 
 def written_commands() -> Iterator[tuple[str, str]]:
-    """(page, words after `lichtmast`) of every command line in the docs, and in the comments of board files."""
+    """Yields (page, words after `lichtmast`) of every command line in the docs, and in the comments of board files."""
     for page in [*WITH_COMMANDS, *(str(path.relative_to(ROOT)) for path in BOARDS)]:
         text = text_of(page)
         lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
-        # A unit's command stands behind its key.
+        # In a systemd unit, the command comes after its key.
         lines = [line.partition("=")[2] if line.startswith("Exec") else line for line in lines]
         for line in [*lines, *INLINE.findall(BLOCK.sub("", text))]:
             words = re.match(r"(?:\S*/)?lichtmast(?: +(.*))?$", line.partition(" #")[0].strip())
@@ -118,7 +118,7 @@ def test_each_verb_is_used_somewhere() -> None:
 
 @pytest.mark.parametrize(("page", "words"), sorted(set(written_commands())))
 def test_every_written_command_parses(page: str, words: str) -> None:
-    if words in VERBS:  # `lichtmast run`: the verb's name, not a command line
+    if words in VERBS:  # `lichtmast run` in a text is the verb's name, not a command line
         return
     arguments = shlex.split(words.replace("VERB", "check"))
     refused = io.StringIO()
@@ -196,7 +196,10 @@ def test_the_table_of_events_is_the_code() -> None:
 
 
 def declared() -> set[tuple[str, str]]:
-    """(distribution, what needs it) as pyproject.toml says; an extra that takes over another one adds nothing."""
+    """Returns (distribution, the extra or "run" that needs it) by pyproject.toml.
+
+    An extra that includes another one adds nothing for it.
+    """
     project = PYPROJECT["project"]
     groups = {"run": project["dependencies"], **project["optional-dependencies"]}
     pairs = {(re.split(r"[<>=\[ ;]", line)[0], group) for group, lines in groups.items() for line in lines}
@@ -233,13 +236,13 @@ def test_the_formats_are_the_code() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that a page's headings make."""
+    """Returns the anchors that a page's headings make."""
     heads = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     return {anchor_of(head).removeprefix("#") for head in heads}
 
 
 def anchor_of(head: str) -> str:
-    """The link to a heading of one's own page, as GitHub makes it."""
+    """Returns the link to a heading within its page, as GitHub makes it."""
     return "#" + re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-")
 
 
@@ -263,7 +266,7 @@ def test_every_path_that_is_named_exists(page: str) -> None:
 
 
 def drawn_house(page: str) -> list[Path]:
-    """The places in a page's drawing of the house; an indented name lies in the folder above it."""
+    """Returns the paths in a page's drawing of the house. An indented name lies in the folder above it."""
     drawing = text_of(page).partition("## The house")[2].partition("```text\n")[2].partition("```")[0]
     places, top = [], ROOT
     for line in drawing.splitlines():
@@ -286,11 +289,11 @@ def test_every_room_of_the_agent_is_drawn() -> None:
     assert rooms <= set(drawn_house(DEVELOPER))
 
 
-# What must stand nowhere
+# Words that the project never uses
 
 
 def tracked_texts() -> Iterator[Path]:
-    """The project's files, wherever it lies; what tools leave behind is not among them."""
+    """Yields the project's text files, without those that tools leave behind."""
     yield from (path for path in ROOT.iterdir() if path.suffix in (".md", ".toml", ".txt") or path.name == "Makefile")
     for top in TOP:
         for path in (ROOT / top).rglob("*"):
@@ -312,7 +315,7 @@ def test_no_file_names_a_developers_machine_or_a_registry() -> None:
     assert looked_at > 100
 
 
-# What a newcomer sees
+# The first steps of a newcomer
 
 
 @pytest.mark.parametrize("path", [*BOARDS, *PROGRAMS], ids=lambda path: path.name)
@@ -349,13 +352,13 @@ def test_the_shown_program_and_calendar_pass_check(tmp_path: Path, capsys: pytes
     for name, text in shown.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert main.main(["check", *(str(tmp_path / name) for name in shown)]) == main.DONE, capsys.readouterr().out
-    # As a board would take them, and as an operator would look at them first.
+    # A board takes the calendar, and an operator first looks at single nights.
     board = (ROOT / "board_configs" / "raspberry-pi-atx-hat.toml").read_text(encoding="utf-8")
     named = re.sub(r'^program = "d60"', 'calendar = "centre.toml"', board, flags=re.MULTILINE)
     assert named != board
     (tmp_path / "board.toml").write_text(named, encoding="utf-8")
     capsys.readouterr()
-    # A Sunday's, and King's Day's, which is a Monday in 2026.
+    # The nights are those of a Sunday, and of King's Day, which is a Monday in 2026.
     for night, program in (("2026-12-20", "quiet-path"), ("2026-04-27", "always-full")):
         assert main.main(["check", str(tmp_path / "board.toml"), "--night", night]) == main.DONE
         assert f"program {program}, the night that begins on {night}" in capsys.readouterr().out
@@ -387,7 +390,7 @@ def test_the_tables_and_the_query_of_the_store_work(tmp_path: Path) -> None:
 
 
 def demo_rows(output: str) -> dict[str, str]:
-    """The demo's rows by their names; its first line under the name "title"."""
+    """Returns the demo's rows by name, with its first line under the name "title"."""
     first, *lines = output.splitlines()
     cells = [line.strip().split("  ", 1) for line in lines if re.match(r"  \S.*  ", line)]
     return {"title": first, **{name: value.strip() for name, value in cells}}
@@ -398,7 +401,7 @@ def test_the_shown_night_is_the_night_one_gets(tmp_path: Path, capsys: pytest.Ca
     lived = demo_rows(capsys.readouterr().out)
     shown = demo_rows(section(FRONT_DOOR, "demo: real output", "nothing").partition("```text\n")[2].partition("```")[0])
     assert list(shown) == list(lived)
-    # What the street and the sun decide is to be the same; frames and records may move with the agent's habits.
+    # The street and the sun decide these rows, so they must be equal. Frames and records may change with the agent.
     for name in ("title", "burning hours", "pays for itself from"):
         assert shown[name] == lived[name]
     for name in ("baseline", "used by the lamps", "used by gateway and bus supply", "net saved", "CO2 avoided"):

@@ -1,4 +1,4 @@
-"""The table of `make mutants`: what it names exists; and a run that is stopped leaves nothing behind."""
+"""`make mutants`: the paths in its table exist, and a run that is stopped leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_no_module_has_two_rooms() -> None:
 
 
 def test_a_mutant_that_is_excused_has_a_reason_and_stands_in_the_code() -> None:
-    """A line that was changed since is no excuse any more."""
+    """An excuse for a line that has changed since does not count any more."""
     for row in mutants.read_table().get("equivalent", []):
         assert row.keys() == {"module", "was", "becomes", "reason"}
         assert row["reason"]

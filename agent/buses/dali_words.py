@@ -1,4 +1,4 @@
-"""What a person writes about a DALI frame, read: addresses, commands by the standard's names, numbers."""
+"""Turns the words in which a person writes a DALI command into frames: address, the standard's name, numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEVICE = re.compile(r"d(g?)(\d{1,3})")
 
 
 class Asked(NamedTuple):
-    """One command as it will go out: its full name, whether it is answered, and its frames."""
+    """One command that is to go out: its full name, whether gear answers it, and the conversation that sends it."""
 
     command: str
     answer: bool
@@ -30,9 +30,9 @@ class Asked(NamedTuple):
 
 
 def conversation_of(address: str, command: str, numbers: Sequence[str], registers: Sequence[str | None]) -> Asked:
-    """The command in these words; `registers` are DTR0 to DTR2 where they are to be loaded first.
+    """Returns the command that these words name. `registers` are the bytes to load into DTR0 to DTR2 first (None: not).
 
-    Raises WrongUse, or ValueOutOfRange where a number does not fit.
+    Raises WrongUse for words that name no command, and ValueOutOfRange for a number that does not fit.
     """
     name = " ".join(command.upper().replace("_", " ").split())
     text = address.strip().lower()
@@ -63,7 +63,7 @@ def conversation_of(address: str, command: str, numbers: Sequence[str], register
 def _special(name: str, numbers: Sequence[str], loads: list[Transmission]) -> Asked:
     if name not in gear_commands.SPECIAL_COMMANDS:
         if name in gear_commands.COMMANDS or name in _EXTENDED or name == LEVEL:
-            raise WrongUse(f"{name} is for gear: write whose in place of the -, such as 5, g3 or all")
+            raise WrongUse(f"{name} is for gear: write an address in place of the -, such as 5, g3 or all")
         raise WrongUse(_unknown(name, "special command", list(gear_commands.SPECIAL_COMMANDS)))
     takes = gear_commands.SPECIAL_COMMANDS[name].takes_data
     byte = _byte(_only(name, numbers, "a byte"), name) if takes else _none(name, numbers)
@@ -100,7 +100,8 @@ def _to_device(text: str, name: str, numbers: Sequence[str], dtrs: Sequence[int 
 
 
 def _by_type(to: DeviceAddress, instances: Instances, name: str, loads: list[Transmission]) -> Conversation:
-    """A command that instance types give different opcodes: which one it is, the instance says."""
+    """Sends a command whose opcode differs between instance types: asks the instance for its type first. Raises
+    ConversationFailed if the type has no such command."""
     reply = yield device_commands.instance(to, instances, "QUERY INSTANCE TYPE")
     table = naming.INSTANCE_TABLES.get(reply.value) if reply.kind == Reply.VALUE else None
     if table is None or name not in table:
@@ -191,6 +192,6 @@ def _byte(text: str, name: str) -> int:
 
 def _unknown(name: str, kind: str, known: list[str]) -> str:
     remedy = did_you_mean(name, known)
-    if not remedy.startswith("did"):  # too many names to show
+    if not remedy.startswith("did"):  # there are too many names to show
         remedy = "board_configs/README.md says where the names are listed"
     return f"{name} is no {kind}: {remedy}"

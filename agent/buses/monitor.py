@@ -1,7 +1,8 @@
-"""The bus monitor's source: each frame of the agent's buses as a JSON line, on a Unix socket in the state folder.
+"""The source of the bus monitor: sends each frame of the agent's buses as a JSON line, on a Unix socket in the state
+folder.
 
-The agent's own user may listen, and no other. A reader that is too slow is dropped, so that the lamps never wait for
-it; while there is no reader, a frame costs one look at an empty set.
+Only the agent's own user may listen. A reader that is too slow is dropped, so that the lamps never wait for it. While
+there is no reader, a frame costs one look at an empty set.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ log = logging.getLogger("lichtmast")
 
 SOCKET = "monitor.sock"
 BACKLOG_BYTES = 256 * 1024
-"""About a minute of a full bus. A reader that is further behind than this is dropped."""
+"""A reader that is further behind than this is dropped. A full bus fills it in about a minute."""
 
 Row = dict[str, object]
 
 
 def row(at: float, bus: str, namer: naming.Namer, transmission: Transmission, reply: Reply | None) -> Row:
-    """One frame as monitors show it; `reply` None: another master's. `answer` is None where the frame asks nothing."""
+    """Returns one frame as monitors show it, at `at` (Unix seconds). `reply` None: it is another master's frame. The
+    row's `answer` is None if the frame asks nothing."""
     frame = transmission.frame
     named = namer.name(frame)
     answer = reply if transmission.answer else None
@@ -50,7 +52,7 @@ def row(at: float, bus: str, namer: naming.Namer, transmission: Transmission, re
 
 
 class _Reader(asyncio.Protocol):
-    """A process that listens. What it sends is ignored."""
+    """A process that listens. The agent ignores all that it sends."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -79,7 +81,7 @@ class _Reader(asyncio.Protocol):
 
 
 class Monitor:
-    """The socket and its readers. `wall` is the clock's."""
+    """The socket and its readers. `wall` returns the time of each frame in Unix seconds."""
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
@@ -89,11 +91,12 @@ class Monitor:
         self._path: Path | None = None
 
     async def open(self, path: Path) -> None:
-        """Listens at this path. Where that cannot be, the log says so, and the agent goes on without."""
+        """Listens at this path. If that is impossible, the log says so, and the agent goes on without the monitor."""
         listening = socket.socket(socket.AF_UNIX)
         try:
-            os.fchmod(listening.fileno(), 0o600)  # before bind: so the path never lets others in, not for a moment
-            path.unlink(missing_ok=True)  # of an agent that was killed
+            # Before bind, so that the path never lets others in, not even for a moment.
+            os.fchmod(listening.fileno(), 0o600)
+            path.unlink(missing_ok=True)  # an agent that was killed has left it
             listening.bind(str(path))
             self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Reader(self), sock=listening)
         except OSError as error:
@@ -116,11 +119,11 @@ class Monitor:
 
     @property
     def readers(self) -> int:
-        """How many listen now."""
+        """The number of processes that listen now."""
         return len(self._readers)
 
     def observer(self, bus: str) -> Observer:
-        """What a bus of this name tells its frames to."""
+        """Returns the observer to which the bus of this name tells its frames."""
 
         def observe(transmission: Transmission, reply: Reply | None) -> None:
             if self._readers:
@@ -129,11 +132,13 @@ class Monitor:
         return observe
 
     def join(self, reader: _Reader) -> None:
-        """Adds a reader. Names that depend on the frame before begin anew, because no one has looked at that frame."""
+        """Adds a reader. The naming of frames begins anew, because it depends on earlier frames, and those went
+        unseen."""
         self._namers.clear()
         self._readers.add(reader)
 
     def leave(self, reader: _Reader) -> None:
+        """Removes a reader, if it is still there."""
         self._readers.discard(reader)
 
     def _tell(self, bus: str, transmission: Transmission, reply: Reply | None) -> None:

@@ -1,4 +1,4 @@
-"""The buses of a board, opened for a tool that works without the agent: `monitor`, `dali`, `commission`."""
+"""Opens the buses of a board for a tool that works without the agent: `monitor`, `dali`, `commission`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ ForeignOnBus = Callable[[Bus, ForwardFrame], None]
 
 
 def chosen(board: Board, name: str | None) -> Bus:
-    """The bus of this name; without one, the board's only bus. Raises WrongUse."""
+    """Returns the bus of this name, or the board's only bus if `name` is None. Raises WrongUse if there is no such
+    bus."""
     names = [bus.name for bus in board.buses]
     if name is None:
         if len(names) > 1:
@@ -47,14 +48,15 @@ class OpenBus:
         self._connected_or_lost = asyncio.Event()
 
     def hear(self, condition: str, text: str) -> None:
-        """The interface tells a condition of this bus (one of drivers.dali.conditions), and says it in `text`."""
+        """Takes in a condition of this bus from the interface: one of drivers.dali.conditions, and its `text` for
+        people."""
         self._heard.append((condition, text))
         if condition in (conditions.CONNECTED, conditions.LOST):
             self._connected_or_lost.set()
 
     async def wait_connected(self) -> None:
-        """Returns once the interface answers. Raises PortUnavailable, in the interface's own words, where the port
-        cannot be had or nothing answers on it."""
+        """Returns once the interface answers. Raises PortUnavailable, in the interface's own words, if the port
+        cannot be opened or nothing answers on it."""
         await self._connected_or_lost.wait()
         first = next(each for each in self._heard if each[0] in (conditions.CONNECTED, conditions.LOST))
         if first[0] == conditions.LOST:
@@ -74,9 +76,9 @@ class OpenBus:
 async def open_buses(
     buses: Sequence[Bus], clock: Clock, foreign: ForeignOnBus = lambda _bus, _frame: None
 ) -> AsyncIterator[list[OpenBus]]:
-    """Opens these buses, and closes their ports at the end. Gives them in this order; nothing else of the agent runs.
+    """Opens these buses, yields them in this order, and closes their ports at the end. No other part of the agent runs.
 
-    Raises PortUnavailable where an agent has one of the ports. What becomes of a port later, a bus says in its errors.
+    Raises PortUnavailable if an agent has one of the ports. A port that fails later shows in the errors of its buses.
     """
     ports = list(dict.fromkeys(bus.port for bus in buses))
     for port in ports:
@@ -99,7 +101,7 @@ async def open_buses(
 def _interface_of(
     buses: Sequence[Bus], opened: dict[str, OpenBus], clock: Clock, foreign: ForeignOnBus
 ) -> DaliInterface:
-    """The interface behind these buses, all on one port. Adds each bus to `opened`, by its name."""
+    """Makes the interface of these buses, which are all on one port. Adds each bus to `opened`, by its name."""
     by_channel: dict[int, OpenBus] = {}
 
     def hears(condition: str, channel: int, text: str) -> None:

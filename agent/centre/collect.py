@@ -18,7 +18,7 @@ from agent.wire.mqtt import Broker, Link, Message, Session, until_one_ends
 
 
 class Received(NamedTuple):
-    """What became of one message.
+    """The outcome of one message.
 
     `new` records were stored. `repeated` ones were stored before, and sent again because an acknowledgement came late
     or never. `doubled` ones are about something that another record is about: they are kept, but do not count.
@@ -50,7 +50,7 @@ async def collect(
 ) -> None:
     """Stores and acknowledges what arrives, until it is cancelled.
 
-    `on_batch` hears what became of each message; `on_change` hears once that the broker is away and once that it is
+    `on_batch` hears the outcome of each message; `on_change` hears once that the broker is away and once that it is
     back. The broker keeps messages for `client_id` while the collector is away. Raises StoreError at the start; of
     later trouble with the store `on_batch` hears, and the gateway sends again.
     """
@@ -79,7 +79,7 @@ async def collect(
         async def take_in(session: Session, intake: Intake) -> None:
             async for message in session.messages():
                 if not message.topic.endswith("/records"):
-                    continue  # some brokers send what is kept for others too (amqtt 0.11)
+                    continue  # some brokers also send messages that they keep for other clients (amqtt 0.11)
                 if problem := intake.put(_gateway(message), message):
                     tell_batch(Received(_gateway(message), problem=problem))
 

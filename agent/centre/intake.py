@@ -1,4 +1,4 @@
-"""What has arrived at the collector and waits to be stored: a queue a gateway, taken in turn, and all of it bounded.
+"""Keeps the messages that wait at the collector to be stored: one bounded queue for each gateway, taken in turn.
 
 A gateway has at most a few batches on their way (agent/upstream/reporter.py). One that sends more, by mistake or on
 purpose, delays no other gateway. A message that is dropped is not acknowledged, so that an honest sender sends it
@@ -52,7 +52,7 @@ class Intake:
         message = queue.popleft()
         self._bytes -= len(message.payload)
         if queue:
-            self._queues[gateway] = queue  # at the end of the line
+            self._queues[gateway] = queue  # it goes to the end of the line
         else:
             self._refused.discard(gateway)
         return message

@@ -1,4 +1,4 @@
-"""The collector's store as another process sees it: read-only, while the collector runs or after it."""
+"""Reads the collector's store from another process: read-only, while the collector runs or after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.records.reading import read_only
 
 
 class StoreView:
-    """Reads one store. Each call sees what is committed at that moment. Raises sqlite3.Error where there is no file, or
+    """Reads one store. Each call sees what is committed at that moment. Raises sqlite3.Error if there is no file, or
     no store in it."""
 
     def __init__(self, path: Path) -> None:

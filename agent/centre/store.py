@@ -1,9 +1,9 @@
-"""The collector's SQLite store: every record as it came, and those that count as typed rows beside them.
+"""The collector's SQLite store: every record as it came, and a typed row of each record that counts.
 
-`records` is keyed (gateway, epoch, seq): what arrives twice is stored once. The typed tables
-(agent/centre/typed_tables.py) hold what figures are taken from: of two records about one quarter (an agent that lost
-its journal) the first one counts, both stay in `records`, and the second is reported as doubled. What comes under a key
-that holds another record (a gateway's card was restored from an image, or two run with one journal) is a conflict: it
+`records` is keyed (gateway, epoch, seq): a record that arrives twice is stored once. The typed tables
+(agent/centre/typed_tables.py) are the source of all figures: of two records about one quarter (an agent that lost
+its journal) the first one counts, both stay in `records`, and the second is reported as doubled. A record under a key
+that holds another one (a gateway's card was restored from an image, or two run with one journal) is a conflict: it
 is kept in `conflicts`, and not acknowledged, so that its gateway sends it again under an epoch of its own. Blocking;
 all calls from one thread.
 """
@@ -36,7 +36,7 @@ class StoreError(Exception):
 
 
 class Stored(NamedTuple):
-    """What became of one batch: how many records were new, how many were stored before, how many are new but about
+    """The outcome of one batch: how many records were new, how many were stored before, how many are new but about
     something that another record is about, which numbers hold another record and are not to be acknowledged, and how
     many of these came for the first time."""
 
@@ -59,7 +59,7 @@ class Store:
             raise StoreError(f"{path}: cannot be opened ({error}): check the folder and its permissions.") from error
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
-            # What is acknowledged has left the gateway's outbox: it must outlive a power cut here.
+            # An acknowledged record has left the gateway's outbox, so it must outlive a power cut here.
             self._connection.execute("PRAGMA synchronous=FULL")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
@@ -99,7 +99,7 @@ class Store:
         """Returns True if the record that is stored under this key is this one."""
         query = "SELECT kind, clock_valid, body FROM records WHERE gateway = ? AND epoch = ? AND seq = ?"
         kind, clock_valid, body = self._connection.execute(query, (gateway, epoch, record.seq)).fetchone()
-        # The order of a body's keys says nothing.
+        # The order of a body's keys means nothing.
         return (kind, bool(clock_valid), json.loads(body)) == (record.kind, record.clock_valid, record.body)
 
     def close(self) -> None:

@@ -1,9 +1,8 @@
 """The typed tables of the collector's store: a row for each record that counts, one table a kind.
 
-Which tables there are, and their columns, follows from the kinds (agent/records/kinds.py). A table of spans (a quarter
-of an hour, a day) is keyed by what its rows are about, (gateway, subject, time). Of two records whose spans overlap,
-the first one counts. A table of moments is keyed as the records are, (gateway, epoch, seq); an event that comes again
-under another epoch is left out.
+The tables and their columns follow from the kinds (agent/records/kinds.py). A table of spans (a quarter of an hour, a
+day) has the key (gateway, subject, time). If the spans of two records overlap, the first record counts. A table of
+moments has the key of the records, (gateway, epoch, seq); an event that comes again under another epoch is left out.
 
 A record of kind "void" takes the rows of spans that a wrong clock wrote out of their table, whichever comes first;
 table `voids` remembers it. Blocking; inside the store's transaction.
@@ -120,7 +119,7 @@ class TypedTables:
         which = "" if kind.subject is None else f" AND {kind.subject.key} = ?"
         time = kind.time.key
         gone = connection.execute(
-            # What another epoch recorded, and came before, the gateway has forgotten and means as well.
+            # Rows of another epoch that came before go too: the gateway has forgotten that it wrote them.
             f"DELETE FROM {kind.table.name} WHERE gateway = ? AND {time} >= ? AND {time} < ?"  # noqa: S608 - names from the code
             f" AND (epoch != ? OR seq < ?){which}",
             (gateway, *span, epoch, record.seq, *([] if kind.subject is None else [subject])),

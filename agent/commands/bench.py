@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
                 if not arguments.json and sys.stderr.isatty():
                     sys.stderr.write(f"{row.name}: {row.value}\n")
     finally:
-        # Also when the bench is stopped: each row stands alone.
+        # The rows are printed even if the bench is stopped, because each stands alone.
         print(json.dumps(as_json(rows), indent=2) if arguments.json else "\n".join(as_text(rows)))
     return 0 if all(row.holds for row in rows) else 1
 

@@ -16,7 +16,7 @@ from agent.interfaces import Clock
 from agent.schedule.calendars import Calendar
 from agent.schedule.program import Program, mark_text
 
-# What becomes of the lamps when the gateway dies, by what feeds the bus (IEC 62386-102, SYSTEM FAILURE LEVEL).
+# How the lamps burn after the gateway has died, by the supply of the bus (IEC 62386-102, SYSTEM FAILURE LEVEL).
 _STAYS_DARK = "A gateway that dies by day stays dark at night: {}, so each lamp keeps its last level."
 _DEAD_GATEWAY = {
     "gateway": "A dead gateway takes the bus supply with it: the lamps go to their SYSTEM FAILURE LEVEL, even by day.",

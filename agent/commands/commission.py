@@ -1,4 +1,4 @@
-"""`lichtmast commission BOARD`: finds the gear on each bus, gives it addresses, sets what must be set, and records it.
+"""`lichtmast commission BOARD`: finds the gear on each bus, gives it addresses and settings, and records them.
 
 Fail-safe levels go out first. It can be stopped at any moment and run again. Exit code 1 if bus and board differ.
 """
@@ -25,7 +25,7 @@ from agent.commissioning.texts import LANGUAGES, default_language, word
 from agent.config.board import Board, Bus, Luminaire, load_board
 from agent.config.problems import ConfigError, Problem
 from agent.errors import WrongUse
-from agent.hardware.files import sure_of_folder, written
+from agent.hardware.files import require_writable_folder, write_or_report
 from agent.interfaces import Clock
 from drivers.dali.bus import CONFIGURATION
 from drivers.dali.inquiry import run_inquiry
@@ -83,7 +83,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     wishes = _wishes(board, arguments)
     folder = _folder(arguments)
     if folder is not None:
-        sure_of_folder(folder, "--record")
+        require_writable_folder(folder, "--record")
     begun: list[BusRecord] = []
     records: list[BusRecord] = []
     try:
@@ -96,7 +96,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
                     records.append(await work.run())
                 _show(records[-1], arguments)
     except asyncio.CancelledError:
-        # Also of a bus that was stopped half-way: what was written is in the gear.
+        # A bus that was stopped half-way is shown too, because the gear keeps the settings that were written.
         for record in begun[len(records) :]:
             _show(record, arguments)
         _hand_over(board, records, folder, arguments)
@@ -115,7 +115,7 @@ async def _lamp_exchanged(board: Board, arguments: argparse.Namespace, clock: Cl
     config, name, address = _lamp(board, arguments.lamp_exchanged, arguments.bus)
     folder = _folder(arguments)
     if folder is not None:
-        sure_of_folder(folder, "--record")
+        require_writable_folder(folder, "--record")
     async with open_buses([config], clock) as (bus,):
         try:
             record = await exchange_lamp(bus, name, address, clock)
@@ -138,7 +138,7 @@ def _hand_over(board: Board, records: Sequence[BusRecord], folder: Path | None, 
     if arguments.json:
         print(json.dumps(as_json(board, records), indent=2))
     files = {} if folder is None or not records else _files(board, records, folder, arguments.lang)
-    names = [path for path, content in files.items() if written(path, content)]
+    names = [path for path, content in files.items() if write_or_report(path, content)]
     if not arguments.json:
         print("\n".join(f"{word('written', arguments.lang)}: {path}" for path in names), end="\n" if names else "")
     return len(names) == len(files)

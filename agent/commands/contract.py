@@ -1,4 +1,4 @@
-"""`lichtmast contract NAME`: whether a DALI interface keeps the contract that each of Lichtmast's own keeps.
+"""`lichtmast contract NAME`: tests whether a DALI interface keeps the contract that each of Lichtmast's own keeps.
 
 Its driver is tried on its emulation, in virtual time: answers that are late, foreign or garbled, damaged commands, a
 pulled cable, a bus without voltage. pytest runs the suite (hil/contract/) in a process of its own.
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     if missing():
         sys.stderr.write(f"the contract needs {missing()}: install lichtmast[hil]\n")
         return 2
-    _sure_of(arguments.name)
+    _require_usable(arguments.name)
     import hil.contract
 
     line = [f"--interface={arguments.name}"]
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     return run_pytest([*line, "--", str(Path(hil.contract.__file__).parent)])
 
 
-def _sure_of(name: str) -> None:
-    """Raises WrongUse where no interface has this name, or where what has it cannot be used."""
+def _require_usable(name: str) -> None:
+    """Raises WrongUse if no interface has this name, or the interface that has it cannot be used."""
     try:
         INTERFACES.find(name)
     except UnknownName:

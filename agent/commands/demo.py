@@ -1,4 +1,4 @@
-"""`lichtmast demo`: one accelerated night of an emulated street, noon to noon; shows what it saved, and draws it."""
+"""`lichtmast demo`: lives one accelerated night of an emulated street, noon to noon; shows its saving, and draws it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from agent.almanac import ZoneAlmanac
 from agent.config.board import load_board
 from agent.config.program import load_program
-from agent.hardware.files import sure_of_folder, written
+from agent.hardware.files import require_writable_folder, write_or_report
 from agent.interfaces import Clock
 from agent.savings.plot import NightPlot, night_svg
 from agent.schedule.evaluate import burning_spans
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         return 1
     from hil.night import live_a_night, with_luminaires
 
-    sure_of_folder(arguments.out, "--out")
+    require_writable_folder(arguments.out, "--out")
     board = load_board(arguments.board)
     program = load_program(arguments.program or board.program)
     if arguments.luminaires:
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         result = live_a_night(board, program, arguments.date, Path(folder), seed=arguments.seed, progress=progress)
     plot = arguments.out / f"lichtmast-demo-{arguments.date}.svg"
     print(json.dumps(_as_json(result, plot), indent=2) if arguments.json else "\n".join(_as_text(result, plot)))
-    return 0 if written(plot, night_svg(_plot(result))) and _holds(result) else 1
+    return 0 if write_or_report(plot, night_svg(_plot(result))) and _holds(result) else 1
 
 
 def _count(text: str) -> int:

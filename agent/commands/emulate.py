@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.config.board import load_board
-from agent.hardware.files import sure_of, written
+from agent.hardware.files import require_writable, write_or_report
 from agent.interfaces import Clock
 
 MOST = 64
@@ -69,7 +69,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
     lamps = lamps_of(board, gear=arguments.gear, unaddressed=arguments.unaddressed)
     script = load_fault_script(arguments.faults, lamps, arguments.devices) if arguments.faults else []
     if arguments.report:
-        sure_of(arguments.report, "--report")
+        require_writable(arguments.report, "--report")
     arguments.links.mkdir(parents=True, exist_ok=True)
     emulated = EmulatedBoard(board, links=arguments.links, seed=arguments.seed, lamps=lamps, devices=arguments.devices)
     began = clock.wall()
@@ -83,7 +83,7 @@ async def run(arguments: argparse.Namespace, clock: Clock) -> int:
             await asyncio.get_running_loop().create_future()
         if arguments.report:
             report = json.dumps(emulated.report(began), indent=2)
-            return 0 if written(arguments.report, report) else 1
+            return 0 if write_or_report(arguments.report, report) else 1
     finally:
         faults.stop()
         emulated.close()

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from agent.config.board import load_board
-from agent.hardware.files import sure_of_folder
+from agent.hardware.files import require_writable_folder
 from agent.interfaces import Clock
 
 EMULATED = "emulated"
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
         sys.stderr.write(f"{wrong[0]}: there is no such file of stories\n")
         return 2
     if arguments.report:
-        sure_of_folder(arguments.report, "--report")
+        require_writable_folder(arguments.report, "--report")
     return run_pytest(_command_line(arguments))
 
 

@@ -1,7 +1,7 @@
-"""`lichtmast new interface NAME`: lays out the three files of a DALI interface, with all but what is its own.
+"""`lichtmast new interface NAME`: lays out the three files of a DALI interface, complete but for its own frames.
 
-In a source tree of Lichtmast they go where Lichtmast's own are; elsewhere, or with --package, they are a package of
-their own, which Lichtmast finds by its entry point once it is installed. What is there already is never overwritten.
+In a source tree of Lichtmast they go beside Lichtmast's own files. Elsewhere, or with --package, they are a package of
+their own, which Lichtmast finds by its entry point once it is installed. An existing file is never overwritten.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
 
 
 def _lay_out(name: str, folder: Path, *, in_tree: bool) -> None:
-    """Writes the files, or none of them. Raises WrongUse where one is there already or cannot be written."""
+    """Writes all the files, or none. Raises WrongUse if one of them exists already or cannot be written."""
     import hil.contract
 
     skeleton = Path(hil.contract.__file__).parent / "skeleton"
@@ -86,7 +86,7 @@ def _lay_out(name: str, folder: Path, *, in_tree: bool) -> None:
 
 
 def _words(name: str, *, in_tree: bool) -> dict[str, str]:
-    """What stands in the place of each word in capitals."""
+    """Returns the text that replaces each word in capitals of a skeleton."""
     package = f"lichtmast_{name}"
     words = {
         "NAME": name,
@@ -111,5 +111,5 @@ def _filled(skeleton: Path, words: dict[str, str]) -> str:
 
 
 def _dashed(name: str) -> str:
-    """The name as packages' names are written."""
+    """Returns the name as names of packages are written, with dashes."""
     return name.replace("_", "-")

@@ -19,7 +19,7 @@ from agent.config.plan import ProgramFiles
 from agent.config.problems import shown
 from agent.config.program import ready_programs
 from agent.errors import WrongUse
-from agent.hardware.files import sure_of, written
+from agent.hardware.files import require_writable, write_or_report
 from agent.interfaces import Clock
 from agent.preview.chart import signs_for
 from agent.preview.forecast import (
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     year = None if arguments.year is None else _year(arguments.year)
     evening = None if arguments.night is None else _date(arguments.night)
     if arguments.svg:
-        sure_of(arguments.svg, "--svg")
+        require_writable(arguments.svg, "--svg")
     board = load_board(arguments.board) if arguments.board else None
     street = _street(board, where, arguments.timezone, arguments.state)
     files = ProgramFiles()
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace, clock: Clock) -> int:
     else:
         print("\n".join(as_text(preview, signs_for(sys.stdout.encoding))))
     if arguments.svg:
-        if not written(arguments.svg, picture):
+        if not write_or_report(arguments.svg, picture):
             return 1
         if not arguments.json:
             print(f"As a picture: {arguments.svg}")

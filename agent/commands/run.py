@@ -1,6 +1,6 @@
-"""`lichtmast run BOARD`: the agent, until SIGTERM or Ctrl-C; then it commits its journal and leaves the lamps alone.
+"""`lichtmast run BOARD`: runs the agent until SIGTERM or Ctrl-C; then commits its journal and leaves the lamps alone.
 
-Being stopped is its normal end: exit code 0. Exit code 1 if another agent has what it needs.
+Being stopped is its normal end: exit code 0. Exit code 1 if another agent has its state folder, a port or its name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def run_until(
     last good one can be used, and AlreadyRuns if another agent has its state folder or a port (or, on request, its
     gateway's name)."""
     last_good = LastGood(arguments.state)
-    # In a thread: a disk that hangs must not hold up the loop.
+    # A thread loads the files, because a disk that hangs must not hold up the loop.
     config = await asyncio.to_thread(last_good.load, arguments.board, arguments.program)
     with Claims() as claims:
         if only_of_its_name:

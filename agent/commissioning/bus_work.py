@@ -1,6 +1,6 @@
-"""Commissions one bus: fail-safe levels first, then what is there, addresses, what each gear keeps and is.
+"""Commissions one bus: sets fail-safe levels first, surveys the gear, gives addresses, then reads and sets each gear.
 
-Every step may fail at any frame and be run again; nothing that was right is done anew.
+Every step may fail at any frame and be run again. Settings that are right already are not written again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from protocols.dali.survey import Survey, shared, survey
 
 T = TypeVar("T")
 Tell = Callable[[str, float], None]
-"""Hears the stage of the work ("fail-safe", "survey", "addresses", "gear") and the share of it that is done."""
+"""Hears the stage of the work ("fail-safe", "survey", "addresses", "gear") and the share of it (0-1) that is done."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked of the gear. `safe_level` 1-254 is POWER ON and SYSTEM FAILURE LEVEL; `fade_code` 0-15 and `groups`
-    (by luminaire) are left as they are where they are None; `replaced` is the luminaire whose gear is new."""
+    """The settings that the gear shall have. `safe_level` (1-254) is its POWER ON LEVEL and SYSTEM FAILURE LEVEL.
+    `fade_code` (0-15) and `groups` (by luminaire) may be None: the gear then keeps its own. `replaced` is the luminaire
+    that has new gear."""
 
     safe_level: int
     dry_run: bool = False
@@ -43,7 +44,7 @@ class Wishes:
 
 @dataclass
 class BusWork:
-    """The work on one bus, and its record. `run` does it all."""
+    """The work on one bus, and its record. `run` does all of it."""
 
     bus: OpenBus
     luminaires: Sequence[Luminaire]
@@ -60,52 +61,55 @@ class BusWork:
         self._by_address = {lamp.short_address: lamp for lamp in self.luminaires}
 
     async def run(self) -> BusRecord:
-        """All of it; a bus or cable that is lost on the way is a finding, and the rest is left for the next run."""
+        """Does the whole work and returns its record. If the bus or its interface is lost on the way, that is a
+        finding, and the rest is left for the next run."""
         began = self.clock.monotonic()
         try:
             await self.bus.wait_usable()
-            await self._steps()
+            await self._work()
         except DriverError as error:
-            self._finding("busLost", self.record.bus, text=str(error))
-        finally:  # also where it was stopped: the record of what was done is shown
+            self._add_finding("busLost", self.record.bus, text=str(error))
+        finally:  # even if the work was stopped: the record of its part is shown
             self.record.took_s = self.clock.monotonic() - began
         return self.record
 
-    async def _steps(self) -> None:
+    async def _work(self) -> None:
         if not self.wishes.dry_run:
-            await self._counted("fail-safe", self._write_fail_safe_levels())
-        there = await self._counted("survey", self._inquire(survey(lambda share: self.tell("survey", share))))
+            await self._count_frames("fail-safe", self._write_fail_safe_levels())
+        there = await self._count_frames("survey", self._inquire(survey(lambda share: self.tell("survey", share))))
         for number in there.nonsense:
-            self._finding("nonsenseAnswered", self._name(number), address=number)
+            self._add_finding("nonsenseAnswered", self._name(number), address=number)
         if self.wishes.dry_run:
             found: dict[int, Found] = {}
-            self._tell_of_unaddressed(there)
+            self._report_unaddressed(there)
         else:
-            found = await self._counted("addresses", self._give_addresses(there))
+            found = await self._count_frames("addresses", self._give_addresses(there))
         present = sorted(set(there.present) | found.keys())
         for done, number in enumerate(present):
             self.tell("gear", done / len(present))
-            await self._counted("gear", self._gear(number, found.get(number)))
+            await self._count_frames("gear", self._work_on_gear(number, found.get(number)))
         self._compare(there, found)
         self._check_supplies()
 
     async def _write_fail_safe_levels(self) -> None:
-        """Before anything else: whatever goes wrong from here on, the lamps will burn."""
+        """Writes the fail-safe levels of all gear. This comes before any other step: if a later one fails, lamps
+        burn."""
         self.tell("fail-safe", 0.0)
         for name in ("SET POWER ON LEVEL", "SET SYSTEM FAILURE LEVEL"):
             conversation = sequences.set_parameter(addresses.BROADCAST, name, self.wishes.safe_level)
             await self.bus.dali.run(conversation, CONFIGURATION)
-        self._finding("failSafeWritten", self.record.bus, level=self.wishes.safe_level)
+        self._add_finding("failSafeWritten", self.record.bus, level=self.wishes.safe_level)
 
-    def _tell_of_unaddressed(self, there: Survey) -> None:
+    def _report_unaddressed(self, there: Survey) -> None:
         for number in there.several:
-            self._finding("addressShared", self._name(number), address=number)
+            self._add_finding("addressShared", self._name(number), address=number)
         if there.any_without:
-            self._finding("unaddressed", self.record.bus)
+            self._add_finding("unaddressed", self.record.bus)
 
     async def _give_addresses(self, there: Survey) -> dict[int, Found]:
-        """Tells gear with one address apart, and gives addresses to gear without; the gear found, by address."""
-        plan = AddressPlan(self._wanted(), there.present, taken_is_complete=bool(there.present))
+        """Tells gear that shares an address apart, and gives addresses to gear that has none. Returns the gear that it
+        found, by address."""
+        plan = AddressPlan(self._wanted_addresses(), there.present, taken_is_complete=bool(there.present))
         found: dict[int, Found] = {}
         if not there.present:
             await self._commission(plan, ALL, found)
@@ -117,8 +121,8 @@ class BusWork:
             await self._commission(plan, WITHOUT_ADDRESS, found)
         return found
 
-    def _wanted(self) -> list[int]:
-        """The board's addresses, that of the replaced luminaire first."""
+    def _wanted_addresses(self) -> list[int]:
+        """Returns the board's addresses, with that of the replaced luminaire first."""
         first = [lamp.short_address for lamp in self.luminaires if lamp.name == self.wishes.replaced]
         return first + [lamp.short_address for lamp in self.luminaires if lamp.short_address not in first]
 
@@ -126,24 +130,26 @@ class BusWork:
         def heard(share: float, news: Found | CommissioningFailed) -> None:
             self.tell("addresses", share)
             if isinstance(news, CommissioningFailed):
-                self._trouble(news)
+                self._add_trouble(news)
             elif news.short_address is not None:
                 found[news.short_address] = news
                 if news.before != news.short_address:
                     subject = self._name(news.short_address)
                     random_address = f"{news.random_address:06X}"
-                    self._finding("addressGiven", subject, address=news.short_address, random_address=random_address)
+                    self._add_finding(
+                        "addressGiven", subject, address=news.short_address, random_address=random_address
+                    )
 
         try:
             await self._inquire(commission(plan, whom, heard))
         except CommissioningFailed as failure:
-            self._trouble(failure)
+            self._add_trouble(failure)
 
-    def _trouble(self, failure: CommissioningFailed) -> None:
+    def _add_trouble(self, failure: CommissioningFailed) -> None:
         name = type(failure).__name__
         random_address = "" if failure.random_address is None else f"{failure.random_address:06X}"
         subject = self.record.bus if failure.short_address is None else self._name(failure.short_address)
-        self._finding(
+        self._add_finding(
             name[0].lower() + name[1:],
             subject,
             random_address=random_address,
@@ -151,7 +157,7 @@ class BusWork:
             text=str(failure),
         )
 
-    async def _gear(self, number: int, found: Found | None) -> None:
+    async def _work_on_gear(self, number: int, found: Found | None) -> None:
         lamp = self._by_address.get(number)
         gear = FoundGear(number, lamp.name if lamp else None)
         if found is not None:
@@ -163,7 +169,7 @@ class BusWork:
         work = GearWork(
             gear,
             self._inquire,
-            self._finding,
+            self._add_finding,
             None if self.wishes.dry_run or groups is None or lamp is None else groups.get(lamp.name, ()),
         )
         await work.read_and_write(self.wishes.safe_level, self.wishes.fade_code, write=not self.wishes.dry_run)
@@ -174,27 +180,30 @@ class BusWork:
         present = {gear.short_address for gear in self.record.gear}
         missing = [lamp for lamp in self.luminaires if lamp.short_address not in present]
         for lamp in missing:
-            self._finding("gearMissing", lamp.name, address=lamp.short_address)
+            self._add_finding("gearMissing", lamp.name, address=lamp.short_address)
         for number in sorted(present - self._by_address.keys()):
-            self._finding("gearUnknown", str(number), address=number)
+            self._add_finding("gearUnknown", str(number), address=number)
         new = [number for number in found if found[number].before != number]
         names = ", ".join(self._name(number) for number in sorted(new))
         if new and there.present and missing and self.wishes.replaced is None:
-            self._finding("whichReplaced", self.record.bus, new=names, missing=", ".join(lamp.name for lamp in missing))
+            self._add_finding(
+                "whichReplaced", self.record.bus, new=names, missing=", ".join(lamp.name for lamp in missing)
+            )
         elif len(new) > 1:
-            self._finding("whichLamp", self.record.bus, new=names)
+            self._add_finding("whichLamp", self.record.bus, new=names)
 
     def _check_supplies(self) -> None:
-        """The supplies of D4i gear add up: more than a bus bears, or less than is drawn, is a finding."""
+        """Adds up the currents of the supplies in D4i gear. A sum above the limit of a bus, or below the current that
+        the gear draws, is a finding."""
         supplies = [gear.supply for gear in self.record.gear if gear.supply is not None and gear.supply.present]
         for finding in check_supplies(supplies, GEAR_CURRENT_MA * len(self.record.gear)):
-            self._finding(finding.name, self.record.bus, lamps=", ".join(finding.subjects), text=finding.text)
+            self._add_finding(finding.name, self.record.bus, lamps=", ".join(finding.subjects), text=finding.text)
 
     def _name(self, number: int) -> str:
         lamp = self._by_address.get(number)
         return lamp.name if lamp else str(number)
 
-    def _finding(self, name: str, subject: str, **facts: object) -> None:
+    def _add_finding(self, name: str, subject: str, **facts: object) -> None:
         finding = Finding(name, subject, facts)
         if finding not in self.record.findings:
             self.record.findings.append(finding)
@@ -202,7 +211,7 @@ class BusWork:
     async def _inquire(self, inquiry: Generator[Any, Any, T]) -> T:
         return await run_inquiry(self.bus.dali, self.clock, inquiry, CONFIGURATION)
 
-    async def _counted(self, stage: str, work: Any) -> Any:
+    async def _count_frames(self, stage: str, work: Any) -> Any:
         before = self.bus.dali.frames_sent
         try:
             return await work

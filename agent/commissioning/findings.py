@@ -1,4 +1,4 @@
-"""What commissioning found out: gear, and whatever differs from the board or is wrong. Facts only; texts.py has the
+"""The findings of commissioning: the gear, differences from the board, and faults. They are facts; texts.py has the
 sentences."""
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ KINDS: dict[str, Kind] = {
     "tooLittleSupply": "trouble",
     "supplyUnknown": "note",
 }
-"""Notes are as they should be; a difference is between the bus and the board; trouble stands in the way."""
+"""The kind of each finding. A note tells of a bus as it should be, a difference is one between the bus and the board,
+and trouble keeps the work from being done."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found out about `subject` (a luminaire, an address or a bus), with what its sentence tells."""
+    """A finding about `subject` (a luminaire, an address or a bus), with the facts that its sentence tells."""
 
     name: str
     subject: str
@@ -52,13 +53,14 @@ class Finding:
 
     @property
     def kind(self) -> Kind:
+        """The kind of this finding, as KINDS has it."""
         return KINDS[self.name]
 
 
 @dataclass
 class FoundGear:
-    """One control gear. `luminaire` is the board's name for its address, None where the board has none; `had_address`
-    is what it had before this run."""
+    """One control gear. `luminaire` is the board's name for its address (None: the board has no luminaire there).
+    `had_address` is its short address before this run (None: it had none)."""
 
     short_address: int
     luminaire: str | None = None
@@ -66,24 +68,26 @@ class FoundGear:
     is_new: bool = False
     version: tuple[int, int] | None = None
     device_types: tuple[int, ...] | None = None
-    """None where the gear did not tell them."""
+    """None if the gear did not tell them."""
     settings: dict[str, int | None] = field(default_factory=dict)
-    """None for what gear of its version does not have."""
+    """The value by the name of the setting; None for a setting that gear of its version does not have."""
     groups: tuple[int, ...] = ()
     banks: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    """By bank and field: the value as text with its unit; None where the gear does not tell it."""
+    """By bank and field: the value as text with its unit; None if the gear does not tell it."""
     supply: Supply | None = None
-    """The integrated bus supply of D4i gear (part 250); None where that could not be read."""
+    """The integrated bus supply of D4i gear (part 250); None if that could not be read."""
 
     @property
     def subject(self) -> str:
+        """The name of the luminaire, or the short address if the board has no name for it."""
         return self.luminaire or str(self.short_address)
 
 
 @dataclass
 class BusRecord:
-    """What was found and done on one bus. `frames` counts forward frames by stage, both of a pair. `compared`: bus and
-    board were; False where one gear alone was written to."""
+    """The record of one bus. `began` is in Unix seconds. `frames` counts forward frames by stage; a pair that is sent
+    twice counts as two. `compared` tells that bus and board were compared; it is False if only one gear was written
+    to."""
 
     bus: str
     interface: str
@@ -99,5 +103,5 @@ class BusRecord:
 
     @property
     def is_right(self) -> bool:
-        """Whether bus and board agree, and nothing is wrong."""
+        """True if bus and board agree and there is no trouble."""
         return all(finding.kind == "note" for finding in self.findings)

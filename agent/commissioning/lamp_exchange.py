@@ -1,4 +1,4 @@
-"""A light source that was exchanged: its gear's counters begin anew, and with them constant light output."""
+"""Begins the counters of gear anew when its light source was exchanged, and with them constant light output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ S_AN_HOUR = 3600
 
 
 async def exchange_lamp(bus: OpenBus, name: str, short_address: int, clock: Clock) -> BusRecord:
-    """Resets the counters in the gear of this luminaire. What stands in the way is a finding of the record."""
+    """Resets the counters in the gear of this luminaire, and returns the record. A failure is a finding in it."""
     config = bus.config
     record = BusRecord(config.name, config.interface, config.port, config.channel, False, clock.wall(), compared=False)
     began = clock.monotonic()

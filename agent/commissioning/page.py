@@ -1,4 +1,4 @@
-"""The record of one bus as a page to print: plain HTML, no script, nothing fetched."""
+"""Makes the record of one bus a page to print: plain HTML that runs no script and fetches nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COLUMNS = (
 
 
 def page(board: Board, record: BusRecord, language: str) -> str:
-    """The whole page, in the language "en" or "nl"."""
+    """Returns the whole page in HTML, in the language "en" or "nl"."""
     title = f"{word('title', language)}: {board.name}, {word('bus', language).lower()} {record.bus}"
     parts = [
         "<!DOCTYPE html>",

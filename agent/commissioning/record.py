@@ -1,4 +1,4 @@
-"""The record of a commissioning as JSON and as text: what was found, what was done, what differs."""
+"""Makes the record of a commissioning (gear, settings, findings) JSON, and text for a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocols.dali import levels
 
 
 def as_json(board: Board, records: Sequence[BusRecord]) -> dict[str, object]:
-    """One JSON-able object; times are Unix seconds (UTC)."""
+    """Returns the records as one object of JSON's types; times are Unix seconds (UTC)."""
     return {
         "gateway": board.gateway,
         "board": board.name,
@@ -26,7 +26,7 @@ def as_json(board: Board, records: Sequence[BusRecord]) -> dict[str, object]:
 
 
 def as_text(record: BusRecord, language: str) -> list[str]:
-    """The record in lines for a terminal."""
+    """Returns the lines of a record for a terminal, in the language "en" or "nl"."""
     title = f"{word('bus', language)} {record.bus}"
     lines = [f"{title} ({word('dry run', language)})" if record.dry_run else title]
     for gear in record.gear:
@@ -44,12 +44,12 @@ def as_text(record: BusRecord, language: str) -> list[str]:
 
 
 def local_time(board: Board, unix: float) -> str:
-    """The instant by the board's own clock, to the minute."""
+    """Returns an instant in the board's local time, to the minute."""
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(unix + ZoneAlmanac(board.timezone).utc_offset_s(unix)))
 
 
 def level_text(level: int) -> str:
-    """A level with its light, as installers read it."""
+    """Returns a level (0-255) with its light in percent, as installers read it."""
     if level > levels.MAX_LEVEL:
         return "MASK"
     return f"{level} ({levels.percent_of(level):.3g} %)"

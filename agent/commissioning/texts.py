@@ -1,4 +1,4 @@
-"""The sentences of commissioning for installers, in English and Dutch."""
+"""The sentences that commissioning shows to installers, in English and Dutch."""
 
 from __future__ import annotations
 
@@ -179,7 +179,8 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 
 def default_language() -> str:
-    """By the environment, as other programs have it."""
+    """Returns the language of the environment: "nl" or "en", by the first of LC_ALL, LC_MESSAGES and LANG that is
+    set."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
             return "nl" if value.lower().startswith("nl") else "en"
@@ -187,11 +188,11 @@ def default_language() -> str:
 
 
 def word(key: str, language: str) -> str:
-    """A word or phrase of pages and lines. Raises KeyError for one that is not in the table."""
+    """Returns a word or phrase of pages and lines. Raises KeyError for a key that is not in the table."""
     return _WORDS[key][LANGUAGES.index(language)]
 
 
 def sentence(finding: Finding, language: str) -> str:
-    """The finding as a sentence."""
+    """Returns the finding as a sentence in the language "en" or "nl"."""
     text = _FINDINGS[finding.name][LANGUAGES.index(language)]
     return text.format_map({"subject": finding.subject, **finding.facts})

@@ -26,14 +26,14 @@ from agent.schedule.output import Output
 from agent.schedule.paths import Path as LightPath
 from agent.schedule.program import Mark
 
-# Full light is the lamp's own, new or old.
+# 100 % is the lamp's own full light at any age.
 PLAIN_OUTPUT = Output()
 
 
 @dataclass(frozen=True)
 class Bus:
-    """A DALI bus. `channel` is the interface's own bus number, from 1; a relative `port` counts from the working
-    directory."""
+    """A DALI bus. `channel` is the number of the bus at its interface, from 1. A relative `port` starts from the
+    working directory."""
 
     name: str
     interface: str
@@ -46,7 +46,7 @@ class Bus:
 
 @dataclass(frozen=True)
 class Luminaire:
-    """A luminaire with one control gear. Powers: at 100 %, when off, and at 1 %."""
+    """A luminaire with one control gear, which draws `power_w` at 100 %, `standby_w` when off, `min_power_w` at 1 %."""
 
     name: str
     bus: str
@@ -61,7 +61,8 @@ class Luminaire:
 
 @dataclass(frozen=True)
 class Group:
-    """Luminaires that share a program or a calendar (both empty: the board's), as load_program takes them."""
+    """Luminaires that share a program (a ready program's name or a path) or a calendar (a path). If both are empty, the
+    board's own counts."""
 
     name: str
     program: str = ""
@@ -71,7 +72,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The switching convention that savings are counted against, and whose full power counts."""
+    """The switching times that savings are counted against, and which full power counts: the measured or the declared
+    one."""
 
     on: Mark
     off: Mark
@@ -89,8 +91,11 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Board:
-    """One gateway's board. `program` is a ready program's name or a path, as load_program takes it; `calendar`, where
-    it is not empty, is a calendar's path and goes before it. agent/config/plan.py makes the plan of all of it."""
+    """The board of one gateway.
+
+    `program` is a ready program's name or a path, as load_program takes it. `calendar` is a calendar's path or empty;
+    it goes before the program. agent/config/plan.py makes the plan of a board.
+    """
 
     path: Path
     gateway: str
@@ -119,17 +124,19 @@ class Board:
 
 
 def load_board(path: str | Path, *, program_elsewhere: bool = False) -> Board:
-    """The board in this file.
+    """Returns the board in this file. Opens no port and reads no program. Raises ConfigError with every problem in it.
 
-    Raises ConfigError with every problem in it. Opens no port, and does not read the program: it looks only whether
-    there is one, and not even that where `program_elsewhere` says that the caller has it (a copy of a board lies in
-    another folder than the board did, so its program's path leads nowhere).
+    A program or calendar that is not there is a problem, unless `program_elsewhere` says that the caller has it: a
+    copy of a board lies in another folder than the board did, so the path of its program leads nowhere.
     """
     return read_board(read_document(path), program_elsewhere=program_elsewhere)
 
 
 def read_board(document: Document, *, program_elsewhere: bool = False) -> Board:
-    """The board in a document, as load_board has it. Raises ConfigError with every problem in it."""
+    """Returns the board in a document. Raises ConfigError with every problem in it.
+
+    A program or calendar that is not there is a problem, unless `program_elsewhere` says that the caller has it.
+    """
     rows = read_tables(document, TABLES)
     folder = Path(document.path).parent
     for row in rows["board"]:
@@ -238,7 +245,7 @@ def _path(row: Row) -> LightPath:
 
 
 def _from(folder: Path, name: str) -> str:
-    """A ready program's name as it is; a path, from the board's folder."""
+    """Returns a ready program's name unchanged, and a path as seen from the board's folder."""
     return str(folder / name) if is_path(name) else name
 
 

@@ -1,4 +1,4 @@
-"""What a board's keys must be together: the site in its country, one owner for each name and address."""
+"""Checks a board's keys against each other: the site lies in its country, each name and address has one owner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST_NUMBER = re.compile(r"(.*?)([0-9]{1,9})")
 
 
 class Country(NamedTuple):
-    """A country's bounds in degrees, and its time zone."""
+    """The bounds of a country, in degrees, and its time zone."""
 
     south: float
     north: float
@@ -26,15 +26,16 @@ class Country(NamedTuple):
     timezone: str
 
     def holds(self, latitude: float, longitude: float) -> bool:
+        """Returns whether a place lies within the bounds."""
         return self.south <= latitude <= self.north and self.west <= longitude <= self.east
 
 
-# A country that is not here is taken at its word.
+# A site in a country that is not listed here is not checked.
 COUNTRIES = {"NL": Country(50.70, 53.60, 3.30, 7.25, "Europe/Amsterdam")}
 
 
 def check_site(document: Document, row: Row) -> None:
-    """The place lies in its country, and its time zone is known and its own."""
+    """Reports a site outside its country, and a time zone that is not known or belongs to another place."""
     if row.has("timezone"):
         _check_clock(document, row)
     if row.has("country") and row.text("country") != "NL" and "timezone" not in row.written:
@@ -65,7 +66,8 @@ def check_site(document: Document, row: Row) -> None:
 
 
 def _check_clock(document: Document, row: Row) -> None:
-    """The time zone is the country's own; where that is not known, at least no other part of the world's."""
+    """Reports a time zone that is not the country's. If the country is not listed, reports a time zone of another part
+    of the world."""
     try:
         almanac = ZoneAlmanac(row.text("timezone"))
     except UnknownTimezone as error:
@@ -89,7 +91,7 @@ def _check_clock(document: Document, row: Row) -> None:
 
 
 def check_program(document: Document, row: Row, folder: Path) -> None:
-    """The program is a ready one, or a file that is there."""
+    """Reports a program that is neither a ready one nor an existing file."""
     if not row.has("program") or not row.text("program"):
         return
     program = row.text("program")
@@ -107,7 +109,7 @@ def check_program(document: Document, row: Row, folder: Path) -> None:
 
 
 def check_calendar(document: Document, row: Row, folder: Path) -> None:
-    """The calendar is a file that is there, and stands alone."""
+    """Reports a calendar that is not an existing file, or that stands beside a program."""
     if not row.has("calendar") or not row.text("calendar"):
         return
     calendar, where = row.text("calendar"), (*row.where, "calendar")
@@ -123,7 +125,8 @@ def check_calendar(document: Document, row: Row, folder: Path) -> None:
 
 
 def check_floor(document: Document, row: Row) -> None:
-    """A floor of 0 is a dark street, which must be allowed; and the safe level, which holds at night too, keeps it."""
+    """Reports a floor of 0 (a dark street) that dark_allowed does not allow, and a safe level below the floor: the safe
+    level holds at night too."""
     if not row.has("night_floor_percent"):
         return
     floor_percent = row.number("night_floor_percent")
@@ -141,7 +144,7 @@ def check_floor(document: Document, row: Row) -> None:
 
 
 def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Row]) -> None:
-    """Names differ, buses exist, no address is used twice on a bus, and powers are in order."""
+    """Reports names and addresses that are used twice, buses that do not exist, and powers in the wrong order."""
     known = [bus.text("name") for bus in buses if bus.has("name")]
     names: dict[Hashable, Row] = {}
     addresses: dict[Hashable, Row] = {}
@@ -160,11 +163,14 @@ def check_luminaires(document: Document, rows: Sequence[Row], buses: Sequence[Ro
         if row.has("name", "count", "short_address"):
             _check_count(document, row)
             if can_count(row):
-                _own_names_and_addresses(document, row, names, addresses)
+                _check_names_and_addresses(document, row, names, addresses)
 
 
 def names_and_addresses(row: Row) -> list[tuple[str, int]]:
-    """What one [[luminaire]] stands for: with a count, the number that ends its name and the address count up."""
+    """Returns the name and short address of each luminaire that a [[luminaire]] stands for.
+
+    With a count, the number that ends the name counts up, and so does the address.
+    """
     name, count, address = row.text("name"), row.whole("count"), row.whole("short_address")
     if count == 1:
         return [(name, address)]
@@ -174,26 +180,28 @@ def names_and_addresses(row: Row) -> list[tuple[str, int]]:
     return [(f"{stem}{int(number) + step:0{len(number)}d}", address + step) for step in range(count)]
 
 
-def _own_names_and_addresses(
+def _check_names_and_addresses(
     document: Document, row: Row, names: dict[Hashable, Row], addresses: dict[Hashable, Row]
 ) -> None:
-    """Reports the first clash of a row with the rows before: with a count, its other clashes follow from that one."""
+    """Reports the first name and the first address of a row that an earlier row has too. With a count, the row's other
+    clashes follow from these."""
     for name, _ in names_and_addresses(row):
-        if not _once(document, names, name, row, "name", f"the name {shown(name)}", "give each luminaire its own"):
+        what = f"the name {shown(name)}"
+        if not _is_first(document, names, name, row, "name", what, "give each luminaire its own"):
             break
     if not row.has("bus"):
         return
     bus = row.text("bus")
     for _, address in names_and_addresses(row):
         what = f"short_address {address} on the bus {shown(bus)}"
-        if not _once(
+        if not _is_first(
             document, addresses, (bus, address), row, "short_address", what, "give each gear its own, 0 to 63"
         ):
             break
 
 
 def can_count(row: Row) -> bool:
-    """Whether names and addresses can count up from this [[luminaire]]."""
+    """Returns whether names and addresses can count up from this [[luminaire]], its count times."""
     count = row.whole("count")
     named = count == 1 or _LAST_NUMBER.fullmatch(row.text("name")) is not None
     return named and row.whole("short_address") + count <= 64
@@ -213,27 +221,27 @@ def _check_count(document: Document, row: Row) -> None:
 
 
 def _is_there(path: Path) -> bool:
-    """What is there and is no plain file is refused with a sentence of its own when it is read."""
+    """Returns whether the path exists. A folder or a pipe counts too: it gets a better sentence when it is read."""
     try:
         return path.exists()
-    except OSError:  # a name that is too long, a folder that may not be entered
+    except OSError:  # the name is too long, or a folder may not be entered
         return False
 
 
-def no_twice(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
-    """Reports each row whose values of these keys are those of an earlier row."""
+def check_no_repeats(document: Document, rows: Sequence[Row], keys: tuple[str, ...], remedy: str) -> None:
+    """Reports each row that has the values of an earlier row in all of these keys."""
     seen: dict[Hashable, Row] = {}
     for row in rows:
         if row.has(*keys):
             value = tuple(row.values[key] for key in keys)
             what = " and ".join(f"{key} = {shown(row.values[key])}" for key in keys)
-            _once(document, seen, value, row, keys[0], what, remedy)
+            _is_first(document, seen, value, row, keys[0], what, remedy)
 
 
-def _once(
+def _is_first(
     document: Document, seen: dict[Hashable, Row], value: Hashable, row: Row, key: str, what: str, remedy: str
 ) -> bool:
-    """Whether no earlier row has this value; reports it where one has."""
+    """Returns True if no earlier row has this value; otherwise reports the row and returns False."""
     first = seen.setdefault(value, row)
     if first is row:
         return True

@@ -1,4 +1,4 @@
-"""What groups and paths of a board must be: names of their own, members that are there, no cycles."""
+"""Checks the groups and paths of a board: names of their own, members that exist, no cycles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.config.tables import Row
 
 
 def check_groups(document: Document, rows: Sequence[Row], luminaires: Sequence[Row]) -> None:
-    """Group names differ from each other and from luminaires, and luminaires name groups that are there."""
+    """Reports group names that another group or a luminaire has, and groups that do not exist or have no luminaire."""
     known: dict[str, Row] = {}
     lamps = luminaire_names(luminaires)
     for row in rows:
@@ -39,7 +39,7 @@ def check_groups(document: Document, rows: Sequence[Row], luminaires: Sequence[R
                 remedy = did_you_mean(name, known) if known else "add the [[group]] first"
                 document.report((*row.where, "groups"), f"there is no [[group]] of the name {shown(name)}: {remedy}")
     for name, row in known.items():
-        # A name that is misspelt at the luminaire is one mistake, not two.
+        # A name that is misspelt at the luminaire is one mistake: it is reported there, and not here too.
         if name not in used and used <= known.keys():
             document.report(
                 (*row.where, "name"),
@@ -49,7 +49,8 @@ def check_groups(document: Document, rows: Sequence[Row], luminaires: Sequence[R
 
 
 def check_paths(document: Document, rows: Sequence[Row], luminaires: Sequence[Row]) -> None:
-    """Path names differ, and a path passes luminaires of the board, each once."""
+    """Reports path names that are used twice, and paths that pass an unknown luminaire, one luminaire twice, or one
+    only."""
     lamps = luminaire_names(luminaires)
     names: dict[str, Row] = {}
     for row in rows:
@@ -84,7 +85,7 @@ def _check_stops(document: Document, row: Row, lamps: Sequence[str]) -> None:
 
 
 def luminaire_names(rows: Sequence[Row]) -> list[str]:
-    """The names of all luminaires, those that a count stands for included."""
+    """Returns the names of all luminaires, including those that a count stands for."""
     return [
         name
         for row in rows

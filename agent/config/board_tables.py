@@ -1,4 +1,4 @@
-"""The keys of a board file: what hangs where, and what the place is. The one source of its checks, schema and docs."""
+"""The keys of a board file, which describes the devices and their place. Its checks, schema and docs derive from it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from agent.config.program_tables import LONGEST_FADE_S
 from agent.config.sensors import SENSOR
 from agent.config.tables import Table
 
-# The newest format of these files that this version reads.
+# The newest format of board files that this version reads.
 FORMAT = 1
 
-# More buses than a gateway has ports and channels for; what the interface has is less.
+# More channels than any interface has. Each product states its own number (agent/config/bus_checks.py).
 MOST_BUSES = 64
 
-# Names go onto the wire as they are: what SenML allows (RFC 8428, 4.5.1), without the signs that separate their parts.
+# Names go onto the wire unchanged, so they may have the signs that SenML allows (RFC 8428, 4.5.1), without those that
+# separate the parts of a name.
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 
-# What the lighting design promises, of a luminaire or of a group (EN 13201-2).
+# The promises of the lighting design for a luminaire or a group (EN 13201-2).
 _DESIGN = (
     Key("lighting_class", Type.TEXT, "the class of the design (EN 13201-2)", None, choices=CLASSES),
     Key(

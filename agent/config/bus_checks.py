@@ -1,10 +1,10 @@
-"""What the buses of a board must be: names of their own, interfaces that are known, one owner for each channel."""
+"""Checks the buses of a board: names of their own, interfaces that are known, one owner for each channel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from agent.config.board_checks import no_twice
+from agent.config.board_checks import check_no_repeats
 from agent.config.document import Document
 from agent.config.problems import Problem, did_you_mean, shown
 from agent.config.tables import Row
@@ -14,9 +14,10 @@ from protocols.dali_interfaces.product import Product
 
 
 def check_buses(document: Document, rows: Sequence[Row]) -> None:
-    """Bus names differ, interfaces are known and have the channel, and no two buses share a port's channel."""
-    no_twice(document, rows, ("name",), "give each bus a name of its own")
-    no_twice(document, rows, ("port", "channel"), "give one of them another port or channel")
+    """Reports names and channels that are used twice, interfaces that are not known or do not have the channel, and
+    ports that two interfaces share."""
+    check_no_repeats(document, rows, ("name",), "give each bus a name of its own")
+    check_no_repeats(document, rows, ("port", "channel"), "give one of them another port or channel")
     owner: dict[str, Row] = {}
     for row in rows:
         if not row.has("interface"):
@@ -51,13 +52,17 @@ def _check_channel(document: Document, row: Row, product: Product) -> None:
 
 
 def driver_problems(document: Document, interfaces: Sequence[str]) -> list[Problem]:
-    """A problem for each interface of a board, bus by bus, whose driver cannot be imported."""
+    """Returns a problem for each interface that has no usable driver. `interfaces` are the board's, bus by bus."""
     return list(_unusable(document, interfaces, lambda product: product.driver, "it cannot be driven"))
 
 
 def interface_findings(document: Document, interfaces: Sequence[str]) -> list[Problem]:
-    """What is odd about the interfaces of a board, bus by bus, and keeps no street dark: a name that another package
-    claims too, an emulation that cannot be imported (which only `demo`, `emulate` and `contract` need)."""
+    """Returns the oddities of the interfaces of a board that keep no street dark. `interfaces` are the board's, bus by
+    bus.
+
+    Odd is a name that another package offers too, or an emulation that cannot be imported: only `demo`, `emulate` and
+    `contract` need it.
+    """
     found = list(_unusable(document, interfaces, lambda product: product.emulation, "it cannot be emulated"))
     for place, name in _first_of_each(interfaces):
         rivals = INTERFACES.rivals(name)
@@ -85,5 +90,5 @@ def _unusable(
 
 
 def _first_of_each(interfaces: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Each interface once, with the number of the first bus that it is on."""
+    """Yields each interface once, after the index of the first bus that has it."""
     return ((interfaces.index(name), name) for name in dict.fromkeys(interfaces))

@@ -1,4 +1,4 @@
-"""Calendars as TOML files: which program in which night. A night belongs to the day of its evening."""
+"""Reads calendars, TOML files that give each night its program. A night belongs to the day of its evening."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent.schedule.calendars import LAST, Calendar, Rule, SpecialDay, special_n
 from agent.schedule.civil import days_in_month
 from agent.schedule.program import Program
 
-# The newest format of these files that this version reads.
+# The newest format of calendar files that this version reads.
 FORMAT = 1
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -85,15 +85,18 @@ def load_calendar(
     program: Callable[[str | Path], Program] = load_program,
     read: Callable[[str | Path], Document] = read_document,
 ) -> Calendar:
-    """The calendar in this file, with its programs. Raises ConfigError with every problem in it and in them.
+    """Returns the calendar in this file. Raises ConfigError with every problem in it and in its programs.
 
-    `program` loads a program by its ready name or its path.
+    `program` loads a program by its ready name or its path, and `read` reads the calendar's file.
     """
     return read_calendar(read(path), program)
 
 
 def read_calendar(document: Document, program: Callable[[str | Path], Program] = load_program) -> Calendar:
-    """The calendar in a document, as load_calendar has it. Raises ConfigError with every problem in it."""
+    """Returns the calendar in a document. Raises ConfigError with every problem in it and in its programs.
+
+    `program` loads a program by its ready name or its path.
+    """
     rows = read_tables(document, TABLES)
     special = tuple(_special(document, rows["day"]))
     known = {*special_names(), *(row.text("name") for row in rows["day"] if row.has("name"))}
@@ -108,7 +111,8 @@ def read_calendar(document: Document, program: Callable[[str | Path], Program] =
 
 
 def _programs(document: Document, rows: list[Row], load: Callable[[str | Path], Program]) -> dict[str, Program]:
-    """Every program that is named, loaded once; what is wrong with one stands with its own file and line."""
+    """Returns the programs that the rows name, each loaded once. The problems of a program are reported with its own
+    file and line."""
     folder = Path(document.path).parent
     found: dict[str, Program] = {}
     refused: set[str] = set()
@@ -129,7 +133,7 @@ def _programs(document: Document, rows: list[Row], load: Callable[[str | Path], 
 
 
 def _rule(document: Document, row: Row, known: set[str], programs: dict[str, Program]) -> Rule | None:
-    """The rule of a row; None where something in it is wrong."""
+    """Returns the rule of a row, or None if something in the row is wrong; the document then has the problem."""
     before = len(document.problems)
     conditions = {"weekdays", "dates", "from", "until", "days"}
     if not conditions & row.written:
@@ -157,7 +161,7 @@ def _rule(document: Document, row: Row, known: set[str], programs: dict[str, Pro
     last = _date(document, row, "until") if row.has("until") else None
     if first and last:
         _check_range(document, row, first, last)
-    # A key that is wrong, or a program that cannot be used, is reported already.
+    # A wrong key or an unusable program was reported above or by the readers of its table.
     complete = row.has("program", "weekdays", "occurrence", "dates", "days") and row.text("program") in programs
     if not complete or len(document.problems) > before or bool({"from", "until"} & row.written) != bool(first and last):
         return None
@@ -210,7 +214,8 @@ def _date(document: Document, row: Row, name: str) -> tuple[int, int, int] | Non
 
 
 def _parsed(document: Document, row: Row, name: str, text: str) -> tuple[int, int, int] | None:
-    """(year or 0, month, day) of "12-24" or "2026-12-24"; reports a date that no calendar has."""
+    """Returns the (year or 0, month, day) of "12-24" or "2026-12-24". Reports a date that does not exist, and returns
+    None for it."""
     numbers = [int(part) for part in re.split("-", text)]
     year, month, day = numbers if len(numbers) == 3 else (0, *numbers)
     # 2024 was a leap year: 29 February exists in some years.

@@ -1,4 +1,4 @@
-"""Whether each rule of a calendar can ever decide a night: rules that are equal, covered by others, or never hold."""
+"""Checks that each rule of a calendar can decide a night: finds rules that never hold or always yield to others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.config.toml_lines import Path
 from agent.schedule.calendars import Rule, SpecialDay
 from agent.schedule.civil import day_of_date
 
-# Weekdays and dates come together again after 28 years.
+# Weekdays and dates repeat after 28 years.
 _FIRST_DAY = day_of_date(2024, 1, 1)
 _END_DAY = day_of_date(2052, 1, 1)
 
@@ -18,7 +18,10 @@ _END_DAY = day_of_date(2052, 1, 1)
 def check_rules(
     document: Document, places: Sequence[Path], rules: Sequence[Rule], special: tuple[SpecialDay, ...]
 ) -> None:
-    """Reports each rule that can never win, with the lines of those that take its nights. `places`: the rules' own."""
+    """Reports each rule that can never decide a night, with the lines of the rules that take its nights.
+
+    `places` are the keys of the rules in the document.
+    """
     for index, rule in enumerate(rules):
         conditions = _conditions(rule)
         equal = [at for at in range(index) if _conditions(rules[at]) == conditions]
@@ -40,10 +43,10 @@ def check_rules(
                 break
             winners.add(winner)
         else:
-            _report_never(document, places, index, winners, holds)
+            _report_useless(document, places, index, winners, holds)
 
 
-def _report_never(document: Document, places: Sequence[Path], index: int, winners: set[int], holds: bool) -> None:
+def _report_useless(document: Document, places: Sequence[Path], index: int, winners: set[int], holds: bool) -> None:
     if not holds:
         document.report(
             places[index], "no night meets all the conditions of this rule: change them, or remove the rule"
@@ -71,7 +74,8 @@ def _conditions(rule: Rule) -> tuple[object, ...]:
 
 
 def _nights(rule: Rule, special: tuple[SpecialDay, ...]) -> Iterator[int]:
-    """The days among which the rule's own are: those of the years that it names, then 28 years of each kind of year."""
+    """Yields days that include all nights of the rule: its dates with a year, and the days from `from` to `until` if
+    these have a year. Without such a range, it yields 28 years, which hold every kind of year."""
     named = [date for date in rule.dates if date[0]]
     named += [date for own in special if own.name in rule.days for date in own.dates if date[0]]
     if rule.first and rule.last and rule.first[0]:

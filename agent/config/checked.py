@@ -1,4 +1,4 @@
-"""What is found out about one file: its problems, what is odd about it, and what a good one means in a night."""
+"""Checks one file: its problems, its oddities, and the night that a good file leads to."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from agent.schedule.place import Place
 from agent.schedule.plan import Plan
 from agent.schedule.program import NOON_S, Program
 
-# De Bilt: where a program is judged that no board has named yet.
+# De Bilt: the place at which a program without a board is judged.
 _NETHERLANDS = ("Europe/Amsterdam", 52.10, 5.18)
 
-# What the lamps do after a power cut, while no network tells the gateway the time.
+# The behaviour of the lamps after a power cut, while no network tells the gateway the time.
 _LIT = "the lamps burn at {:g} %, by day too"
 _BY_CELL = "lamps with a photocell follow it, and all others burn at {:g} %, by day too"
 
 
 @dataclass(frozen=True)
 class Part:
-    """Luminaires that share a program in a night, and its changes of level, the board's floor included."""
+    """Luminaires that share a program in a night, and their changes of level. The board's floor is applied to them."""
 
     luminaires: list[str]
     program: Program
@@ -42,20 +42,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Night:
-    """One night of a board; `begins` is the date of its evening. The first part is the first luminaire's."""
+    """One night of a board. `begins` is the date of its evening, and the first part holds the first luminaire."""
 
     begins: date
     almanac: ZoneAlmanac
     parts: list[Part]
 
     def local(self, change: Change) -> str:
-        """The change's time by the local clock, to the nearest minute."""
+        """Returns the local time "hh:mm" of a change, to the nearest minute."""
         return time.strftime("%H:%M", time.gmtime(change.unix + 30 + self.almanac.utc_offset_s(change.unix)))
 
 
 @dataclass
 class Checked:
-    """What was found out about one file."""
+    """The result of checking one file. Only a good board has a `night`."""
 
     path: str
     kind: str = "unknown"
@@ -69,8 +69,11 @@ class Checked:
 
 
 def check_file(path: str, wanted: date | None, clock: Clock) -> Checked:
-    """Reads a board, a program or a calendar with all that it names. `wanted` is the evening of the night to show of a
-    board; None: this one, or the next once it is over."""
+    """Reads a board, a program or a calendar, with all files that it names, and returns what was found.
+
+    `wanted` is the date of the evening of the night to show of a board. None stands for the present night, or for the
+    next one once the present night's lamps are off.
+    """
     result = Checked(path)
     try:
         document = read_document(path)
@@ -125,7 +128,7 @@ def _check_board(result: Checked, document: Document, wanted: date | None, clock
 
 
 def _without_network(board: Board, plan: Plan) -> str:
-    """What the lamps do after a power cut, as long as no network tells the time."""
+    """Returns a sentence on the lamps after a power cut, while no network tells the time."""
     in_doubt = (_BY_CELL if plan.photocells else _LIT).format(board.safe_percent)
     if board.battery_clock:
         return f"After a power cut without a network the battery clock goes on. Where that is in doubt, {in_doubt}."
@@ -133,7 +136,8 @@ def _without_network(board: Board, plan: Plan) -> str:
 
 
 def _night(board: Board, plan: Plan, place: Place, wanted: date | None, clock: Clock) -> Night | None:
-    """The asked night; else this one or, once it is over, the next; None where the clock does not know the date."""
+    """Returns the night of the wanted evening. Without one, returns the present night, or the next once the present
+    one's lamps are off; None if the clock does not know the date."""
     almanac = ZoneAlmanac(board.timezone)
     if wanted:
         at = almanac.local_to_unix(wanted.year, wanted.month, wanted.day, NOON_S)

@@ -1,4 +1,4 @@
-"""What a program does over a year at a place: nights that it leaves dark, and morning steps that come after sunrise."""
+"""Follows a program over a year at a place: finds nights that it leaves dark, and morning steps that come too late."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from agent.schedule.marks import NOON_S, TIME, seconds_after_noon
 from agent.schedule.place import Place
 from agent.schedule.program import Program
 
-# A year whose nights stand for all: switching times move by minutes from year to year.
+# The nights of one year stand for all years: switching times move by minutes from year to year.
 _FIRST = day_of_date(2026, 1, 1)
 _NIGHTS = 365
-# The sun moves so slowly that every fourth night tells.
+# The sun moves so slowly that every fourth night is enough.
 _EVERY = 4
-# Conventions that switch a little into the night (the sun at -6 degrees) leave no street dark.
+# Seconds. Switching times that lie a little within the night (the sun below -6 degrees) leave no street dark.
 _TOLERATED_S = 1800.0
 
 
 def darkest_night(program: Program, place: Place) -> str | None:
-    """The night in which this program leaves the street dark for the longest, as a phrase; None where it never does for
-    more than half an hour of the night (the sun below -6 degrees)."""
+    """Returns a phrase for the night in which this program leaves the street dark for the longest.
+
+    Returns None if no night (the sun below -6 degrees) is dark for more than half an hour.
+    """
     worst, found = _TOLERATED_S, None
     for night in _nights(program, place, _EVERY):
         nights = night.day.nights()
@@ -37,8 +39,11 @@ def darkest_night(program: Program, place: Place) -> str | None:
 
 
 def trimmed_steps(program: Program, place: Place) -> dict[int, tuple[int, date, date]]:
-    """The morning steps of fixed times that come after the lamps are off: step -> nights a year, first and last
-    such night. Each is left out in those nights. -1: the whole morning period (`on` after midnight)."""
+    """Returns the morning steps at fixed times that come after the lamps are off, and so are left out in some nights.
+
+    The key is the index of the step, or -1 for a whole morning period (`on` after midnight) that is left out. The value
+    is the number of such nights in a year, the first of them, and the last.
+    """
     found: dict[int, list[date]] = {}
     for night in _nights(program, place, 1):
         end = night.periods[-1][1] if night.periods else night.day.start

@@ -1,4 +1,4 @@
-"""A TOML file that was read, with the lines of its keys and the problems found in it so far."""
+"""Reads TOML files into documents, which know the lines of their keys and collect the problems found in them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agent.config import toml_lines
 from agent.config.problems import ConfigError, Problem
 from agent.hardware.files import read_plain
 
-# tomllib tells the place of a syntax error only in its sentence.
+# tomllib gives the place of a syntax error only within its sentence.
 _AT_LINE = re.compile(r"^(.*?) \(at line (\d+), column (\d+)\)$", re.DOTALL)
 
 
 @dataclass
 class Document:
-    """`root` is what tomllib made of the file; `report` adds a problem at a key."""
+    """A TOML file that was read. `root` is its content as tomllib parses it, and `lines` the line of each key."""
 
     path: str
     root: dict[str, object]
@@ -26,7 +26,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, where: toml_lines.Path) -> int:
-        """The line of this key, or of the nearest table around it that stands in the file; else 0."""
+        """Returns the line of this key, or of the nearest table around it that is written in the file, or 0."""
         while where:
             if where in self.lines:
                 return self.lines[where]
@@ -38,18 +38,19 @@ class Document:
         self.problems.append(Problem(self.path, self.line(where), text))
 
     def refuse(self) -> None:
-        """Raises ConfigError where anything was reported."""
+        """Raises ConfigError with all problems reported so far, if there are any."""
         if self.problems:
             raise ConfigError(self.problems)
 
 
 def read_document(path: str | Path) -> Document:
-    """The file, read and parsed. Raises ConfigError where it cannot be."""
+    """Returns the parsed file. Raises ConfigError if it cannot be read or is not TOML."""
     return document_of(str(path), read_content(path))
 
 
 def read_content(path: str | Path) -> bytes:
-    """The file's bytes. Raises ConfigError where it cannot be read, is no plain file, or is larger than any of ours."""
+    """Returns the bytes of a file. Raises ConfigError if it cannot be read, is no plain file, or is larger than any
+    file of Lichtmast."""
     try:
         return read_plain(path)
     except OSError as error:
@@ -59,7 +60,7 @@ def read_content(path: str | Path) -> bytes:
 
 
 def document_of(name: str, content: bytes) -> Document:
-    """The bytes of a file, parsed; `name` stands in the problems. Raises ConfigError where they are not TOML."""
+    """Returns the parsed bytes of a file. Raises ConfigError if they are not TOML. Problems name the file `name`."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -69,7 +70,7 @@ def document_of(name: str, content: bytes) -> Document:
 
 
 def parse_document(name: str, text: str) -> Document:
-    """The text, parsed; `name` stands in the problems. Raises ConfigError where it is not TOML."""
+    """Returns the parsed text of a file. Raises ConfigError if it is not TOML. Problems name the file `name`."""
     try:
         return Document(name, tomllib.loads(text), toml_lines.line_map(text))
     except RecursionError:
@@ -82,7 +83,7 @@ def parse_document(name: str, text: str) -> Document:
 
 
 def content_hash(content: bytes) -> str:
-    """SHA-256 of a file's bytes, as hex: tells whether the file changed."""
+    """Returns the SHA-256 of a file's bytes in hex. It shows whether the file has changed."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,5 +1,5 @@
-"""What `check` says of a good plan that its writer may not have meant: steps below the lighting class, morning steps
-that sunrise cuts off, calendar rules that claim the same night. None of it stops the agent."""
+"""Finds oddities in a good plan, for `check` to show: steps below the lighting class, morning steps that sunrise cuts
+off, calendar rules that claim the same night. The writer may not have meant them, but they never stop the agent."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from agent.schedule.place import Place
 from agent.schedule.plan import Plan
 from agent.schedule.program import LUX, PHOTOCELL, Program, mark_text
 
-# The years over which rules are compared: Easter moves, weekdays wander.
+# Rules are compared over four years, because Easter and the weekdays move from year to year.
 _FIRST_DAY = day_of_date(2026, 1, 1)
 _DAYS = 4 * 365
 
 
 def program_findings(program: Program, document: Document, place: Place) -> list[Problem]:
-    """The summer trap, step by step."""
+    """Returns a finding for each morning step (or morning `on`) that comes after the lamps are off in some nights, as
+    early sunrises in summer make it."""
     found = []
     for index, (nights, first, last) in trimmed_steps(program, place).items():
         where = ("program", "on") if index < 0 else ("step", index, "at")
@@ -40,7 +41,8 @@ def program_findings(program: Program, document: Document, place: Place) -> list
 
 
 def board_findings(board: Board, plan: Plan, files: ProgramFiles, place: Place) -> list[Problem]:
-    """All findings of a board's plan, each once: its programs' traps, and steps below the class of a design."""
+    """Returns the findings of a board's plan, sorted and each once: morning steps that come too late, steps below the
+    class of a lighting design, and sources that no sensor of the board can feed."""
     found = [
         finding for program in plan.programs for finding in program_findings(program, files.document(program), place)
     ]
@@ -59,7 +61,7 @@ def board_findings(board: Board, plan: Plan, files: ProgramFiles, place: Place) 
 
 
 def calendar_findings(calendar: Calendar, document: Document) -> list[Problem]:
-    """Rules of different programs that claim the same night: the first one wins there."""
+    """Returns a finding for each pair of rules that give one night different programs. The earlier rule wins."""
     clashes: dict[tuple[int, int], date] = {}
     for day in range(_FIRST_DAY, _FIRST_DAY + _DAYS):
         holding = [at for at, rule in enumerate(calendar.rules) if rule.holds(day, calendar.special)]
@@ -79,27 +81,27 @@ def calendar_findings(calendar: Calendar, document: Document) -> list[Problem]:
 
 def _below_class(program: Program, design: Design, names: list[str], document: Document) -> list[Problem]:
     floor = design.floor_percent()
-    whom = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    concerned = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     return [
         Problem(
             document.path,
             document.line(("step", index, "percent")),
             f"{step.percent:g} % of {design.maintained:g} {design.unit} is below class {design.dimmed_class}"
-            f" ({AVERAGE[design.dimmed_class]:g} {design.unit} on average), which quiet hours must keep for {whom}"
-            f" (a {design.lighting_class} design): at least {_up(floor):g} % does",
+            f" ({AVERAGE[design.dimmed_class]:g} {design.unit} on average), which quiet hours must keep for {concerned}"
+            f" (a {design.lighting_class} design): at least {_rounded_up(floor):g} % does",
         )
         for index, step in enumerate(program.steps)
         if 0 < step.percent < floor - 1e-9
     ]
 
 
-def _up(percent: float) -> float:
-    """To the next tenth, so that the figure itself is enough."""
+def _rounded_up(percent: float) -> float:
+    """Returns the next tenth of a percent, so that a step at the figure shown reaches the class."""
     return -(-round(percent * 10, 6) // 1) / 10
 
 
 def _unknown_sources(board: Board, plan: Plan, files: ProgramFiles) -> list[Problem]:
-    """Controls and photocells that no sensor of the board can ever feed."""
+    """Returns a finding for each dynamic control and photocell that no sensor of the board can feed."""
     kinds = {sensor.kind for sensor in board.sensors}
     names = {sensor.name for sensor in board.sensors}
     found = []

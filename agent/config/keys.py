@@ -1,4 +1,4 @@
-"""One key of a file: its type, range, default and meaning, and what is wrong with a value."""
+"""A key of a file: its type, range, default and meaning, and the check of a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.schedule.marks import MarkError, parse_mark
 
 
 class Type(Enum):
-    """What a value is, in the words of the error that asks for it."""
+    """The type of a value, in the words of the error that asks for it."""
 
     TEXT = "a text in quotes"
     NUMBER = "a number"
@@ -33,16 +33,18 @@ REQUIRED = _Required.REQUIRED
 
 HOURS_PATTERN = "[0-9]{1,3}:[0-5][0-9]"
 SPAN_PATTERN = r"(?:([0-9]{1,4}):)?([0-5]?[0-9]):([0-5][0-9](?:\.[0-9]{1,3})?)"
-"""What a SPAN may be as a text. As a number it is seconds, and seconds are what the program gets."""
-# More is no list that somebody wrote by hand.
+"""The text form of a SPAN, which may also be a number of seconds. Both are read into seconds."""
+# A longer list was not written by hand.
 _LONGEST_LIST = 400
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key. `meaning` is a phrase that stands in the schema and the docs; `example` is what an error proposes.
+    """A key of a table.
 
-    `low` and `high` bound a number, and hours in seconds; `choices` and `pattern` a text, and each text of a list.
+    `meaning` is a phrase for the schema and the docs, and `example` a value for an error to propose. `low` and `high`
+    bound a number (for HOURS, in seconds). `choices` and `pattern` bound a text and each text of a list. A key with the
+    default None may be left out, and then has no value.
     """
 
     name: str
@@ -54,10 +56,10 @@ class Key:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     example: str = ""
-    beyond: str = ""  # what to do about a value above `high`, where another number is not the remedy
+    beyond: str = ""  # the remedy for a value above `high`, if another number is none
 
     def wanted(self) -> str:
-        """What to write, as a phrase."""
+        """Returns a phrase that says what to write as the value."""
         if self.choices:
             words = (" or " if self.type is Type.TEXT else ", ").join(f'"{choice}"' for choice in self.choices)
             return words if self.type is Type.TEXT else f"a list of {words}"
@@ -70,7 +72,8 @@ class Key:
 
 
 def format_key(newest: int) -> Key:
-    """The key `format`, with which each kind of file states its version. Within one format, changes only add."""
+    """Returns the key `format`, by which a file states the version of its format: a number from 1 to `newest`. Within
+    one version, changes only add."""
     return Key(
         "format",
         Type.WHOLE,
@@ -83,26 +86,27 @@ def format_key(newest: int) -> Key:
 
 
 def hours_text(seconds: float) -> str:
-    """Seconds as hours and minutes, in whole minutes."""
+    """Returns seconds as "hh:mm", rounded down to whole minutes."""
     minutes = int(seconds) // 60
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def hours_seconds(text: str) -> int:
-    """The seconds of hours and minutes, which must match HOURS_PATTERN."""
+    """Returns the seconds of a text of hours and minutes, which must match HOURS_PATTERN."""
     hours, _, minutes = text.partition(":")
     return int(hours) * 3600 + int(minutes) * 60
 
 
 def default_of(key: Key) -> object:
-    """The default, as the program uses it."""
+    """Returns the default of a key in the form that the agent uses: a Mark, or seconds of HOURS."""
     if key.type is Type.MARK:
         return parse_mark(str(key.default))
     return hours_seconds(str(key.default)) if key.type is Type.HOURS else key.default
 
 
 def checked(key: Key, value: object) -> tuple[object, str]:
-    """The value as the program uses it, and what is wrong with it ("" for nothing)."""
+    """Returns the value in the form that the agent uses, and "". For a wrong value, returns None and a phrase that says
+    what to write."""
     wrong = f"write {key.wanted()}" + (f" ({key.meaning})" if key.pattern else "")
     if key.type is Type.FLAG:
         return (value, "") if isinstance(value, bool) else (None, wrong)
@@ -159,7 +163,8 @@ def _checked_texts(key: Key, value: object, wrong: str) -> tuple[object, str]:
 
 
 def _checked_curve(value: object, wrong: str) -> tuple[object, str]:
-    """Pairs of hours and percent (1..100), the hours growing from each to the next."""
+    """Returns the pairs of hours and percent (1 to 100) of a curve, and "". The hours must grow from each pair to the
+    next; for a wrong curve, returns None and a phrase that says what to write."""
     if not isinstance(value, list) or not 1 <= len(value) <= _LONGEST_LIST:
         return None, wrong
     points: list[tuple[float, float]] = []

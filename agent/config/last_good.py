@@ -1,7 +1,7 @@
-"""The last board and program that were good: what a gateway goes on with when somebody breaks its files.
+"""Keeps the last good files of a gateway, so that it can go on when a later edit breaks them.
 
-A lamp-post must not stay dark for a typing error: `check` refuses a bad file, `run` goes on with the last good ones:
-the board, its program, and whatever other programs and calendars its plan was made of.
+A lamp-post must not stay dark for a typing error: `check` refuses a bad file, but `run` goes on with the last good
+board, its program, and all other programs and calendars of its plan.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from agent.schedule.program import Program
 log = logging.getLogger("lichtmast")
 
 BOARD_COPY = "last-good-board.toml"
-"""The board that the agent of this state folder goes by."""
+"""The name, in the state folder, of the copy of the board that the agent uses."""
 
-# The format of the file that holds all files of a plan.
+# The version of the file that holds all files of a plan.
 FORMAT = 1
 MOST_KEPT_BYTES = 32 * MOST_BYTES
-"""What the file that holds all others may have: a board, and more programs and calendars than any gateway has."""
+"""The most bytes of the file that holds a board with all its programs and calendars; more than any gateway needs."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """A board, its plan and its program (the first luminaire's, where there are several), all valid. `refused` says why
-    the files asked for are not these, or is empty."""
+    """A valid board with its plan and its program (that of the first luminaire, if there are several).
+
+    `content_hash` is that of the board's file. `refused` says why the wanted files could not be used, or is empty.
+    """
 
     board: Board
     program: Program
@@ -46,20 +48,23 @@ class Config:
 
 
 class LastGood:
-    """The copies in the gateway's state folder."""
+    """The copies of the last good files in the gateway's state folder."""
 
     def __init__(self, state: Path) -> None:
         self._board = state / BOARD_COPY
         self._program = state / "last-good-program.toml"
-        # All files of the plan by their paths. The two above are what an older version reads, and what is left to go
-        # on with where this one does not belong to them.
+        # All files of the plan, by their paths. The two copies above are for older versions of the agent, and for the
+        # case that this file does not fit the copy of the board.
         self._files = state / "last-good-files.json"
 
         self._fresh: dict[Path, bytes] = {}
 
     def load(self, board_path: str, program: str | None) -> Config:
-        """The board and program asked for (`program` None: the board's own), or the last good ones. Raises ConfigError
-        where the files are bad and there are no last good ones. It writes nothing: `keep` does."""
+        """Returns the board and program in these files, or the last good ones if these are bad. `program` None stands
+        for the board's own program.
+
+        Raises ConfigError if the files are bad and there are no last good ones. Writes nothing: `keep` does.
+        """
         read = _Reader()
         files = ProgramFiles(read)
         try:
@@ -67,14 +72,14 @@ class LastGood:
             plan = load_plan(board, program, files)
         except ConfigError as error:
             return self._fall_back(error)
-        # What was found to be good, byte by byte, and not what stands in the files a moment later.
+        # Keep the very bytes that were found to be good: the files may change a moment later.
         content = read.contents[board_path]
-        # A ready program too: the board's own may be another, and lies where the copy of the board does not reach.
+        # Keep a ready program too: it may differ from the one that the board names, and lies outside the state folder.
         whole = program_path(program or board.program)
         texts = {path: read.contents[path].decode() for path in files.paths}
         kept = {"format": FORMAT, "board": content.decode(), "path": board_path, "program": program, "files": texts}
         if str(whole) not in read.contents:
-            with contextlib.suppress(ConfigError):  # a board with a calendar may do without it
+            with contextlib.suppress(ConfigError):  # a board with a calendar does not need this program
                 read(whole)
         self._fresh = {self._board: content, self._files: json.dumps(kept, indent=1).encode()}
         if str(whole) in read.contents:
@@ -82,9 +87,9 @@ class LastGood:
         return Config(board, _first_program(plan), content_hash(content), plan)
 
     def keep(self) -> None:
-        """Writes what `load` found to be good; nothing where it gave the last good one itself."""
+        """Writes the files that `load` found to be good. Writes nothing if `load` had to return the last good ones."""
         for path, content in self._fresh.items():
-            _keep(content, path)
+            _write_whole(content, path)
 
     def _fall_back(self, error: ConfigError) -> Config:
         if not self._board.exists():
@@ -96,7 +101,8 @@ class LastGood:
         return Config(board, _first_program(plan), content_hash(read_content(self._board)), plan, refused)
 
     def _kept_plan(self) -> tuple[Board, Plan] | None:
-        """The board and the plan of the files that were kept together; None where they do not belong to the board."""
+        """Returns the board and plan of the files that were kept together, or None if they do not fit the copy of the
+        board."""
         try:
             kept = json.loads(read_plain(self._files, MOST_KEPT_BYTES))
             board_text, path, program = kept["board"], str(kept["path"]), kept["program"]
@@ -121,7 +127,7 @@ class LastGood:
 
 
 class _Reader:
-    """Reads documents, and remembers the bytes of each."""
+    """Reads documents, and keeps the bytes of each by its path."""
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
@@ -131,14 +137,14 @@ class _Reader:
         return document_of(str(path), content)
 
 
-def _keep(content: bytes, path: Path) -> None:
-    """Written whole or not at all: a power cut must not leave half a board."""
+def _write_whole(content: bytes, path: Path) -> None:
+    """Writes a file whole or not at all: a power cut must not leave half a board. Logs a failure."""
     try:
-        if _stands_already(content, path):
+        if _has_content(path, content):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)  # a crash or a user may have left anything there, even a pipe
+        fresh.unlink(missing_ok=True)  # a crash may have left half a file there, or a user even a pipe
         with fresh.open("wb") as file:
             file.write(content)
             file.flush()
@@ -148,7 +154,7 @@ def _keep(content: bytes, path: Path) -> None:
         log.error("the last good configuration cannot be kept in %s: %s", path.parent, error)
 
 
-def _stands_already(content: bytes, path: Path) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     try:
         return read_plain(path, MOST_KEPT_BYTES) == content
     except OSError:

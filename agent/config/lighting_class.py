@@ -1,7 +1,7 @@
-"""Lighting classes (EN 13201-2:2015, tables 1 to 3): how far a step may dim a design before it leaves its class.
+"""Lighting classes (EN 13201-2:2015, tables 1 to 3), and how far a step may dim a design before it leaves its class.
 
-A step's light is its percent of the design's maintained value. It must still reach the class for quiet hours: the one
-that the design names, else the next lower one of the same kind.
+The light of a step is its percent of the design's maintained value. It must still reach the class for quiet hours: the
+class that the design names for them, or else the next lower class of its kind.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from dataclasses import dataclass
 from agent.config.document import Document
 from agent.config.tables import Row
 
-# Maintained average, in cd/m2 for M and in lux for C and P.
+# The maintained average of each class, in cd/m2 for M and in lux for C and P.
 AVERAGE = {
     **dict(zip(("M1", "M2", "M3", "M4", "M5", "M6"), (2.0, 1.5, 1.0, 0.75, 0.5, 0.3), strict=True)),
     **dict(zip(("C0", "C1", "C2", "C3", "C4", "C5"), (50.0, 30.0, 20.0, 15.0, 10.0, 7.5), strict=True)),
     **dict(zip(("P1", "P2", "P3", "P4", "P5", "P6"), (15.0, 10.0, 7.5, 5.0, 3.0, 2.0), strict=True)),
 }
-# Maintained minimum, in lux: the P classes have one.
+# The maintained minimum of a class, in lux. Only the P classes have one.
 MINIMUM = dict(zip(("P1", "P2", "P3", "P4", "P5", "P6"), (3.0, 2.0, 1.5, 1.0, 0.6, 0.4), strict=True))
 CLASSES = tuple(AVERAGE)
 
 
 @dataclass(frozen=True)
 class Design:
-    """A lighting design: its class, its maintained average (lux; cd/m2 for M) and, where it is given, minimum (lux), at
-    100 %; and the class that quiet hours must keep."""
+    """A lighting design: its class, and the class that quiet hours must keep.
+
+    `maintained` is the maintained average at 100 %, in cd/m2 for an M class and in lux for others. `maintained_min` is
+    the maintained minimum at 100 % in lux, if it is known.
+    """
 
     lighting_class: str
     maintained: float
@@ -37,7 +40,7 @@ class Design:
         return "cd/m2" if self.lighting_class.startswith("M") else "lx"
 
     def floor_percent(self) -> float:
-        """The lowest step, in percent, that keeps the dimmed class."""
+        """Returns the lowest percent of a step that keeps the class for quiet hours."""
         floor = AVERAGE[self.dimmed_class] / self.maintained
         if self.maintained_min is not None and self.dimmed_class in MINIMUM:
             floor = max(floor, MINIMUM[self.dimmed_class] / self.maintained_min)
@@ -45,14 +48,14 @@ class Design:
 
 
 def next_lower(lighting_class: str) -> str:
-    """The class below this one; the lowest of its kind is its own."""
+    """Returns the class below this one, of its kind. The lowest class of a kind is returned unchanged."""
     at = CLASSES.index(lighting_class)
     lower = CLASSES[at + 1] if at + 1 < len(CLASSES) else lighting_class
     return lower if lower[0] == lighting_class[0] else lighting_class
 
 
 def design_of(row: Row) -> Design | None:
-    """The design that a checked row states, if it does."""
+    """Returns the lighting design that a checked row states, or None if it states none."""
     if not row.has("lighting_class", "maintained"):
         return None
     lighting_class = row.text("lighting_class")
@@ -65,7 +68,8 @@ def design_of(row: Row) -> Design | None:
 
 
 def check_design(document: Document, row: Row) -> None:
-    """A class and a maintained value stand together, the value reaches the class; the dimmed class is of its kind."""
+    """Reports a class without a maintained value (or the reverse), a value below its class, and a dimmed class that is
+    not of the same kind or is above it."""
     written = [key for key in ("lighting_class", "maintained", "maintained_min", "dimmed_class") if key in row.written]
     for needed in ("lighting_class", "maintained"):
         if written and needed not in row.written:

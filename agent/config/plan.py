@@ -1,6 +1,6 @@
-"""The plan of a board: its programs and calendars read, its groups resolved, the installer's floor applied.
+"""Makes the plan of a board: reads its programs and calendars, resolves its groups, and takes the installer's floor.
 
-A program that leaves the street dark is refused unless it says so itself and the board allows it.
+A program that leaves the street dark is refused unless the program says so itself and the board allows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from agent.schedule.program import Program
 
 
 class ProgramFiles:
-    """Programs as they are read: each file once, so that equal luminaires share one value; and where each came from."""
+    """Reads programs and calendars, and knows the file of each program.
+
+    Each program is read once, so that luminaires with one program share one value. `paths` lists the files read.
+    """
 
     def __init__(self, read: Callable[[str | Path], Document] = read_document) -> None:
         self.read = read
@@ -32,7 +35,8 @@ class ProgramFiles:
         self._refused: dict[str, ConfigError] = {}
 
     def load(self, name_or_path: str | Path) -> Program:
-        """The ready program of this name, or the one in this file. Raises ConfigError with every problem in it."""
+        """Returns the ready program of this name, or the program in this file. Raises ConfigError with every problem in
+        it."""
         path = str(program_path(name_or_path))
         if path in self._refused:
             raise self._refused[path]
@@ -47,12 +51,12 @@ class ProgramFiles:
         return self._found[path][0]
 
     def load_calendar(self, path: str) -> Calendar:
-        """The calendar in this file. Raises ConfigError with every problem in it and in its programs."""
+        """Returns the calendar in this file. Raises ConfigError with every problem in it and in its programs."""
         self._note(path)
         return load_calendar(path, self.load, self.read)
 
     def document(self, program: Program) -> Document:
-        """The file that a program came from."""
+        """Returns the document that a program was read from."""
         return next(document for found, document in self._found.values() if found is program)
 
     def _note(self, path: str) -> None:
@@ -61,15 +65,16 @@ class ProgramFiles:
 
 
 def place_of(board: Board) -> Place:
-    """The board's place, with its civil time: what target_of() and changes() remember their nights in."""
+    """Returns the board's place with its civil time. target_of() and changes() cache their nights in it."""
     return Place(ZoneAlmanac(board.timezone), board.latitude, board.longitude)
 
 
 def load_plan(board: Board, program: str | None = None, files: ProgramFiles | None = None) -> Plan:
-    """The plan of a board, without overrides. Raises ConfigError with every problem in its programs and calendars.
+    """Returns the plan of a board, without overrides. Raises ConfigError with every problem in its programs and
+    calendars.
 
-    `program`, a ready program's name or a path, takes the place of the board's own program and calendar; groups keep
-    theirs. `files` tells afterwards what was read.
+    `program`, a ready program's name or a path, replaces the board's own program and calendar, but not those of its
+    groups. The caller can ask `files` afterwards which files were read.
     """
     files = files or ProgramFiles()
     problems: list[Problem] = []
@@ -78,7 +83,7 @@ def load_plan(board: Board, program: str | None = None, files: ProgramFiles | No
     def calendar(program: str, path: str, where: Where) -> Calendar | None:
         key = (*where, "calendar" if path else "program")
         try:
-            found = files.load_calendar(path) if path else _only(files.load(program))
+            found = files.load_calendar(path) if path else _calendar_of(files.load(program))
         except ConfigError as error:
             problems.extend(error.problems)
             return None
@@ -116,7 +121,10 @@ def load_plan(board: Board, program: str | None = None, files: ProgramFiles | No
 
 
 def darkness_problems(program: Program, document: Document, place: Place) -> list[Problem]:
-    """What is wrong with a program that leaves the street dark at this place without saying that it means it."""
+    """Returns the problem of a program that leaves the street dark at this place and does not say that this is meant.
+
+    The list is empty for all other programs.
+    """
     if program.dark:
         return []
     dark = darkest_night(program, place)
@@ -132,11 +140,13 @@ def darkness_problems(program: Program, document: Document, place: Place) -> lis
     ]
 
 
-def _only(program: Program) -> Calendar:
+def _calendar_of(program: Program) -> Calendar:
+    """Returns a calendar that has this program in every night."""
     return Calendar(program.name, program)
 
 
 def _distinct(calendars: list[Calendar | None]) -> list[Program]:
+    """Returns the programs of these calendars, each value once."""
     found: list[Program] = []
     for calendar in calendars:
         for program in calendar.programs() if calendar else ():
@@ -146,7 +156,7 @@ def _distinct(calendars: list[Calendar | None]) -> list[Program]:
 
 
 class _Lines:
-    """The lines of a board's keys; read again only where there is a problem."""
+    """The lines of a board's keys. The file is read again for them, and only if there is a problem."""
 
     def __init__(self, board: Board) -> None:
         self._path = board.path

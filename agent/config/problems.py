@@ -1,4 +1,4 @@
-"""What is wrong in a file that somebody wrote: every problem with its line, and what to write instead."""
+"""The problems of a file: each has its line, and a sentence on what is wrong and what to write instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing to put right. `line` counts from 1; 0 stands for the file as a whole."""
+    """A thing to put right in a file. `line` counts from 1; 0 stands for the file as a whole."""
 
     path: str
     line: int
@@ -21,7 +21,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The file cannot be used. `problems` holds them all, by line; the text has one line for each."""
+    """The file cannot be used. `problems` holds every problem, sorted by line; the text has a line for each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -29,7 +29,8 @@ class ConfigError(Exception):
 
 
 def shown(value: object) -> str:
-    """A value as its writer would recognise it: text in quotes, long things cut short."""
+    """Returns a value in the form in which its writer wrote it: a text stands in quotes. A long value is cut to 60
+    characters, and characters that cannot be printed become question marks."""
     if isinstance(value, bool):
         return "true" if value else "false"
     try:
@@ -41,7 +42,7 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, or all of them."""
+    """Returns the remedy for an unknown word: a phrase that names the nearest known word, or all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
     if near:

@@ -1,4 +1,4 @@
-"""Control programs as TOML files: [program], its [[step]]s, what sensors do. Ready ones lie in agent/programs/."""
+"""Reads control programs, TOML files of steps and of the effects of sensors. Ready programs lie in agent/programs/."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ READY = Path(__file__).resolve().parent.parent / "programs"
 
 
 def ready_programs() -> list[str]:
-    """The names of the programs that come with Lichtmast."""
+    """Returns the sorted names of the programs that come with Lichtmast."""
     return sorted(path.stem for path in READY.glob("*.toml"))
 
 
 def is_path(program: str) -> bool:
-    """Whether this means a file and not a ready program's name."""
+    """Returns whether this text names a file (and not a ready program)."""
     return program.endswith(".toml") or "/" in program
 
 
 def program_path(name_or_path: str | Path) -> Path:
-    """The file of this ready program, or this file. Raises ConfigError for a name that is not known."""
+    """Returns the file of a ready program, or the given path. Raises ConfigError for a name that is not known."""
     text = str(name_or_path)
     if is_path(text):
         return Path(text)
@@ -53,14 +53,15 @@ def program_path(name_or_path: str | Path) -> Path:
 
 
 def load_program(name_or_path: str | Path) -> Program:
-    """The ready program of this name, or the one in this file. Raises ConfigError with every problem in it."""
+    """Returns the ready program of this name, or the program in this file. Raises ConfigError with every problem in
+    it."""
     return read_program(read_document(program_path(name_or_path)))
 
 
 def read_program(document: Document) -> Program:
-    """The program in a document. Raises ConfigError with every problem in it."""
+    """Returns the program in a document. Raises ConfigError with every problem in it."""
     rows = read_tables(document, TABLES)
-    _no_equal_times(document, [row for row in rows["step"] if row.has("at")])
+    _check_times(document, [row for row in rows["step"] if row.has("at")])
     for row in rows["program"]:
         check_period(document, row)
         for photocell in rows["photocell"]:
@@ -87,7 +88,7 @@ def read_program(document: Document) -> Program:
 
 
 def check_period(document: Document, row: Row) -> None:
-    """Refuses a period that is empty in every night."""
+    """Reports a period from `on` to `off` that is empty in every night."""
     if not row.has("on", "off"):
         return
     on, off = row.mark("on"), row.mark("off")
@@ -176,7 +177,7 @@ def _check_dynamic(document: Document, row: Row) -> None:
 
 
 def _check_dark(document: Document, rows: dict[str, list[Row]]) -> None:
-    """A program that is dark at times must say that it means it."""
+    """Reports steps and dynamic controls that can make the street dark, unless the program says that this is meant."""
     if any(row.has("dark") and row.flag("dark") for row in rows["program"]):
         return
     remedy = "or write dark = true in [program] if that is meant (the board must allow it too)"
@@ -199,7 +200,7 @@ def _check_dark(document: Document, rows: dict[str, list[Row]]) -> None:
         if not row.has("source", "operation", "percent", "hold_s", "ramp_up_s", "ramp_down_s"):
             continue
         dynamic = _dynamic(row)
-        # A subtraction is judged by the lowest level that it can meet.
+        # A subtraction takes most from the lowest level.
         lowest = min((level for level in levels if level), default=0.0)
         if lowest and dynamic.applied(lowest) <= 0:
             what = f"{dynamic.operation} {dynamic.percent:g}" + (
@@ -211,7 +212,8 @@ def _check_dark(document: Document, rows: dict[str, list[Row]]) -> None:
             )
 
 
-def _no_equal_times(document: Document, steps: list[Row]) -> None:
+def _check_times(document: Document, steps: list[Row]) -> None:
+    """Reports each step that has the time of an earlier step."""
     first: dict[object, Row] = {}
     for row in steps:
         at = row.mark("at")

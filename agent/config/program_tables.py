@@ -1,4 +1,4 @@
-"""The keys of a program file. The one source of its checks, schema and docs."""
+"""The keys of a program file. Its checks, schema and docs derive from them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from agent.config.keys import Key, Type, format_key
 from agent.config.tables import Table
 from agent.schedule.program import LUX, MAX, OPERATIONS, PHOTOCELL, PRESENCE, TRAFFIC
 
-# The newest format of these files that this version reads.
+# The newest format of program files that this version reads.
 FORMAT = 1
 
-# What a [[dynamic]] may name as its source beside a sensor of its own.
+# The kinds of sensor that a [[dynamic]] may name as its source. It may also name one sensor.
 SOURCE_KINDS = (PRESENCE, TRAFFIC, LUX)
 
-# 90 s is about the longest fade that control gear has by its plain fade time (IEC 62386-102).
+# Seconds. The longest FADE TIME of control gear is about 90 s (IEC 62386-102).
 LONGEST_FADE_S = 90
 
 _SENSOR = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"

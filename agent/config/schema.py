@@ -1,4 +1,4 @@
-"""What derives from the tables of keys: JSON Schema (draft 2020-12) for editors, and the key list of the docs."""
+"""Derives from the tables of keys the JSON Schema (draft 2020-12) for editors, and the key list of the docs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JSON_TYPES: dict[Type, str | list[str]] = {
     Type.CURVE: "array",
 }
 
-# What agent.schedule.marks.parse_mark accepts.
+# The texts that agent.schedule.marks.parse_mark accepts, as a regular expression.
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _OFFSET = "(0[0-9]|1[01]):[0-5][0-9]|12:00"
 # Degrees from -18 to 10.
@@ -37,17 +37,17 @@ MARK_PATTERN = f"^({_CLOCK}|({_EVENT})([+-]({_OFFSET}))?)$"
 
 
 def json_schema(kind: str) -> dict[str, object]:
-    """The JSON Schema of this kind of file, a key of KINDS."""
+    """Returns the JSON Schema of this kind of file, a key of KINDS."""
     return schema_of(f"Lichtmast {kind}", KINDS[kind])
 
 
 def markdown(kind: str) -> str:
-    """The keys of this kind of file as Markdown tables, for the docs."""
+    """Returns the keys of this kind of file (a key of KINDS) as Markdown tables, for the docs."""
     return "\n".join(table_markdown(table) for table in KINDS[kind])
 
 
 def schema_of(title: str, tables: Sequence[Table]) -> dict[str, object]:
-    """The JSON Schema of any file that has these tables."""
+    """Returns the JSON Schema of any file that has these tables."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
@@ -98,16 +98,17 @@ def _key_schema(key: Key) -> dict[str, object]:
 
 
 def table_markdown(table: Table) -> str:
-    """The keys of one table as a Markdown table."""
+    """Returns the keys of one table as a Markdown table, the required keys first."""
     lines = [f"`{table.header}`: {table.meaning}.", "", "| key | value | default | meaning |", "|---|---|---|---|"]
     lines.extend(
-        f"| `{key.name}` | {key.wanted()} | {_default_markdown(key)} | {key.meaning} |" for key in _in_order(table.keys)
+        f"| `{key.name}` | {key.wanted()} | {_default_markdown(key)} | {key.meaning} |"
+        for key in _required_first(table.keys)
     )
     return "\n".join([*lines, ""])
 
 
-def _in_order(keys: Sequence[Key]) -> list[Key]:
-    """What must be written first."""
+def _required_first(keys: Sequence[Key]) -> list[Key]:
+    """Returns the keys with the required ones first."""
     return sorted(keys, key=lambda key: key.default is not REQUIRED)
 
 

@@ -1,4 +1,4 @@
-"""Sensors on a board's DALI buses: the table [[sensor]], what its rows must be together, and the value made of one."""
+"""Sensors on a board's DALI buses: the keys of [[sensor]], the checks of its rows together, and the value of a row."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ SENSOR = Table(
 
 @dataclass(frozen=True)
 class Sensor:
-    """An instance of a control device. `at` is a luminaire's name, or "" for the whole gateway.
+    """An instance of a control device (IEC 62386-103). `at` is a luminaire's name, or "" for the whole gateway.
 
-    `full_scale_lux` is 0 where it is not said; the percents are a photocell's, of its range.
+    `full_scale_lux` is 0 if the board does not state it. The percents are shares of a photocell's range: below
+    `dark_percent` it is dark, and from `light_percent` on it is light.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Sensor:
 
 
 def sensors_of(rows: Sequence[Row]) -> tuple[Sensor, ...]:
-    """The sensors of rows that were checked."""
+    """Returns the sensors of rows that were checked."""
     return tuple(
         Sensor(
             row.text("name"),
@@ -96,18 +97,19 @@ def sensors_of(rows: Sequence[Row]) -> tuple[Sensor, ...]:
 
 
 def check_sensors(document: Document, rows: Sequence[Row], buses: Sequence[str], luminaires: Sequence[str]) -> None:
-    """Names differ, no instance stands twice, buses and luminaires exist, and light has its scale."""
+    """Reports names and instances that are used twice, buses and luminaires that do not exist, lux sensors without a
+    scale, and photocells that are light before they are dark."""
     names: dict[Hashable, Row] = {}
     instances: dict[Hashable, Row] = {}
     for row in rows:
         if row.has("name"):
-            _once(document, names, row.text("name"), row, "name", f"the name {shown(row.text('name'))}")
+            _check_first(document, names, row.text("name"), row, "name", f"the name {shown(row.text('name'))}")
         if row.has("bus", "device", "instance"):
             place = (row.text("bus"), row.whole("device"), row.whole("instance"))
             what = f"instance {place[2]} of device {place[1]} on the bus {shown(place[0])}"
-            _once(document, instances, place, row, "device", what)
-        _known(document, row, "bus", buses, "[[bus]]")
-        _known(document, row, "at", luminaires, "[[luminaire]]")
+            _check_first(document, instances, place, row, "device", what)
+        _check_known(document, row, "bus", buses, "[[bus]]")
+        _check_known(document, row, "at", luminaires, "[[luminaire]]")
         if row.has("kind") and row.text("kind") == "lux" and "full_scale_lux" not in row.written:
             document.report(
                 row.where,
@@ -122,13 +124,14 @@ def check_sensors(document: Document, rows: Sequence[Row], buses: Sequence[str],
             )
 
 
-def _known(document: Document, row: Row, key: str, names: Sequence[str], table: str) -> None:
+def _check_known(document: Document, row: Row, key: str, names: Sequence[str], table: str) -> None:
     if row.has(key) and row.text(key) and row.text(key) not in names:
         remedy = did_you_mean(row.text(key), names) if names else f"add the {table} first"
         document.report((*row.where, key), f"there is no {table} of the name {shown(row.text(key))}: {remedy}")
 
 
-def _once(document: Document, seen: dict[Hashable, Row], value: Hashable, row: Row, key: str, what: str) -> None:
+def _check_first(document: Document, seen: dict[Hashable, Row], value: Hashable, row: Row, key: str, what: str) -> None:
+    """Reports the row if an earlier row has this value."""
     first = seen.setdefault(value, row)
     if first is not row:
         line = document.line((*first.where, key))

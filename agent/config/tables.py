@@ -1,4 +1,4 @@
-"""One table a kind of file: keys with type, range, default, meaning. Checks, JSON Schema and docs derive from it."""
+"""Tables of keys, and the rows read by them. A file's checks, JSON Schema and docs derive from its tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("REQUIRED", "SPAN_PATTERN", "Key", "Row", "Table", "Type", "format_ke
 
 @dataclass(frozen=True)
 class Table:
-    """One [table], or [[table]] where there may be `many`. A table that is not `required` may be left out."""
+    """A [table] of a file, or a [[table]] if there may be `many`. A table that is not `required` may be left out."""
 
     name: str
     meaning: str
@@ -27,26 +27,28 @@ class Table:
 
     @property
     def header(self) -> str:
+        """The header as it stands in the file, with its brackets."""
         return f"[[{self.name}]]" if self.many else f"[{self.name}]"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One table as it was read. A key that is wrong, or missing without a default, is not in `values`."""
+    """A table as it was read from a file. `where` is its place in the document, and `written` names the keys that it
+    has there. `values` has no key that is wrong, or that is missing and has no default."""
 
     where: Path
     values: dict[str, object] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
 
     def has(self, *names: str) -> bool:
-        """Whether all these keys hold a good value."""
+        """Returns whether all these keys have a good value."""
         return all(name in self.values for name in names)
 
     def text(self, name: str) -> str:
         return cast(str, self.values[name])
 
     def number(self, name: str) -> float:
-        """A number; seconds of a span or of hours."""
+        """Returns the value of a NUMBER or WHOLE key, or the seconds of a SPAN or HOURS key."""
         return float(cast(float, self.values[name]))
 
     def whole(self, name: str) -> int:
@@ -66,7 +68,7 @@ class Row:
 
 
 def read_tables(document: Document, tables: Sequence[Table]) -> dict[str, list[Row]]:
-    """Every table of the document, checked key by key; what is wrong is reported in the document."""
+    """Returns the rows of each table of the document, checked key by key. Problems are reported to the document."""
     known = {table.name: table for table in tables}
     for name in document.root:
         if name not in known:
@@ -80,7 +82,7 @@ def _rows(document: Document, table: Table) -> list[Row]:
         if table.required:
             document.report((), f"there is no {table.header}: add one ({table.meaning})")
             return []
-        # A table that is left out stands for its defaults, where it has them.
+        # A table that is left out has the defaults of its keys, if all of them have one.
         complete = not table.many and all(key.default is not REQUIRED for key in table.keys)
         return [_row(document, table, (), {})] if complete else []
     found = document.root[table.name]

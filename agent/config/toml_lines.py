@@ -1,6 +1,6 @@
-"""Where each key of a TOML 1.0 document stands: its path -> its line, which tomllib does not tell.
+"""Finds the line of each key of a TOML 1.0 document, which tomllib does not give.
 
-Reads only what tomllib has accepted before, so it checks nothing.
+The scanner checks nothing: it reads only documents that tomllib has accepted.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import tomllib
 
-# A key's path: names, and for an array of tables (or an array) the index: ("luminaire", 0, "power_w").
+# The path of a key: names, and the index in an array or an array of tables, as in ("luminaire", 0, "power_w").
 Path = tuple[str | int, ...]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"[ \t]*")
 _BLANK = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
-# Whatever else a value can be: numbers, booleans, dates and times end where the line or their list does.
+# Numbers, booleans, dates and times end with their line, or with their element of an array or inline table.
 _PLAIN = re.compile(r"[^,\]}#\n]*")
 _STRINGS = (
     # The closing quotes of a multi-line string may follow one or two quotes that belong to it.
@@ -26,7 +26,7 @@ _STRINGS = (
 
 
 def line_map(text: str) -> dict[Path, int]:
-    """The line, from 1, of every table header, key and array element of a document that tomllib accepts."""
+    """Returns the line (from 1) of every table header, key and array element. tomllib must have accepted the text."""
     scanner = _Scanner(text.replace("\r\n", "\n"))
     scanner.document()
     return scanner.lines
@@ -68,7 +68,7 @@ class _Scanner:
         return path
 
     def _latest(self, path: Path) -> Path:
-        """The table that a header means by this name: the newest one where it is an array of tables."""
+        """Returns the table that a header means by this path: in an array of tables, the newest one."""
         self._note(path)
         count = self._counts.get(path, 0)
         return (*path, count - 1) if count else path

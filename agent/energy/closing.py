@@ -1,4 +1,4 @@
-"""Closes the quarters of an hour that are complete: the intervals of each luminaire, and what control itself used."""
+"""Closes the quarters of an hour that are complete: the intervals of each luminaire, and those of control itself."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agent.savings.intervals import VoidIntervals
 from agent.savings.ledger import LuminaireLedger
 
 CLOSED_AT_ONCE = 48
-"""Quarters of one luminaire that are closed in one go: the lamps go first."""
+"""Quarters of one luminaire that are closed in one go. Then the event loop turns, because the lamps come first."""
 WRITTEN_AT_ONCE = 500
-"""Quarters that wait in memory for a commit, after a long time without power."""
+"""Quarters that wait in memory for one commit; so many are due only after a long time without power."""
 
 
 class Closing:
-    """The record of all luminaires' `ledgers`, and of `control`."""
+    """Puts the intervals of all luminaires' `ledgers`, and of `control`, on record."""
 
     def __init__(
         self, ledgers: Iterable[LuminaireLedger], control: ControlLedger, recorder: Recorder, time: RecordTime
@@ -29,7 +29,8 @@ class Closing:
         self._time = time
 
     def append_voids(self) -> bool:
-        """Appends what counts no longer to the record, before what replaces it; returns whether there was any."""
+        """Appends the voids, which revoke intervals, to the record before the intervals that replace those. Returns
+        whether there was any void."""
         voids: list[VoidIntervals] = self._control.voids()
         for ledger in self._ledgers:
             voids += ledger.voids()
@@ -38,8 +39,9 @@ class Closing:
         return bool(voids)
 
     async def close(self, ledgers: Sequence[LuminaireLedger]) -> None:
-        """Closes what has ended of these ledgers and of control, piece by piece. Each piece is committed with the state
-        that belongs to it before more are closed, so that the journal gives up none that it never tried to write."""
+        """Closes the quarters that have ended, of these ledgers and of control, piece by piece. Each piece is committed
+        with its state before the next is closed, so that the journal never gives up a quarter without having tried to
+        write it."""
         waiting = 0
         for ledger in ledgers:
             while self._time.is_certain:

@@ -1,4 +1,4 @@
-"""Each luminaire's ledger, as the journal has kept it; one that cannot be read is begun anew, and that is an event."""
+"""Opens each luminaire's ledger from the journal. A ledger that cannot be read is begun anew, which is an event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Ledgers:
         self._declared = {luminaire.name: luminaire for luminaire in board.luminaires}
 
     def of(self, name: str) -> LuminaireLedger:
-        """Returns the ledger of the luminaire of this name. Raises KeyError where the board has none."""
+        """Returns the ledger of the luminaire of this name. Raises KeyError if the board has no such luminaire."""
         declared = self._declared[name]
         state = self._journal.state(f"ledger:{name}")
         if isinstance(state, dict):

@@ -1,6 +1,6 @@
-"""When lamps moved that sensors drive: in memory, and in a folder that no restart of the machine outlives (/run).
+"""Keeps the level steps of lamps that sensors drive, in a folder that a restart of the machine empties (/run).
 
-The course of their levels says who passed and when. The journal, which stays and travels, has their energy alone.
+The course of their levels says when people passed. So the journal, which is kept and sent, has only their energy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ log = logging.getLogger("lichtmast")
 
 
 class LevelMemory:
-    """The level steps of the quarters that are still open. `folder` None keeps nothing beyond this process."""
+    """The level steps of the quarters that are still open. If `folder` is None, nothing outlives this process."""
 
     def __init__(self, folder: Path | None, gateway: str) -> None:
         self._path = None if folder is None else folder / f"{gateway}.levels.json"
@@ -24,7 +24,8 @@ class LevelMemory:
         self._refused = False
 
     def load(self) -> Mapping[str, object]:
-        """What was kept, by luminaire; what cannot be read is not there: the energy is shared out more coarsely."""
+        """Returns the steps that were kept, by luminaire. Steps that cannot be read are left out: the energy is then
+        shared out more coarsely."""
         if self._path is None:
             return {}
         try:
@@ -39,7 +40,7 @@ class LevelMemory:
         return found if isinstance(found, dict) else {}
 
     def keep(self, levels: Mapping[str, Sequence[LevelStep]]) -> None:
-        """Takes the place of what was kept. No sync: the folder is memory itself."""
+        """Keeps these steps, by luminaire, in place of those before. The folder is in memory, so it needs no sync."""
         if self._path is None:
             return
         text = json.dumps(

@@ -1,4 +1,4 @@
-"""A luminaire whose energy is metered: the health of its gear, its ledger, and what its gear has shown last."""
+"""A luminaire with metered energy: the health of its gear, its ledger, and the last reading of its register."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from agent.savings.ledger import LuminaireLedger
 from protocols.dali.energy_register import EnergyRegister
 
 WHOLE_EVERY = 96
-"""Readings after which a register is read whole again: once a day."""
+"""A register is read whole again after this many readings: once a day."""
 LEVEL_EVERY = 4
-"""Readings after which the gear is asked for its level though nothing is known to have moved it: once an hour."""
+"""The gear is asked for its level after this many readings, even if nothing is known to have moved it: once an hour."""
 
 
 class Seen(NamedTuple):
-    """A register as it was read, when (monotonic seconds), and the luminaire's `lost_sight` then."""
+    """The content of a register, when it was read (monotonic seconds), and the luminaire's `lost_sight` then."""
 
     register: EnergyRegister
     at: float
@@ -26,12 +26,11 @@ class Seen(NamedTuple):
 
 @dataclass(eq=False)
 class Metered:
-    """A luminaire on its bus. `place` (from 0) spreads what is due once a day or once an hour over the luminaires.
+    """A luminaire on its bus. `place` (from 0) spreads the questions of each day and hour over the luminaires.
 
-    `seen` is the newest reading (None: there was none); the next one takes the whole register once `until_whole`, which
-    counts down with each, is 0. `level` is what the gear last said that it shows; `moved` tells that it may show
-    another one since. `sensed_at` is when sensors last moved it, in monotonic seconds; None: never, as far as the
-    ledger knows.
+    `seen` is the newest reading (None: there was none). `until_whole` counts down with each reading; at 0 the whole
+    register is read. `level` is the level that the gear last told; `moved` tells that it may show another level since.
+    `sensed_at` is when sensors last moved the lamp, in monotonic seconds; None: never, as far as the ledger knows.
     """
 
     luminaire: LuminaireState
@@ -56,27 +55,30 @@ class Metered:
         return self.luminaire.name
 
     def has_register(self) -> bool:
-        """Whether the register of the gear that is there now has been read."""
+        """Returns whether the register of the present gear has been read: gear that was out of sight may be other
+        gear."""
         return self.seen is not None and self.seen.lost_sight == self.luminaire.lost_sight
 
     def low_bytes_tell(self, now: float) -> bool:
-        """Whether two bytes of the register are enough at `now` (monotonic seconds)."""
+        """Returns whether the two low bytes of the register are enough at `now` (monotonic seconds)."""
         if self.seen is None or self.until_whole <= 0 or not self.has_register():
             return False
         return self.seen.register.low_bytes_tell(now - self.seen.at)
 
     def may_have_moved(self) -> bool:
-        """Whether the gear may show another level than `level`: it was told one, or something else has moved it."""
+        """Returns whether the gear may show another level than `level`: it was told a level, or something else has
+        moved it."""
         return self.moved or self._shaken != self.luminaire.told.shaken
 
     def shows(self, level: int | None) -> None:
-        """The gear has answered with this level, or not (None). A lamp that is still fading goes on moving."""
+        """Takes in the level (0-254) that the gear has told, or None if it told none. A lamp that is still fading goes
+        on moving."""
         self.level, self._shaken = level, self.luminaire.told.shaken
         self.moved = level is None or self.luminaire.told.verify_at is not None
         self.until_level = LEVEL_EVERY
 
     def has_read(self, register: EnergyRegister, now: float, *, whole: bool) -> None:
-        """The register was read at `now` (monotonic seconds), and is believed."""
+        """Takes in a reading that is believed, of the time `now` (monotonic seconds). `whole`: all bytes were read."""
         self.luminaire.condition.metered_at = now
         self.seen = Seen(register, now, self.luminaire.lost_sight)
         self.until_level -= 1

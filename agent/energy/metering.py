@@ -1,7 +1,7 @@
-"""Metering: hears what the lamps were told, has their energy registers read each quarter of an hour, keeps the record.
+"""Metering: hears the lamps' levels, has their energy registers read each quarter of an hour, and keeps the record.
 
-Each reading carries its own time; the ledger (agent/savings/) shares them out over UTC quarters. Where the clock is
-set, what this process was told moves with it (agent/energy/record_time.py).
+Each reading carries its own time; the ledger (agent/savings/) shares out the energy over UTC quarters. If the clock is
+set, the times of this process move with it (agent/energy/record_time.py).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LOOKS_AT_CLOCK_S = 60.0
 
 
 class Metering:
-    """The readings of all buses. Hears from the control what the lamps were told (LuminaireObserver).
+    """Meters the lamps of all buses. It hears their levels from the control, as a LuminaireObserver.
 
-    `control_power_w` is what gateway and bus supplies draw; `control_from` the first quarter (Unix seconds) that is not
-    yet recorded of it, from the state of the process before. `memory` keeps what the journal must not know.
+    `control_power_w` is the power of gateway and bus supplies. `control_from` is its first quarter (Unix seconds) that
+    is not on record, from the state of the process before. `memory` keeps the levels that the journal must not know.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class Metering:
         recorder.add_state(self.state)
 
     def state(self) -> Mapping[str, object]:
-        """What a new process needs to go on, by name. While the clock was never believed, that is what it found."""
+        """Returns the state that a new process needs to go on, by its name in the journal. Until the clock is believed
+        it is empty, so that the state before stays."""
         if not self._time.believed:
             return {}
         self._closing.append_voids()
@@ -70,7 +71,7 @@ class Metering:
         return states
 
     def level(self, name: str, level: int, fade_s: float) -> None:
-        """The lamp was told this level, now."""
+        """Notes that the lamp was told this level (0-254) just now, with a fade of `fade_s` seconds."""
         entry = self.metered[name]
         entry.ledger.level(self._time.now(), level, fade_s)
         entry.moved = True
@@ -80,9 +81,9 @@ class Metering:
             self._recorder.changed()
 
     def available(self, name: str, since: float | None, *, available: bool, without_mains: bool) -> None:
-        """The lamp can burn, or cannot, since that monotonic time (None: it was never seen otherwise)."""
+        """Notes that the lamp can burn, or cannot, since that monotonic time (None: it was never seen otherwise)."""
         entry = self.metered[name]
-        power_w = None  # it is not known what silent gear draws
+        power_w = None  # the power of silent gear is unknown
         if without_mains:
             power_w = 0.0
         elif entry.luminaire.condition.answers and not available:
@@ -92,14 +93,15 @@ class Metering:
         self._recorder.changed()
 
     def outage(self, name: str, since: float | None) -> None:
-        """The lamp was without mains from that monotonic time (None: the last reading) until now: dark, which is no
-        saving."""
+        """Notes that the lamp was without mains from that monotonic time (None: the last reading) until now. Its dark
+        time is no saving."""
         since = None if since is None else self._time.at(since)
         self.metered[name].ledger.outage(since, self._time.now())
         self._recorder.changed()
 
     async def run(self) -> None:
-        """A sweep as soon as a bus is there, then one at the beginning of each quarter, for ever, bus beside bus."""
+        """Reads each bus as soon as it can be used, then at the beginning of each quarter, for ever. All buses are read
+        at the same time."""
         by_bus: dict[str, list[Metered]] = {}
         for entry in self.metered.values():
             by_bus.setdefault(entry.health.name, []).append(entry)
@@ -112,7 +114,7 @@ class Metering:
         try:
             await asyncio.gather(*sweeps)
         finally:
-            for sweep in sweeps:  # where one bus's failed, the others' must not run beside those of the restart
+            for sweep in sweeps:  # if one failed, the others must not run beside those of the restart
                 sweep.cancel()
             self._keep_levels()
 
@@ -124,7 +126,7 @@ class Metering:
             self._follow_clock()
             await self._closing.close([entry.ledger for entry in entries])
             await self._recorder.commit()
-            # A sweep may have taken until past the next boundary, which is then read at once.
+            # If a sweep ended after the next boundary, that boundary's sweep begins at once.
             while (left_s := boundary + QUARTER_S - self._time.now()) > 0:
                 await self._clock.sleep(min(left_s, LOOKS_AT_CLOCK_S))
                 self._follow_clock()
@@ -133,7 +135,7 @@ class Metering:
                     break  # the clock was set back
 
     def _follow_clock(self) -> None:
-        """Where the clock was set, all that was told since moves, and what it had spoilt on record is void."""
+        """If the clock was set, moves the times of this process with it, and voids the intervals at wrong times."""
         moved_s = self._time.follow()
         if not moved_s:
             return
@@ -146,12 +148,12 @@ class Metering:
             self._events.note("clockWasSet", "gateway", text)
 
     def _take(self, entry: Metered, register: EnergyRegister) -> None:
-        """A register was read just now: the ledger counts on, and the reading goes on record."""
+        """Takes in a register that was read just now: the ledger counts on, and the reading goes on record."""
         at, luminaire = self._time.now(), entry.luminaire
         for anomaly in entry.ledger.reading(at, register.energy_wh, register.resolution_wh):
             self._events.note(anomaly.name, luminaire.name, anomaly.text)
         if self._time.is_certain:
-            # Where sensors drive the level, it says who is passing now: the register alone is told.
+            # If sensors drive the level, it says that someone is passing: only the register is recorded.
             tells = not luminaire.by_sensors
             self._recorder.append(
                 "reading",
@@ -166,7 +168,7 @@ class Metering:
             )
 
     def _is_private(self, entry: Metered) -> bool:
-        """Whether its level steps say what sensors saw."""
+        """Returns whether the luminaire's level steps show what sensors saw."""
         if entry.luminaire.by_sensors or entry.sensed_at is None:
             return entry.luminaire.by_sensors
         steps = entry.ledger.levels

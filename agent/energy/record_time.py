@@ -1,7 +1,7 @@
-"""The time that the record of energy goes by: the wall clock's, counted on by the monotonic one.
+"""The time of the energy record: the wall clock's time, counted on by the monotonic clock.
 
-A wall clock can be set, and then everything that this process was told happened at other times than was thought.
-The distance between two instants of one process is in monotonic seconds, so the wall clock cannot change it.
+When a wall clock is set, all events of this process turn out to have happened at other times. The distance between two
+instants of one process is counted in monotonic seconds, so setting the wall clock does not change it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from agent.interfaces import Clock
 
 SET_S = 5.0
-"""A wall clock that moves so far against the monotonic one was set; less is its way of being kept right."""
+"""A wall clock that moves this far against the monotonic one was set; smaller moves are its usual corrections."""
 
 
 class RecordTime:
-    """Unix seconds for the record of one process. Until the wall clock is believed for the first time they mean nothing
-    but their distances; `not_before` is the newest time on record of the process before."""
+    """Unix seconds for the record of one process. Until the wall clock is believed for the first time, only their
+    distances mean anything. `not_before` is the newest time that the process before put on record."""
 
     def __init__(self, clock: Clock, not_before: float | None) -> None:
         self._clock = clock
@@ -24,20 +24,21 @@ class RecordTime:
             self._ahead_s = not_before - clock.monotonic()
 
     def now(self) -> float:
+        """Returns the present time in Unix seconds."""
         return self.at(self._clock.monotonic())
 
     def at(self, monotonic: float) -> float:
-        """The time of an instant of this process."""
+        """Returns the Unix time of an instant that is given in monotonic seconds of this process."""
         return monotonic + self._ahead_s
 
     @property
     def is_certain(self) -> bool:
-        """Whether a quarter may be closed: the wall clock is believed, and was at the last `follow`."""
+        """True if a quarter may be closed: the wall clock is believed now, and has been followed since it first was."""
         return self.believed and self._clock.valid()
 
     def follow(self) -> float:
-        """Looks at the wall clock. Returns by how many seconds everything moves that was told so far; 0: the clock was
-        not set. While it cannot be believed it is not followed."""
+        """Follows the wall clock, if it is believed. Returns by how many seconds all times so far move; 0 if the clock
+        was not set."""
         if not self._clock.valid():
             return 0.0
         ahead_s = self._clock.wall() - self._clock.monotonic()

@@ -1,8 +1,9 @@
-"""Reads the energy registers of one bus: as few frames as are safe, and the whole register where there is a doubt.
+"""Reads the energy registers of one bus in as few frames as are safe, and the whole register if there is a doubt.
 
-Several gear share one load of the DTRs, and of each the two bytes are read that can have changed. The whole register is
-read for the first time and once a day; after the gear was silent or out of sight; where its low bytes have wrapped; and
-where the lamp's levels do not explain what it counted. A reading that is odd is confirmed before it counts.
+Several gear share one load of the DTRs, and only the two bytes that can have changed are read of each. The whole
+register is read the first time and once a day, after the gear was silent or out of sight, if its low bytes may have
+wrapped, and if the lamp's levels do not explain the energy that it counted. An odd reading is confirmed before it
+counts.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from protocols.errors import ConversationFailed
 log = logging.getLogger("lichtmast")
 
 AT_ONCE = 3
-"""Gear that share one load of the DTRs: a third of a second of the bus, for which fades and other questions wait."""
+"""This many gear share one load of the DTRs. That takes the bus for a third of a second, while other questions wait."""
 TRIES = 2
-"""Of a reading, at each quarter."""
+"""Tries of a reading at each quarter."""
 TRIED_AGAIN_AFTER_S = 10.0
-"""What disturbed a reading may be over by then; it is still near to the quarter's boundary."""
+"""By then a disturbance may be over, and the time is still near to the quarter's boundary."""
 BUS_TRIED_AGAIN_AFTER_S = 1.0
 MOST_BETWEEN = 16
-"""Steps by which a register has counted on, at most, from one reading to another right after it."""
+"""A register counts on by at most this many steps between a reading and another right after it."""
 
 
 class RegisterSweep:
-    """The readings of one bus. `take` gets each register that was read."""
+    """Reads the registers of one bus. `take` is called with each register that was read and is believed."""
 
     def __init__(
         self,
@@ -52,8 +53,8 @@ class RegisterSweep:
         self._take = take
 
     async def read_all(self, until: float) -> None:
-        """Reads every luminaire, as soon as the bus allows it before `until` (Unix seconds), and once more those that
-        failed. Reports where most of them cannot be read."""
+        """Reads every luminaire as soon as the bus allows it, before `until` (Unix seconds), and once more those that
+        failed. If more than half of them cannot be read, that is an event."""
         due, usable = list(self._entries), True
         for last_try in [False] * (TRIES - 1) + [True]:
             failed: list[Metered] = []
@@ -61,7 +62,7 @@ class RegisterSweep:
                 try:
                     await self._clock.wait_for(self._health.wait_usable(), until - self._time.now())
                 except TimeoutError:
-                    usable = False  # its interface has said why
+                    usable = False  # its interface has reported the cause
                     break
                 due = await self._read_once(due, failed, last_try=last_try)
                 if due:
@@ -83,7 +84,8 @@ class RegisterSweep:
             self._events.end("readingsMissed", bus, f"the energy registers on {bus} can be read again")
 
     async def _read_once(self, due: Sequence[Metered], failed: list[Metered], *, last_try: bool) -> list[Metered]:
-        """Reads these luminaires once. Adds to `failed`; returns those that a bus in trouble left unread."""
+        """Reads these luminaires once, and adds those that fail to `failed`. Returns those that are left unread because
+        the bus is in trouble."""
         left = list(due)
         while left:
             some = left[:AT_ONCE]
@@ -106,9 +108,10 @@ class RegisterSweep:
         return left
 
     async def _ask_first(self, entry: Metered) -> None:
-        """Asks for the status and the level where they are not known. Raises PortUnavailable and BusUnpowered."""
+        """Asks a luminaire for its status and its level if they are not known. Raises PortUnavailable and
+        BusUnpowered."""
         luminaire = entry.luminaire
-        # Where sensors drive the level it is not recorded, and each move is verified: asking by the hour is enough.
+        # If sensors drive the level it is not recorded, and each move is verified, so asking once an hour is enough.
         moved = entry.may_have_moved() and not luminaire.by_sensors
         status = (
             moved
@@ -119,7 +122,8 @@ class RegisterSweep:
         await self._ask(entry, status=status, level=moved or entry.until_level <= 0)
 
     async def _ask(self, entry: Metered, *, status: bool, level: bool) -> None:
-        """A question that fails keeps no register from being read. Raises PortUnavailable and BusUnpowered."""
+        """Asks for the status and the level, as told. A question that fails does not keep the register from being read.
+        Raises PortUnavailable and BusUnpowered."""
         luminaire = entry.luminaire
         try:
             if status:
@@ -132,7 +136,8 @@ class RegisterSweep:
             log.debug("what %s shows is not known: %s", entry.name, error)
 
     async def _counted_on(self, some: Sequence[Metered]) -> dict[str, EnergyRegister]:
-        """Those registers, by luminaire, that their low bytes tell. Raises PortUnavailable and BusUnpowered."""
+        """Returns the registers that their low bytes are enough to tell, by luminaire. Raises PortUnavailable and
+        BusUnpowered."""
         now = self._clock.monotonic()
         known = [(each, each.seen.register) for each in some if each.seen and each.low_bytes_tell(now)]
         known = [(each, register) for each, register in known if each.luminaire.condition.answers]
@@ -149,19 +154,19 @@ class RegisterSweep:
         return {each.name: register for (each, _), register in zip(known, found, strict=True) if register is not None}
 
     async def _read(self, entry: Metered, doubtful: EnergyRegister | None, *, last_try: bool) -> bool:
-        """Reads and takes the whole register. `doubtful` is what its low bytes told where the lamp's levels do not
-        explain that. False where it is worth another try. Raises PortUnavailable and BusUnpowered."""
+        """Reads and takes the whole register. `doubtful` is a register from low bytes that the lamp's levels do not
+        explain. Returns False if another try is worthwhile. Raises PortUnavailable and BusUnpowered."""
         if not entry.luminaire.condition.answers:
             return False
         try:
-            # One that is in doubt is latched, in case another master has left it so.
+            # A register that is in doubt is latched anew, in case another master has left it latched.
             register = await self._read_whole(entry, latch=doubtful is not None, last_try=last_try)
             if register is None:
                 entry.until_whole = 0
                 return self._events.holds("noEnergyRegister", entry.name)
             if not self._is_expected(entry, register) and not _agree(doubtful, register):
-                # A reading that was disturbed on the bus looks like this too; a register that really stands there says
-                # so twice.
+                # A reading that was disturbed on the bus looks like this too. A register that really has this value
+                # tells it twice.
                 register = await self._read_whole(entry, latch=True, last_try=False) or register
             if doubtful is not None:
                 await self._ask(entry, status=True, level=True)  # the lamp may have drifted, or failed
@@ -182,7 +187,8 @@ class RegisterSweep:
         self._take(entry, register)
 
     async def _read_whole(self, entry: Metered, *, latch: bool, last_try: bool) -> EnergyRegister | None:
-        """The whole register; None where it cannot be read, which the last try reports. Raises DriverError."""
+        """Returns the whole register; None if it cannot be read. On the last try that is an event, if the gear has no
+        such register. Raises DriverError."""
         luminaire, name = entry.luminaire, entry.name
         fine = entry.seen is not None and entry.seen.register.is_fine
         conversation = energy_register.read_whole(luminaire.address, latch=latch or fine)
@@ -191,7 +197,7 @@ class RegisterSweep:
             if found is not None:
                 self._events.end("noEnergyRegister", name, f"{name} reports its energy")
             return found
-        # Silence about one question: is the gear there at all?
+        # The gear did not answer this question, so find out whether it is there at all.
         await self._health.poll_status(luminaire)
         if isinstance(found, BankMissing) and luminaire.condition.answers and last_try and not entry.has_register():
             text = f"{name} has no energy register that can be read ({found}): its figures are modelled"
@@ -200,5 +206,5 @@ class RegisterSweep:
 
 
 def _agree(low: EnergyRegister | None, whole: EnergyRegister) -> bool:
-    """Whether two readings, one right after the other, are of one register that stands there."""
+    """Returns whether two readings, one right after the other, fit one register that counts on."""
     return low is not None and low.exponent == whole.exponent and 0 <= whole.count - low.count <= MOST_BETWEEN

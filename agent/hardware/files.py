@@ -1,7 +1,7 @@
-"""Files that a user names: read only where they are plain and small, and known to be writable before the work.
+"""Files that a user names. They are read only if they are plain and small, and known to be writable before the work.
 
-What stands in a file's place (a pipe, a device, a folder, an endless file) must neither hold up a lamp-post nor fill
-its memory.
+A pipe, a device, a folder or an endless file in the place of a file must neither hold up a lamp-post nor fill its
+memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.errors import WrongUse
 
 MOST_BYTES = 1024 * 1024
-"""A board of 64 luminaires with a table each has 10 KiB."""
+"""The most that is read. A board of 64 luminaires with a table each has 10 KiB."""
 
 _KINDS = (
     (stat.S_ISDIR, "this is a folder"),
@@ -28,13 +28,13 @@ _KINDS = (
 
 
 def read_plain(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of at most `most_bytes`. Raises OSError, whose `strerror` says what stands there
-    instead. It waits for no writer, and a device is not opened."""
+    """Returns the content of a regular file of at most `most_bytes`. Raises OSError if it cannot be read; if another
+    kind of thing has this name, `strerror` names it. Never waits for a writer, and never opens a device."""
     try:
-        _refuse_other_kinds(os.stat(path), path, most_bytes)  # noqa: PTH116 - by its name first: opening can do things
-        # Something else may have taken its place meanwhile: a pipe must not hold up the opening either.
+        _refuse_other_kinds(os.stat(path), path, most_bytes)  # noqa: PTH116 - before opening, which can have effects
+        # A pipe that has taken its place meanwhile must not hold up the opening either.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except ValueError as error:  # a NUL in the name
+    except ValueError as error:  # the name contains a NUL
         raise OSError(errno.EINVAL, f"this cannot be the path of a file ({error})", str(path)) from None
     try:
         _refuse_other_kinds(os.fstat(descriptor), path, most_bytes)
@@ -42,14 +42,14 @@ def read_plain(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
             content = file.read(most_bytes + 1)
     finally:
         os.close(descriptor)
-    if len(content) > most_bytes:  # it grows, or it is a file of /proc, whose size says nothing
+    if len(content) > most_bytes:  # the file grows, or it is one of /proc, which states no size
         raise _too_large(path, most_bytes)
     return content
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Returns where a file of this name can be written. Raises OSError where it cannot. What stands in an existing file
-    stays there."""
+    """Returns if a file of this name can be written, and raises OSError otherwise. An existing file keeps its
+    content."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
     if path.exists():
@@ -59,7 +59,7 @@ def refuse_unwritable(path: Path) -> None:
 
 
 def refuse_unwritable_folder(folder: Path) -> None:
-    """Returns where files can be made in this folder, which is made where it is not there yet. Raises OSError."""
+    """Returns if files can be made in this folder, which is made if it does not exist. Raises OSError otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     _make_nothing_that_lasts(folder)
 
@@ -82,24 +82,25 @@ def _too_large(path: str | Path, most_bytes: int) -> OSError:
     return OSError(errno.EFBIG, f"larger than {size}, which is the most that is read here", str(path))
 
 
-def sure_of(path: Path, option: str) -> None:
-    """Returns where this file can be written. Raises WrongUse."""
+def require_writable(path: Path, option: str) -> None:
+    """Returns if this file can be written. Raises WrongUse otherwise; its text names the command-line `option`."""
     try:
         refuse_unwritable(path)
     except OSError as error:
         raise WrongUse(_sentence(path, error, option)) from error
 
 
-def sure_of_folder(folder: Path, option: str) -> None:
-    """Returns where files can be written into this folder, which is made. Raises WrongUse."""
+def require_writable_folder(folder: Path, option: str) -> None:
+    """Returns if files can be made in this folder, which is made if it does not exist. Raises WrongUse otherwise; its
+    text names the command-line `option`."""
     try:
         refuse_unwritable_folder(folder)
     except OSError as error:
         raise WrongUse(_sentence(folder, error, option)) from error
 
 
-def written(path: Path, content: str) -> bool:
-    """Writes the file; where that fails after all (a disk that is full by now) a sentence says so."""
+def write_or_report(path: Path, content: str) -> bool:
+    """Writes the file. If that fails after all (the disk may be full by now), says so on stderr and returns False."""
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:

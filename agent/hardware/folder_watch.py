@@ -1,4 +1,4 @@
-"""Hears from the kernel that a file of a folder is another one now (inotify(7)): nothing needs to ask for it."""
+"""Tells when a file of a folder has changed. The kernel reports that (inotify(7)), so nothing needs to poll."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _IN_IGNORED = 0x8000
 _OF_A_FILE = _IN_ATTRIB | _IN_CLOSE_WRITE | _IN_MOVED_FROM | _IN_MOVED_TO | _IN_DELETE
 _OF_THE_FOLDER = _IN_DELETE_SELF | _IN_MOVE_SELF
 _EVENT = struct.Struct("iIII")
-"""struct inotify_event: watch, mask, cookie, and the length of the name that follows, filled up with zeros."""
+"""struct inotify_event: watch, mask, cookie, and the length of the name that follows, which is padded with zeros."""
 _READ_BYTES = 4096
 
 
 class FolderWatch:
-    """Watches for one file name in one folder. Made inside an event loop; `changed` is called there."""
+    """Watches one file name in one folder. Make it inside an event loop; `changed` is called on that loop."""
 
     def __init__(self, folder: Path, name: str, changed: Callable[[], None]) -> None:
         self._folder = os.fsencode(folder)
@@ -40,14 +40,15 @@ class FolderWatch:
             self._loop.add_reader(self._descriptor, self._read)
 
     def set_up(self) -> bool:
-        """Watches the folder that has the path now, be it another one than before; False where that cannot be. It may
-        wait for a disk: call it in a thread."""
+        """Watches the folder that has the path now, which may be another one than before. Returns False if that is
+        impossible. It may wait for a disk, so call it in a thread."""
         if self._descriptor < 0:
             return False
         mask = _OF_A_FILE | _OF_THE_FOLDER
         return int(self._libc.inotify_add_watch(self._descriptor, self._folder, mask)) >= 0
 
     def close(self) -> None:
+        """Ends the watch. It may be called more than once."""
         if self._descriptor >= 0:
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
@@ -66,7 +67,7 @@ class FolderWatch:
 
 
 def _events(content: bytes) -> list[tuple[int, bytes]]:
-    """The mask and the name of each event."""
+    """Returns the mask and the file name of each event."""
     found = []
     at = 0
     while at + _EVENT.size <= len(content):

@@ -1,8 +1,8 @@
-"""What one agent has for itself: its state folder, its serial ports, its gateway's name.
+"""Locks that one agent holds against others: on its state folder, its serial ports, its gateway's name.
 
-Two agents on one journal break it, on one port they garble each other, of one name they throw each other off the
-broker. Each lock dies with its process, however that ends. What is no agent of this user, or of root, locks nothing:
-a stranger on the gateway must not be able to keep a street dark.
+Two agents break a journal that they share, garble each other's bytes on one port, and throw each other off the broker
+under one name. Each lock ends with its process, however that ends. Only agents of this user, or of root, can lock: a
+stranger on the gateway must not be able to keep a street dark.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ _WAITING_AT_MOST = 16
 
 
 class AlreadyRuns(Exception):
-    """Another agent has what this one needs; the text says which, and its pid."""
+    """Raised if another agent holds a lock that this one needs. The text tells the lock, the other agent's pid and the
+    remedy."""
 
 
 class Claims:
-    """The locks of one agent, inside an event loop. `close`, or the end of `with`, gives all of them back."""
+    """The locks of one agent, inside an event loop. The end of `with` gives all of them back."""
 
     def __init__(self) -> None:
         self._given = contextlib.ExitStack()
@@ -49,8 +50,8 @@ class Claims:
         self._given.close()
 
     def state_folder(self, state: Path) -> None:
-        """Claims this folder, which is made where it is not there. Raises AlreadyRuns. A folder that cannot be written
-        is not claimed: nothing is kept in it."""
+        """Claims this folder, which is made if it does not exist. Raises AlreadyRuns. A folder that cannot be written
+        is not claimed, because nothing is kept in it."""
         try:
             state.mkdir(parents=True, exist_ok=True)
             held = _locked(state / FILE)
@@ -67,12 +68,13 @@ class Claims:
         self._name(_port_key(port), f"already has the serial port {port}: stop that one first, or take another port")
 
     def gateway(self, name: str, broker: str) -> None:
-        """Claims a gateway's name at its broker ("" where it has none). Raises AlreadyRuns."""
+        """Claims a gateway's name at its broker ("" if it has none). Raises AlreadyRuns."""
         remedy = "stop that one first, or give this one a name of its own ([board], gateway)"
         self._name(f"gateway {name} at {broker}", f"already runs as gateway {name}: {remedy}")
 
     def _name(self, key: str, sentence: str) -> None:
-        """A name in the kernel's own space (unix(7), abstract): it needs no folder, and goes with its process."""
+        """Claims a name among the kernel's abstract socket names (unix(7)): these need no folder, and end with the
+        process. Raises AlreadyRuns with this sentence."""
         held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             held.bind(_address(key))
@@ -91,13 +93,15 @@ class Claims:
 
 
 def agent_at_port(port: str) -> str | None:
-    """A sentence about the agent of this machine that has this port, whether it is open just now or not; else None."""
+    """Returns a sentence about the agent of this machine that has claimed this port, even if the port is not open now;
+    None if there is no such agent."""
     pid = holder(_port_key(port))
     return None if pid is None else f"{_agent(pid)} has the serial port {port}: stop it first"
 
 
 def holder(key: str) -> int | None:
-    """The pid of the agent that has claimed this name; None where there is none, or it is a stranger's."""
+    """Returns the pid of the agent that has claimed this name; None if there is none, or another user's process has
+    it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
         try:
             asking.connect(_address(key))
@@ -109,20 +113,20 @@ def holder(key: str) -> int | None:
 
 
 def _let_go(listening: socket.socket) -> None:
-    """One who asks has the answer in the connection itself."""
+    """Closes the connection of a process that asks. It has its answer already: the kernel tells it the owner's pid."""
     with contextlib.suppress(OSError):
         listening.accept()[0].close()
 
 
 def _locked(path: Path) -> int | None:
-    """The file, open and locked; None where another process has it. Raises OSError."""
+    """Returns the descriptor of the file, open and locked; None if another process has locked it. Raises OSError."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "this is not a file", str(path))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that was removed before it was locked locks nothing.
+            # A file that was removed before it was locked locks nothing.
             if _is_still(path, descriptor):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -155,11 +159,12 @@ def _agent(pid: int | None) -> str:
 
 
 def _port_key(port: str) -> str:
-    """By the device, which may have several names; but a pseudo-terminal's name is soon another one's."""
+    """Returns the key of a port: its device, which may have several names. A pseudo-terminal keeps its link's name,
+    because another pseudo-terminal soon gets its device."""
     real = os.path.realpath(port)
     return f"serial port {os.path.abspath(port) if real.startswith('/dev/pts/') else real}"  # noqa: PTH100 - not links
 
 
 def _address(key: str) -> str:
-    # The whole would often be too long.
+    # A hash, because the whole key would often be too long.
     return f"\0lichtmast-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:40]}"

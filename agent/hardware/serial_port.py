@@ -22,10 +22,10 @@ READ_AT_ONCE = 4096
 
 
 class SerialPort:
-    """An open port. What arrives goes to `received`; `lost` hears once, with the reason, that the port is gone.
+    """An open port. Bytes that arrive go to `received`. `lost` is called once, with the reason, when the port is gone.
 
-    pyserial opens and sets the port. Bytes pass straight between the event loop and the kernel, for pyserial's own read
-    and write would look a second time whether the port is ready.
+    pyserial opens and sets the port. Bytes pass straight between the event loop and the kernel, because pyserial's own
+    read and write would check a second time whether the port is ready.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SerialPort:
         self._loop.add_reader(self._descriptor, self._readable)
 
     def write(self, content: bytes) -> None:
-        """Sends these bytes, as soon as the kernel has room for them; on a closed port, does nothing."""
+        """Sends these bytes as soon as the kernel has room for them. Does nothing on a closed port."""
         if self._closed:
             return
         self._world.bytes_written(self._real_path, len(content))
@@ -60,7 +60,7 @@ class SerialPort:
             self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
-        """Closes the port without waiting for what is still to be sent."""
+        """Closes the port, and drops the bytes that are still to be sent."""
         if self._closed:
             return
         self._closed = True
@@ -91,7 +91,7 @@ class SerialPort:
             self._loop.remove_writer(self._descriptor)
 
     def _left_of(self, content: bytes) -> bytes:
-        """Writes what the kernel takes now; returns the rest."""
+        """Writes as many bytes as the kernel takes now. Returns the rest."""
         try:
             return content[os.write(self._descriptor, content) :]
         except BlockingIOError:
@@ -112,7 +112,7 @@ def _close(device: serial.Serial) -> None:
 
 
 def port_opener(path: str, clock: Clock) -> OpenPort:
-    """How a driver opens this port, as often as it needs to."""
+    """Returns a function by which a driver opens this port, as often as it needs to."""
 
     async def open_port(
         baud: int,
@@ -120,7 +120,7 @@ def port_opener(path: str, clock: Clock) -> OpenPort:
         lost: Callable[[str], None],
         lines: tuple[bool, bool] | None = None,
     ) -> SerialPort:
-        # Without an inter-byte time-out a read that finds nothing would return nothing, as if the port had hung up.
+        # Without an inter-byte time-out, a read without waiting bytes would return none, as if the port had hung up.
         device = serial.Serial(None, baud, timeout=0, write_timeout=0, inter_byte_timeout=0, exclusive=True)
         device.port = path
         if lines is not None:
@@ -135,7 +135,7 @@ def port_opener(path: str, clock: Clock) -> OpenPort:
 
 
 def ports_that_exist() -> list[str]:
-    """The serial ports of this machine, by the names that boards use."""
+    """Returns the serial ports of this machine, by the names that boards use."""
     return sorted(str(path) for pattern in _PATTERNS for path in Path("/dev").glob(pattern))
 
 

@@ -1,4 +1,4 @@
-"""How work is stopped: a signal that asks for the end cancels what a loop runs, and unwinds what runs without one."""
+"""Stops work on a signal that asks the process to end: cancels work on an event loop, and unwinds other work."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a process to end. One that is ignored from the start (`nohup`) stays so."""
+"""The signals that ask a process to end. A signal that was ignored from the start (`nohup`) stays ignored."""
 
 
 class Stopped(KeyboardInterrupt):
-    """This signal asked for the end before the work was done."""
+    """Raised if a signal asked for the end before the work was done; `number` is that signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,9 +26,9 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
-    """Inside, a signal that asks for the end raises KeyboardInterrupt wherever the work is, as Ctrl-C does. Gives the
-    list of the signals that did. Run a loop inside by `run_until_stopped`: the exception could strike while the loop
-    starts a thread, and nothing unwinds that."""
+    """Makes a signal that asks for the end raise KeyboardInterrupt in the work inside, as Ctrl-C does. Yields the list
+    of the signals that came. Run an event loop by `run_until_stopped` instead: the exception could strike while the
+    loop starts a thread, and nothing unwinds that."""
     by: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -49,8 +49,9 @@ def stoppable() -> Iterator[list[int]]:
 def run_until_stopped(
     work: Coroutine[None, None, T], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 ) -> T:
-    """Runs `work` on a loop of its own and returns its result. A signal that asks for the end cancels it: `work` may
-    clean up and return a result all the same. Otherwise raises Stopped, once all tasks of the loop have ended."""
+    """Runs `work` on a loop of its own and returns its result. A signal that asks for the end cancels `work`,
+    which may clean up and still return a result. If it returns none, raises Stopped once all tasks of the loop have
+    ended."""
     by: list[int] = []
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:

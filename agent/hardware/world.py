@@ -1,4 +1,4 @@
-"""Tells a virtual clock of the world outside of its reach, and spares the machine's clock from it."""
+"""Finds the listener that hears of the real world for a clock: a virtual clock needs that, the machine's does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agent.interfaces import Clock, World
 
 
 class _Unwatched:
-    """What a clock that passes by itself is told of the world: nothing."""
+    """Ignores all news of the world, for a clock that runs by itself."""
 
     def waiting_for_the_world(self, what: str) -> AbstractContextManager[None]:
         return nullcontext()
@@ -27,5 +27,5 @@ _UNWATCHED = _Unwatched()
 
 
 def world_of(clock: Clock) -> World:
-    """Returns what to tell of the world: the clock, where it is one that can jump, else what ignores all of it."""
+    """Returns the listener for news of the world: the clock, if it can jump, else one that ignores all of it."""
     return clock if isinstance(clock, World) else _UNWATCHED

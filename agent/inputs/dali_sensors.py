@@ -1,8 +1,8 @@
-"""The sensors of one DALI bus: control devices (IEC 62386-103, -303, -304) set up to speak, and what their events say.
+"""Sets up the sensors of one DALI bus (control devices, IEC 62386-103, -303, -304) to speak, and hears their events.
 
-A sensor is heard, not polled: it tells each change, and once a minute that it is still there. One that was not heard
-for three times as long is asked; set up anew when it has lost its settings with the bus voltage; and an event where
-it is gone.
+A sensor is heard, not polled: it tells each change, and once a minute that it is still there. If a sensor was not heard
+for three minutes, the agent asks it, and sets it up anew if it has lost its settings with the bus voltage. If it is
+gone, that is an event.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from protocols.errors import ConversationFailed
 Conversation = Generator[Transmission, Reply, None]
 
 REPORT_S = 60.0
-"""After so long without an event a sensor says again what it sees."""
+"""A sensor that has sent no event for this long tells its reading again."""
 SILENT_AFTER_S = 3 * REPORT_S
 LOOK_EVERY_S = 30.0
 TRY_AGAIN_S = 1.0
 FAILURES_TO_REPORT = 3
-"""In a row: a sensor that has just been given its voltage does not answer yet, and one lost answer is no failure."""
+"""Failures in a row: a sensor that has just got its voltage does not answer yet, and one lost answer is no failure."""
 EVENT_PRIORITY = 3
-"""Behind level commands, before readings."""
+"""The priority of events: after level commands, before readings."""
 LIGHT_BITS = 10
 GAP_S = 0.05
-"""Between two steps of a set-up other sensors can speak: an event that finds no gap until its presence is over is lost.
-"""
+"""The pause between two steps of a set-up, in which other sensors can speak: an event that finds no gap is lost once
+its presence is over."""
 
 
 class _Type(NamedTuple):
@@ -57,7 +57,7 @@ _OCCUPANCY = _Type(
     occupancy.INSTANCE_TYPE,
     occupancy.COMMANDS,
     occupancy.Filter.OCCUPIED | occupancy.Filter.VACANT | occupancy.Filter.REPEAT,
-    # The sensor's own hold is as short as it can be: how long light is held is the program's to say.
+    # The sensor's own hold is as short as possible, because the program decides how long light is held.
     ((occupancy.HOLD_TIMER, 0.0), (occupancy.REPORT_TIMER, REPORT_S)),
     2,
 )
@@ -71,7 +71,7 @@ _LIGHT = _Type(
 
 
 class _Known:
-    """One sensor: when it was last heard (monotonic seconds), and whether it is set up."""
+    """The agent's knowledge of one sensor: when it was last heard (monotonic seconds), and whether it is set up."""
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
@@ -84,9 +84,9 @@ class _Known:
         self._photocell_dark = True
 
     def take_in(self, info: int) -> float | None:
-        """Takes in an event's information. Returns the value of the reading that it is; None where it is none.
+        """Takes in an event's information. Returns the value of its reading; None if it has none.
 
-        A photocell keeps its word between its two levels: that is remembered here.
+        Between a photocell's two levels its last value still holds, so that value is remembered here.
         """
         if self.sensor.kind == PRESENCE:
             seen = occupancy.decode(info)
@@ -100,7 +100,7 @@ class _Known:
 
 
 class DaliSensors:
-    """The sensors of one bus. `observe` takes each reading, at once."""
+    """Attends to the sensors of one bus. `observe` is called with each reading, at once."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class DaliSensors:
         self._look = asyncio.Event()
 
     def hear(self, frame: ForwardFrame) -> None:
-        """A frame that another device has sent on this bus; one that is no event of these sensors means nothing."""
+        """Takes in a frame that another device has sent on this bus. Ignores it if it is no event of these sensors."""
         event = decode(frame)
         if isinstance(event, PowerCycle):
             self._started_again(event.short_address)
@@ -128,8 +128,8 @@ class DaliSensors:
                 self._heard(known, event.info)
 
     def set_up_again(self) -> None:
-        """Sets up every sensor again: after trouble on the bus it is not known what they have kept, or seen
-        meanwhile."""
+        """Sets up every sensor again. Call it after trouble on the bus: sensors may have lost their settings, and have
+        seen changes meanwhile."""
         for known in self._known.values():
             known.set_up = False
         self._look.set()
@@ -164,7 +164,7 @@ class DaliSensors:
             text = f"the sensor {where} cannot be used: {failure}; check it and its address"
             self._events.begin("controlDeviceCommFailure", sensor.name, text)
         except DriverError:
-            known.set_up = False  # the interface has said so itself
+            known.set_up = False  # the interface has already reported it
         else:
             known.set_up = True
             known.failures = 0
@@ -185,7 +185,7 @@ class DaliSensors:
 
 
 def _set_up(known: _Known) -> list[Conversation]:
-    """Each a conversation of its own, so that urgent frames need not wait for all of them."""
+    """Returns the steps of a set-up. Each is a conversation of its own, so that urgent frames need not wait for all."""
     return [
         _check_type(known),
         _keep(known, device_commands.EVENT_SCHEME, Scheme.DEVICE_INSTANCE),
@@ -198,7 +198,7 @@ def _set_up(known: _Known) -> list[Conversation]:
 
 
 def _keep(known: _Known, setting: Setting, value: float, commands: dict[str, Command] | None = None) -> Conversation:
-    """Writes a setting only where it is another one: sensors keep it in memory that wears."""
+    """Writes a setting only if the sensor has a different value: sensors keep it in memory that wears."""
     address, instance = known.address, known.instance
     kept = yield from device_sequences.query_instance(address, instance, setting.query, commands)
     if kept != setting.count(value):
@@ -232,7 +232,7 @@ def _check_type(known: _Known) -> Conversation:
 
 
 def _as_event(known: _Known, value: int) -> int:
-    """The event information that says this input value."""
+    """Returns the information of the event that tells this input value."""
     if known.type is _LIGHT:
         return value
     movement, occupied = occupancy.from_input_value(value)

@@ -1,5 +1,6 @@
-"""The gateway's input state: what sensors said, as far as rules need it, in memory and in a folder that no restart of
-the machine outlives (/run). It is never in the journal and never sent: the record must not say who passed a lamp.
+"""The gateway's input state: the sensors' readings, as far as rules need them. It is kept in memory and in a folder
+that a restart of the machine empties (/run), never in the journal, and never sent: the record must not say who passed a
+lamp.
 
 Lost state counts as unknown; the lamp is then lit.
 """
@@ -23,13 +24,13 @@ from agent.schedule.program import PRESENCE
 log = logging.getLogger("lichtmast")
 
 FOLDER = Path("/run/lichtmast")
-"""The folder that is used, if it exists, when the service names no other."""
+"""The folder that is used if it exists and the service names no other."""
 JUMP_S = 1.0
-"""A wall clock that moves so far against the monotonic one was set."""
+"""A wall clock that moves this far against the monotonic one was set."""
 
 
 def runtime_folder(asked: Path | None = None) -> Path | None:
-    """The folder that was asked for, else the service's ($RUNTIME_DIRECTORY), else FOLDER where it is there; None:
+    """Returns the folder that was asked for, else the service's ($RUNTIME_DIRECTORY), else FOLDER if it exists. None:
     memory only."""
     if asked is not None:
         return asked
@@ -40,7 +41,7 @@ def runtime_folder(asked: Path | None = None) -> Path | None:
 
 
 class Inputs:
-    """The state of one gateway. `folder` None keeps it in memory only."""
+    """The input state of one gateway. If `folder` is None, it is kept in memory only."""
 
     def __init__(self, plan: Plan, folder: Path | None, gateway: str, clock: Clock) -> None:
         self._plan = plan
@@ -54,11 +55,12 @@ class Inputs:
         self._listeners: list[Callable[[], None]] = []
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """From now on `listener` is called after each reading, and whenever else the lamps may have new targets."""
+        """Has `listener` called from now on: after each reading, and when lamps may have new targets for another
+        reason."""
         self._listeners.append(listener)
 
     def tell_listeners(self) -> None:
-        """The lamps may have new targets: a sensor can change those of lamps on any bus, and so can an override."""
+        """Tells every listener that lamps may have new targets: a sensor or an override can change those on any bus."""
         for listener in self._listeners:
             listener()
 
@@ -69,16 +71,16 @@ class Inputs:
         return self._state
 
     def observe(self, reading: Reading) -> None:
-        """Takes a reading, and tells the listeners."""
+        """Takes in a reading, and tells the listeners."""
         self._state = observe(self._plan, self.state, reading, self._clock.wall())
         self._save()
         self.tell_listeners()
 
     def until_next_end_s(self) -> float | None:
-        """Returns in how many seconds the inputs next change by themselves: one that counts counts no longer, its hold
-        included, or one that does not count yet will. None: none changes."""
+        """Returns in how many seconds the inputs next change by themselves: an input and its hold end, or an input that
+        does not count yet begins to count. None: no input will change."""
         now, state = self._clock.wall(), self.state
-        # For so long after the state began, what was before is unknown.
+        # Until these times it is unknown whether an input of before this state still counts.
         ends = {state.begun + max(hold_s, REPEATS_S) for hold_s, _ in self._holds}
         for key, (_, until) in state.active.items():
             ends |= {until + hold_s for hold_s, source in self._holds if key.startswith(source)}
@@ -89,7 +91,7 @@ class Inputs:
         return self._clock.wall() - self._clock.monotonic()
 
     def _follow_clock(self) -> None:
-        """A clock that is set takes the past with it: what was 20 s ago stays 20 s ago."""
+        """Moves all times with a wall clock that was set: a reading of 20 s ago stays one of 20 s ago."""
         ahead_s = self._wall_ahead_s()
         jump_s = ahead_s - self._ahead_s
         if abs(jump_s) >= JUMP_S:
@@ -112,16 +114,16 @@ class Inputs:
         state = from_json(found, now)
         if self._clock.valid() and found.get("believed") is True:
             return state
-        # Times of a clock that cannot be believed mean nothing; but the folder is of this start of the machine, and
-        # what was 20 s ago by monotonic time still is.
+        # Times of a clock that cannot be believed mean nothing. But the folder is of this start of the machine, so the
+        # distances in monotonic time still hold.
         ahead_s = found.get("ahead_s")
         if isinstance(ahead_s, bool) or not isinstance(ahead_s, (int, float)) or not math.isfinite(ahead_s):
             return no_inputs(now)
         return _moved(state, self._ahead_s - ahead_s)
 
     def _save(self) -> None:
-        """Writes the state whole, so that a crash leaves the old one or the new one. No sync: the folder is in
-        memory."""
+        """Writes the state whole, so that a crash leaves the old one or the new one. The folder is in memory, so it
+        needs no sync."""
         if self._path is None:
             return
         content = {"believed": self._clock.valid(), "ahead_s": self._ahead_s, **to_json(self._state)}

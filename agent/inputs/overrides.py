@@ -1,12 +1,12 @@
-"""Overrides that an operator gave this gateway: a file in its state folder, written whole, taken up while it runs.
+"""Overrides that an operator gave this gateway. They are kept in a file in its state folder.
 
-So they outlive a restart of the agent and of the machine. The command writes (agent/commands/override.py), the agent
-reads; an override that is over is forgotten at the next write.
+So they outlive a restart of the agent and of the machine. The command (agent/commands/override.py) writes the file
+whole, and the running agent reads it; an override that is over is left out at the next write.
 
-How long one lasts is kept by the time since the machine started, which nothing sets: a clock that was wrong when it was
-given, and is set right later, neither ends nor prolongs it. After a restart of the machine there is only the wall
-clock. One that is said to have been given after that restart was given by a clock that ran ahead; how long ago is then
-unknown, and it is over: the program goes on, which leaves no street dark.
+An override lasts by the time since the machine started, which nothing sets. If the wall clock was wrong when the
+override was given, and is set right later, that neither ends nor prolongs it. After a restart of the machine there is
+only the wall clock. If an override bears a time after that restart, a clock that ran ahead gave it, and its age is
+unknown. Such an override is over: the program goes on, which leaves no street dark.
 """
 
 from __future__ import annotations
@@ -31,25 +31,28 @@ from agent.schedule.override import Override, from_json, kept
 FILE = "overrides.json"
 FORMAT = 1
 MOST = 1000
-"""More than any street needs; what a file may hold at most."""
+"""The most overrides that a file may hold; no street needs so many."""
 LOOKS_EVERY_S = 10.0
-"""Where the kernel does not tell of a new file, and while the file cannot be read: a control cycle."""
+"""The pause between looks, one control cycle, while the kernel does not tell of new files or the file cannot be
+read."""
 LOOKS_ALL_THE_SAME_S = 60.0
+"""The pause between looks while the kernel tells of new files."""
 FIRST_LOOK_WITHIN_S = 2.0
-"""A disk that hangs must not keep the lamps waiting."""
+"""The first look ends after this time: a disk that hangs must not keep the lamps waiting."""
 JUMP_S = 1.0
-"""A wall clock that moves so far against the monotonic one was set."""
+"""A wall clock that moves this far against the monotonic one was set."""
 MOST_S = 1e11
 TOLERANCE_S = 60.0
-"""So far the wall clock may have gone wrong over a restart of the machine."""
+"""The wall clock may be wrong by this much after a restart of the machine."""
 
 
 class OverridesUnreadable(ValueError):
-    """The file is no list of overrides; the text says what is wrong with it."""
+    """Raised for a file that holds no list of overrides. The text says why, and what to do."""
 
 
 class Given(NamedTuple):
-    """An override as it was given: in this start of the machine ("": not known), at this wall and monotonic time."""
+    """An override, the start of the machine in which it was given ("": unknown), and the wall and monotonic time
+    then."""
 
     override: Override
     boot: str = ""
@@ -57,7 +60,8 @@ class Given(NamedTuple):
     monotonic: float = 0.0
 
     def at(self, boot: str, wall: float, monotonic: float) -> Override | None:
-        """The override by the wall clock as it is now, in this start of the machine; None: it is over."""
+        """Returns the override with its times by the present wall clock; None if it is over. `boot`, `wall` and
+        `monotonic` are the present ones."""
         if not self.boot:
             return self.override
         if self.boot != boot:
@@ -71,7 +75,7 @@ class Given(NamedTuple):
 
 
 def read(state: Path) -> tuple[Given, ...]:
-    """The overrides in this state folder, in the order in which they were given. Raises OverridesUnreadable."""
+    """Returns the overrides of this state folder in the order in which they were given. Raises OverridesUnreadable."""
     path = state / FILE
     try:
         content = json.loads(read_plain(path))
@@ -94,7 +98,7 @@ def read(state: Path) -> tuple[Given, ...]:
 def _given(found: object) -> Given:
     override = from_json(found)
     stamp = found.get("given") if isinstance(found, dict) else None
-    if stamp is None:  # of an older version
+    if stamp is None:  # an older version wrote it
         return Given(override)
     try:
         boot, wall, monotonic = stamp["boot"], stamp["wall"], stamp["monotonic"]
@@ -105,16 +109,16 @@ def _given(found: object) -> Given:
         raise ValueError('its "given" is a boot, a wall time and a monotonic time') from None
 
 
-def by_the_clock(given: Sequence[Given], clock: Clock) -> tuple[Override, ...]:
-    """The overrides by the wall clock as it is now."""
+def in_force(given: Sequence[Given], clock: Clock) -> tuple[Override, ...]:
+    """Returns those overrides that are not over, with their times by the present wall clock."""
     boot, wall, monotonic = boot_id(), clock.wall(), clock.monotonic()
     found = (each.at(boot, wall, monotonic) for each in given)
     return tuple(each for each in found if each is not None)
 
 
 def give(state: Path, override: Override, clock: Clock) -> tuple[Given, ...]:
-    """Adds an override to those of this state folder, and leaves out what is over; returns all. Raises OSError where
-    it cannot be written. A file that cannot be read is replaced."""
+    """Adds an override to those of this state folder, and leaves out those that are over. Returns all that are left. A
+    file that cannot be read is replaced. Raises OSError if the file cannot be written."""
     state.mkdir(parents=True, exist_ok=True)
     with _locked(state):
         try:
@@ -131,8 +135,8 @@ def give(state: Path, override: Override, clock: Clock) -> tuple[Given, ...]:
 
 
 def write(state: Path, given: list[Given]) -> None:
-    """Puts these overrides in place of those in this state folder, the oldest left out where the file would be too
-    large. Raises OSError where it cannot be written."""
+    """Replaces the overrides of this state folder. Leaves out the oldest ones if the file would be too large. Raises
+    OSError if the file cannot be written."""
     while True:
         content = json.dumps({"format": FORMAT, "overrides": [each.as_json() for each in given]}).encode()
         if len(content) <= MOST_BYTES or len(given) == 1:
@@ -149,7 +153,7 @@ def write(state: Path, given: list[Given]) -> None:
 
 @contextmanager
 def _locked(state: Path) -> Iterator[None]:
-    """Two commands at once must not each forget the other's override."""
+    """Locks the file of overrides, so that of two commands at once neither loses the other's override."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(state / f"{FILE}.lock", flags, 0o600)
     try:
@@ -160,9 +164,9 @@ def _locked(state: Path) -> Iterator[None]:
 
 
 class Overrides:
-    """What of the file the running agent goes by. A file that cannot be read changes nothing, and is an event.
+    """The overrides that the running agent obeys. A file that cannot be read changes nothing, and is an event.
 
-    The file is read in a thread. `changed` is called when there are others than before.
+    The file is read in a thread. `changed` is called when the overrides differ from those before.
     """
 
     def __init__(self, state: Path, events: EventLog, clock: Clock, changed: Callable[[], None]) -> None:
@@ -178,13 +182,13 @@ class Overrides:
 
     @property
     def current(self) -> tuple[Override, ...]:
-        """The overrides, by the wall clock as it is now."""
+        """The overrides that are not over, with their times by the present wall clock."""
         if self._given and abs(self._clock.wall() - self._clock.monotonic() - self._ahead_s) >= JUMP_S:
             self._work_out()
         return self._current
 
     async def run(self) -> None:
-        """Takes up what is given, for ever."""
+        """Takes up each new override, for ever."""
         watch = FolderWatch(self._state, FILE, self._news.set)
         try:
             while True:
@@ -196,17 +200,18 @@ class Overrides:
             watch.close()
 
     async def first_look(self) -> None:
-        """Takes up what was given before, before the lamps are told anything; unless the disk takes its time."""
+        """Takes up the overrides of before this start, so that the lamps' first levels obey them. Gives up after 2
+        s."""
         with contextlib.suppress(TimeoutError):
             await self._clock.wait_for(self.look(), FIRST_LOOK_WITHIN_S)
 
     async def look(self, watch: FolderWatch | None = None) -> bool:
-        """Reads the file where it is another one than before. Returns whether it can be read, and `watch` tells of the
-        next one."""
+        """Reads the file if it has changed. Returns whether `watch` will tell of the next change; False also if the
+        file cannot be read."""
         try:
             watching, found = await asyncio.to_thread(self._read_another, watch)
         except OverridesUnreadable as error:
-            self._seen = None  # permissions and disks are mended without a change of the file
+            self._seen = None  # so it is read again: permissions and disks are mended without a change of the file
             self._events.begin("overrideUnreadable", "gateway", f"{error}; until then nothing changes")
             return False
         self._events.end("overrideUnreadable", "gateway", "the overrides can be read again")
@@ -220,12 +225,12 @@ class Overrides:
 
     def _work_out(self) -> None:
         self._ahead_s = self._clock.wall() - self._clock.monotonic()
-        self._current = by_the_clock(self._given, self._clock)
+        self._current = in_force(self._given, self._clock)
 
     def _read_another(self, watch: FolderWatch | None) -> tuple[bool, tuple[tuple[int, ...], tuple[Given, ...]] | None]:
-        """In a thread: whether the folder is watched; and the file's stamp and content, None where it is the one that
-        was read last."""
-        watching = watch is not None and watch.set_up()  # before the look: between them nothing can be missed
+        """Returns whether the folder is watched, and the file's stamp and content (None: unchanged since it was last
+        read). Waits for the disk, so it runs in a thread."""
+        watching = watch is not None and watch.set_up()  # before the look, so that no change between the two is missed
         stamp = self._stamp()
         return watching, None if stamp == self._seen else (stamp, read(self._state))
 

@@ -1,1 +1,1 @@
-"""What keeps the lamps of one DALI bus at their levels, part by part; agent/lamps/control.py puts them together."""
+"""The parts that keep the lamps of one DALI bus at their levels; agent/lamps/control.py puts them together."""

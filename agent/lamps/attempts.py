@@ -1,4 +1,4 @@
-"""What is tried on one bus again and again: a part of the work that keeps failing is an event."""
+"""Counts how often each part of the work on one bus fails in a row: a part that keeps failing is an event."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from drivers.errors import BusUnpowered, DriverError, PortUnavailable
 from protocols.errors import ConversationFailed
 
 FAILURES_TO_REPORT = 3
-"""Cycles in a row: a line that is lost now and then on a noisy wire is made up for in the next one."""
+"""Cycles in a row. A frame that is lost now and then on a noisy wire is sent again in the next cycle."""
 
 
 class Attempts:
-    """The account of one bus, part by part. `every_s` is how often each part is tried, for the event's text."""
+    """The failures of one bus, part by part. Each part is tried every `every_s` seconds; the event's text tells it."""
 
     def __init__(self, bus_name: str, every_s: float, events: EventLog) -> None:
         self._bus_name = bus_name
@@ -22,12 +22,12 @@ class Attempts:
         self._failures: dict[str, int] = {}
 
     async def succeeds(self, part: str, work: Callable[[], Awaitable[object]], *, counts: bool = True) -> bool:
-        """Awaits the work, and returns whether it came through. A part that fails several times in a row is an event;
-        a failure that does not count is not added to those before it."""
+        """Awaits the work, and returns whether it succeeded. A part that fails three times in a row is an event. Where
+        `counts` is False, a failure is not added to those before it."""
         try:
             await work()
         except (PortUnavailable, BusUnpowered):
-            return False  # the interface has said so itself
+            return False  # the interface has already reported it
         except (DriverError, ConversationFailed) as error:
             self._failures[part] = self._failures.get(part, 0) + counts
             if self._failures[part] >= FAILURES_TO_REPORT:

@@ -25,14 +25,15 @@ from protocols.dali import gear_commands
 from protocols.dali.frames import ForwardFrame
 
 MAINS_ASKED_AT_S = 9.0
-"""Into each cycle: late, because a level makes gear forget that it lost its mains, and levels fall due at its begin."""
+"""Seconds into each cycle. Late, because levels fall due at its begin, and a level makes gear forget that it lost its
+mains."""
 AGAIN_S = 0.2
-"""A level that did not go out is tried again this soon, then after twice as long, and so on."""
+"""The pause before a level that did not go out is tried again; it doubles with each failure."""
 TOGETHER_S = 2.0
-"""A lamp that a question has found is told its level this much later: where gear comes back, more of it does."""
+"""The pause before a lamp that a question has found is told its level: gear seldom comes back alone."""
 AFTER_TROUBLE_S = (0.15, 0.5, 1.5)
-"""Gear may hear nothing for a while after its mains are back (IEC 62386-101: up to 0.45 s), and goes to its POWER ON
-LEVEL after 0.6 s where no level came before: so levels are told at once, and then again."""
+"""Gear may hear nothing for up to 0.45 s after its mains are back (IEC 62386-101), and goes to its POWER ON LEVEL after
+0.6 s if no level came before. So levels are told at once, and again after each of these pauses."""
 SHORTEST_PAUSE_S = 0.001
 
 
@@ -40,8 +41,8 @@ class LuminaireControl:
     """The control of the luminaires of one bus.
 
     `safe_level` (1-254) is what their gear shows when its mains return or the bus fails, `floor_level` (1-254) the
-    least light at night. `next_change_s` says in how many seconds a level will change by what sensors have said (None:
-    none will). `known_marked` is what `mains.state` told the journal of the process before.
+    least light at night. `next_change_s` returns in how many seconds a level will change because of what sensors have
+    said (None: no level will). `known_marked` is what the process before left in the journal by `mains.state`.
     """
 
     def __init__(
@@ -80,11 +81,11 @@ class LuminaireControl:
         self._next_cycle_at = float("-inf")
         self._turns = (asyncio.Event(), asyncio.Event())
         self._cycled = asyncio.Event()
-        health.needs_level = self._level_needed
+        health.needs_level = self._tell_found_lamp_soon
 
     async def run(self, after_cycle: Callable[[], object]) -> None:
-        """Cycles for ever, each at a whole multiple of CYCLE_S, and levels at once whenever it is woken.
-        After a cycle `after_cycle()` is called, and awaited where it is awaitable; no cycle waits for it."""
+        """Runs a cycle at each whole multiple of CYCLE_S, for ever, and tells levels at once when `wake` is called.
+        After each cycle calls `after_cycle()`, and awaits it if it is awaitable; no cycle waits for it."""
         questions, mains = self._turns
         work = (
             self._tell_for_ever(),
@@ -96,18 +97,18 @@ class LuminaireControl:
         try:
             await asyncio.gather(*parts)
         finally:
-            for part in parts:  # where one failed, the other must not run beside those of the restart
+            for part in parts:  # if one failed, the others must not run beside those of the restart
                 part.cancel()
 
     async def _tell_for_ever(self) -> None:
-        """Levels, and nothing before them: once a cycle, and whenever one is due."""
+        """Tells levels once a cycle and whenever a level is due; no other work comes before them."""
         again_s = AGAIN_S
         while True:
-            # Nothing can be told to a bus that is not there; its interface has said so, and says when it is back.
+            # A bus that is not there cannot be told anything. Its interface has reported that, and reports its return.
             try:
                 await self._clock.wait_for(self._bus.wait_usable(), CYCLE_S)
             except TimeoutError:
-                # By day, where the lamps' mains are switched, for hours.
+                # This lasts for hours by day where the lamps' mains are switched.
                 self._events.cannot_tell({self.name, *(each.name for each in self.luminaires)})
                 self._cycled.set()
                 continue
@@ -120,11 +121,11 @@ class LuminaireControl:
                 self._levels_due_at = math.inf
             if any(at <= now for at in self._told_anew_at):
                 self._told_anew_at = [at for at in self._told_anew_at if at > now]
-                self._nothing_is_told()
+                self._forget_told_levels()
             if await self.tell_levels(counts=cycle):
                 again_s = AGAIN_S
             else:
-                self._due(self._clock.monotonic() + again_s)
+                self._tell_by(self._clock.monotonic() + again_s)
                 again_s = min(2 * again_s, CYCLE_S)
             if cycle:
                 for turn in self._turns:
@@ -144,21 +145,21 @@ class LuminaireControl:
             try:
                 await self._clock.wait_for(self._woken.wait(), due_at - now)
             except TimeoutError:
-                # A timer may fire a moment early, but a step begins at its very second. A clock that was set ends the
-                # wait much earlier: then all is looked at anew.
+                # A timer may fire a moment early, but a step must begin exactly at its second. If the clock was set,
+                # the wait ends much earlier, and everything is worked out anew.
                 while 0 < (early_s := due_at - self._clock.monotonic()) < SHORTEST_PAUSE_S:
                     await self._clock.sleep(early_s)
                 return
 
     async def _ask_for_ever(self, turn: asyncio.Event, ask: Callable[[], Awaitable[None]]) -> None:
-        """After the levels of each cycle, but never before them: questions may take their time."""
+        """Asks after the levels of each cycle, never before them: questions may take their time."""
         while True:
             await turn.wait()
             turn.clear()
             await ask()
 
     async def _after_cycles(self, after_cycle: Callable[[], object]) -> None:
-        """Beside the cycles: a disk that hangs must not keep the lamps waiting."""
+        """Calls `after_cycle` beside the cycles: a disk that hangs must not keep the lamps waiting."""
         while True:
             await self._cycled.wait()
             self._cycled.clear()
@@ -167,22 +168,22 @@ class LuminaireControl:
                 await done
 
     def wake(self) -> None:
-        """Targets may have changed: levels are told at once."""
+        """Tells levels at once, because targets may have changed."""
         self.dimming.look_again()
-        self._due(self._clock.monotonic())
+        self._tell_by(self._clock.monotonic())
 
-    def _due(self, at: float) -> None:
-        """Has levels told by then (monotonic seconds). The earliest time does for all, for each time all that is due is
-        told."""
+    def _tell_by(self, at: float) -> None:
+        """Has levels told at `at` (monotonic seconds) at the latest. Only the earliest such time is kept, because every
+        level that is due is told then."""
         self._levels_due_at = min(self._levels_due_at, at)
         self._woken.set()
 
-    def _level_needed(self) -> None:
-        """A question has found a lamp that must be told again: soon, and together with others that are found."""
-        self._due(self._clock.monotonic() + TOGETHER_S)
+    def _tell_found_lamp_soon(self) -> None:
+        """Has the level of a lamp that a question has found told soon, together with others that are found."""
+        self._tell_by(self._clock.monotonic() + TOGETHER_S)
 
     def tell_again(self) -> None:
-        """After trouble on the bus: every level is told again, at once, and every fail-safe level looked at."""
+        """Tells every level again, at once, and checks every fail-safe level: call it after trouble on the bus."""
         for luminaire in self.luminaires:
             luminaire.forget()
         self.mains.ask_for_marks()
@@ -191,15 +192,15 @@ class LuminaireControl:
         self._next_cycle_at = now
         self.wake()
 
-    def _nothing_is_told(self) -> None:
-        """Every level is told again, at once and without a fade."""
+    def _forget_told_levels(self) -> None:
+        """Has every level told again, at once and without a fade."""
         for luminaire in self.luminaires:
             luminaire.told.target_level = None
             luminaire.stored.forget_fade()
 
     def note_bus_without_voltage(self, *, gear_feeds_bus: bool) -> None:
-        """Draws the conclusion from a dead bus: where the lamps' own gear feeds it, they have no mains and cannot burn;
-        else they show their SYSTEM FAILURE LEVEL."""
+        """Notes that the bus has no voltage. If the lamps' own gear feeds it (`gear_feeds_bus`), they have no mains and
+        cannot burn; otherwise they show their SYSTEM FAILURE LEVEL."""
         for luminaire in self.luminaires:
             if gear_feeds_bus:
                 self.health.without_mains(luminaire)
@@ -207,8 +208,8 @@ class LuminaireControl:
                 self.health.observer.level(luminaire.name, self._safe_level, 0.0)
 
     def note_foreign(self, frame: ForwardFrame) -> None:
-        """Another master's frame was seen. Where it can have moved lamps, they are told their levels at once: there
-        must be only one that dims a street, and it is this one."""
+        """Takes in a frame of another master. If it can have moved lamps, they are told their levels at once: only one
+        master may dim a street, and that is this agent."""
         meaning = gear_commands.meaning(frame)
         if meaning is not None and meaning.name == "DTR2":
             self.mains.forget_marks()
@@ -216,13 +217,13 @@ class LuminaireControl:
         if answer_at is None:
             return
         if meaning is not None and meaning.name == "RESET":
-            # It makes gear deaf for 0.3 s. However many come, the newest few are enough.
+            # RESET makes gear deaf for 0.3 s. Of many such frames, the newest few are enough.
             self._told_anew_at = [*self._told_anew_at, answer_at + AFTER_TROUBLE_S[1]][-len(AFTER_TROUBLE_S) :]
-        self._due(answer_at)
+        self._tell_by(answer_at)
 
     async def tell_levels(self, *, counts: bool = True) -> bool:
-        """Tells the levels that are due. Returns whether all of them went out; where `counts`, a failure counts towards
-        those that are reported."""
+        """Tells the levels that are due. Returns whether all of them went out. If `counts`, a failure counts towards
+        the three in a row that are reported."""
         return await self._attempts.succeeds("levels", self.dimming.tell_levels, counts=counts)
 
     async def _ask_for_mains_late(self) -> None:
@@ -230,8 +231,8 @@ class LuminaireControl:
         await self.look_for_lost_mains()
 
     async def look_for_lost_mains(self) -> None:
-        """Asks by one broadcast whether any gear has lost its mains. If so, all are told their levels at once, which
-        takes hardly a frame and harms none that is at its level. Which gear it was comes out afterwards."""
+        """Asks by one broadcast whether any gear has lost its mains. If so, tells all lamps their levels at once: that
+        takes hardly a frame, and does no harm to a lamp at its level. Which gear it was is found out afterwards."""
         if await self.questions.mains_were_lost():
             self.mains.ask_for_marks()
             for luminaire in self.luminaires:
@@ -240,6 +241,6 @@ class LuminaireControl:
             await self.tell_levels(counts=False)
 
     async def ask(self) -> None:
-        """Asks all else that is due in a cycle."""
+        """Asks every question that is due in a cycle, but for the one about the mains."""
         await self.questions.ask_all()
         self._foreign.end_if_gone()

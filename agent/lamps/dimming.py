@@ -1,4 +1,4 @@
-"""Tells luminaires their levels: the fewest frames, one fade for all, one by one where inrush asks for it."""
+"""Tells luminaires their levels in the fewest frames, with one fade for all; one by one where inrush asks for it."""
 
 from __future__ import annotations
 
@@ -47,40 +47,43 @@ class Dimming:
         self.observer: LuminaireObserver | None = None
 
     def look_again(self) -> None:
-        """Targets may have changed: frames that are still to be sent are planned anew."""
+        """Has frames that are still to be sent planned anew, because targets may have changed."""
         self._changed = True
 
     async def tell_levels(self) -> None:
-        """Brings every luminaire to its target level. What fails for one does not keep the others from theirs: raises
-        DriverError or ConversationFailed at the end."""
+        """Brings every luminaire to its target level. A failure for one does not keep the others from theirs: the first
+        DriverError or ConversationFailed is raised at the end."""
         async with self._one_at_a_time:
             self._trouble = None
             while True:
                 self._changed = False
                 targets = self._targets()
                 await self._tell_due(targets)
-                # After the levels, which must not wait for it.
+                # After the levels, which must not wait for this.
                 if self._trouble is None:
-                    await self._make_ready(targets)
+                    await self._prepare_rises(targets)
                 if not self._changed:
                     break
             if self._trouble is not None:
                 raise self._trouble
 
     async def _tell_due(self, targets: Mapping[str, LampTarget]) -> None:
-        target_levels: dict[int, TargetLevel] = {}
+        level_of = {percent: levels.level_of(percent) for percent in {target.percent for target in targets.values()}}
         due, dark = set(), False
         for luminaire in self._luminaires:
-            percent, fade_s, ready_fade_s = targets[luminaire.name]
-            # A lamp that is told its level anew should not take a minute to be lit.
-            target = TargetLevel(levels.level_of(percent), 0.0 if luminaire.told.target_level is None else fade_s)
-            target_levels[luminaire.short_address] = target
-            luminaire.by_sensors = ready_fade_s is not None
-            if luminaire.told.target_level != target.level:
+            target, told = targets[luminaire.name], luminaire.told.target_level
+            luminaire.by_sensors = target.ready_fade_s is not None
+            if told != level_of[target.percent]:
                 due.add(luminaire.short_address)
-                dark = dark or (luminaire.told.target_level == levels.OFF)
+                dark = dark or told == levels.OFF
         if not due:
             return
+        target_levels: dict[int, TargetLevel] = {}
+        for luminaire in self._luminaires:
+            percent, fade_s, _ = targets[luminaire.name]
+            # A lamp that is told its level anew should not take a minute to be lit.
+            fade_s = 0.0 if luminaire.told.target_level is None else fade_s
+            target_levels[luminaire.short_address] = TargetLevel(level_of[percent], fade_s)
         self._levels_differ = self._levels_differ or len({target.level for target in target_levels.values()}) > 1
         if dark and self._stagger_s > 0:
             await self._set_fade_for_all(target_levels, due)
@@ -92,7 +95,7 @@ class Dimming:
                 await self._send_all([frame])
             return
         frames = plan(target_levels, due, self._stored())
-        # What a sensor has raised has its fade already, and goes before what must be given one.
+        # Gear that a sensor has raised has its fade already. It goes before gear that must be given a fade first.
         await self._send_all([frame for frame in frames if self._has_fade(frame)])
         left = [frame for frame in frames if not self._has_fade(frame)]
         if left and not self._changed:
@@ -104,7 +107,7 @@ class Dimming:
         return all(each.stored.fade_code == code for each in self._luminaires if each.short_address in frame.reaches)
 
     async def _send_all(self, frames: Sequence[LevelFrame]) -> None:
-        """Sends these frames. A few at a time wait for the bus: no reading comes between them, and news waits for a few
+        """Sends these frames, a few at a time: no reading comes between those, and a new target waits for a few frames
         only."""
         for start in range(0, len(frames), FRAMES_AT_ONCE):
             if self._changed:
@@ -112,20 +115,19 @@ class Dimming:
             waiting = [self._send(frame) for frame in frames[start : start + FRAMES_AT_ONCE]]
             for ended in await asyncio.gather(*waiting, return_exceptions=True):
                 if isinstance(ended, BaseException):
-                    self._put_off(ended)
+                    self._keep_for_later(ended)
 
-    def _put_off(self, failure: BaseException) -> None:
-        """Keeps a failure until all frames have had their turn; raises it at once where there is no bus to have a turn
-        on."""
+    def _keep_for_later(self, failure: BaseException) -> None:
+        """Keeps a failure until all frames have had their turn. Raises it at once if the bus cannot be used at all."""
         if isinstance(failure, PortUnavailable | BusUnpowered) or not isinstance(
             failure, DriverError | ConversationFailed
         ):
             raise failure
         self._trouble = self._trouble or failure
 
-    async def _make_ready(self, targets: Mapping[str, LampTarget]) -> None:
-        """Gives gear that sensors may raise the fade of that rise beforehand, so that the rise is one frame. A fade
-        that runs goes on as it began (IEC 62386-102 clause 9.5)."""
+    async def _prepare_rises(self, targets: Mapping[str, LampTarget]) -> None:
+        """Gives gear that sensors may raise the fade of that rise beforehand, so that the rise takes one frame. A fade
+        that is running goes on as it began (IEC 62386-102 clause 9.5)."""
         codes = {}
         for luminaire in self._luminaires:
             ready_fade_s = targets[luminaire.name].ready_fade_s
@@ -145,7 +147,7 @@ class Dimming:
             await self._set_fade(luminaire.address, codes[luminaire.short_address], [luminaire])
 
     async def learn_stored(self) -> None:
-        """Reads what the next luminaire's gear has stored, a gear at each call: its groups; and its scenes, once
+        """Reads the groups or scenes that the gear of one more luminaire has stored. Scenes are read only once
         luminaires of this bus were asked for different levels, for only then can a scene spare frames. Gear that does
         not answer is asked again at a later call. Raises DriverError."""
         for luminaire in self._luminaires:
@@ -167,8 +169,8 @@ class Dimming:
             luminaire.stored.scenes = await run_inquiry(self._bus, self._clock, scenes, priorities.DISCOVERY)
 
     def _stored(self) -> StoredInGear:
-        """Returns what is known of the gear. A group or scene counts only once it is known of every luminaire: one that
-        was not asked may be in it."""
+        """Returns the groups and scenes that frames can rely on: none until every luminaire has told its own, because
+        one that was not asked may be in any of them."""
         groups: dict[int, set[int]] = {}
         scenes: dict[int, dict[int, int]] = {}
         if all(luminaire.stored.groups is not None for luminaire in self._luminaires):
@@ -182,7 +184,8 @@ class Dimming:
         return StoredInGear(groups, scenes)
 
     async def _set_fade_for_all(self, target_levels: Mapping[int, TargetLevel], due: set[int]) -> None:
-        """Where all that are due need the same fade, one broadcast sets it for all: the others stand still."""
+        """Sets the fade of all gear by one broadcast, if all luminaires that are due need the same one. Those that are
+        not due stand still, so their fade does not matter."""
         codes = {levels.fade_code(target_levels[number].fade_s) for number in due}
         if len(codes) != 1 or len(due) < 2:
             return
@@ -195,7 +198,8 @@ class Dimming:
         await self._set_fade(addresses.BROADCAST, code, self._luminaires)
 
     async def _set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
-        """Of gear whose stored EXTENDED FADE TIME is not known to be 0, a fade time of 0 clears that too."""
+        """Sets a fade code (0-15). For code 0 it also clears the EXTENDED FADE TIME, unless that is known to be 0: gear
+        would use it instead."""
         at_once = code == 0 and not all(luminaire.stored.extended_fade_cleared for luminaire in reached)
         setting = sequences.set_no_fade(address) if at_once else sequences.set_parameter(address, "SET FADE TIME", code)
         shaken = [luminaire.told.shaken for luminaire in reached]
@@ -206,13 +210,13 @@ class Dimming:
                 luminaire.stored.extended_fade_cleared = luminaire.stored.extended_fade_cleared or at_once
 
     async def _try_to_set_fade(self, address: Address, code: int, reached: Sequence[LuminaireState]) -> None:
-        """A fade that cannot be set keeps no lamp from its level: it goes there with the fade that its gear has."""
+        """Sets a fade if that is possible. Otherwise the lamp goes to its level with the fade that its gear has."""
         if self._trouble is not None:
             return
         try:
             await self._set_fade(address, code, reached)
         except (DriverError, ConversationFailed) as failure:
-            self._put_off(failure)
+            self._keep_for_later(failure)
 
     async def _send(self, frame: LevelFrame) -> None:
         reached = [luminaire for luminaire in self._luminaires if luminaire.short_address in frame.reaches]

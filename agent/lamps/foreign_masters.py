@@ -15,14 +15,14 @@ from protocols.dali.frames import ForwardFrame
 GONE_AFTER_S = 3600.0
 ANSWERS = 10
 ANSWERS_WITHIN_S = 10.0
-"""So many answers in so long: a master that answers answers must not take the whole bus."""
+"""At most ANSWERS answers go out in ANSWERS_WITHIN_S: two masters that answer each other must not fill the bus."""
 PATTERN_FRAMES = 5
 PATTERN_WITHIN_S = 600.0
-"""So many like frames in so long are no accident: an alarm says what comes, and how often."""
+"""PATTERN_FRAMES equal frames within PATTERN_WITHIN_S are no accident: an alarm tells the frame and its period."""
 REMEMBERED_FRAMES = 64
 
 MOVE_LIGHT = ("IDENTIFY DEVICE", "SET MAX LEVEL", "SET MIN LEVEL")
-"""Beside the level commands: the lamp flashes, or is moved to within its new limits."""
+"""Commands that move the light beside the level commands: the lamp flashes, or moves to within its new limits."""
 CHANGE_SETTINGS = (
     "RESET",
     "SET OPERATING MODE",
@@ -39,11 +39,11 @@ CHANGE_SETTINGS = (
     "REMOVE FROM GROUP",
     "SET SHORT ADDRESS",
 )
-"""After these, gear is not what it was taken for: everything is looked at again."""
+"""Commands after which the gear's settings are not what the agent remembers: all of them are read again."""
 
 
 class ForeignMasters:
-    """The account of one bus."""
+    """The foreign frames of one bus, and the agent's answers to them."""
 
     def __init__(self, bus_name: str, luminaires: Sequence[LuminaireState], clock: Clock, events: EventLog) -> None:
         self._bus_name = bus_name
@@ -56,7 +56,7 @@ class ForeignMasters:
 
     def hear(self, frame: ForwardFrame) -> float | None:
         """Takes in a foreign frame. Returns when (monotonic seconds) the lamps are to be told their levels, or None
-        where it can have changed neither light nor settings."""
+        if the frame can have changed neither light nor settings."""
         meaning = gear_commands.meaning(frame)
         if meaning is None or meaning.address is None:
             return None
@@ -68,11 +68,11 @@ class ForeignMasters:
                 luminaire.moved_by_another()
                 if settings:
                     luminaire.forget()
-        self._say(frame)
+        self._report(frame)
         return self._answer_at()
 
     def end_if_gone(self) -> None:
-        """Ends the alarms once no frame has come for an hour."""
+        """Ends the alarms once no foreign frame has come for an hour."""
         if self._heard_at is None or self._clock.monotonic() - self._heard_at <= GONE_AFTER_S:
             return
         self._heard_at = None
@@ -80,7 +80,7 @@ class ForeignMasters:
         self._events.end("foreignMaster", self._bus_name, text)
         self._events.end("levelsContested", self._bus_name, text)
 
-    def _say(self, frame: ForwardFrame) -> None:
+    def _report(self, frame: ForwardFrame) -> None:
         now = self._clock.monotonic()
         self._heard_at = now
         named = naming.Namer().name(frame)
@@ -95,10 +95,10 @@ class ForeignMasters:
             self._events.begin("levelsContested", self._bus_name, f"{text}; find and remove it")
 
     def _answer_at(self) -> float:
-        """Now, or as soon as the limit allows another answer."""
+        """Returns now, or the time (monotonic seconds) from which the limit allows another answer."""
         now = self._clock.monotonic()
         if self._answers and self._answers[-1] > now:
-            return self._answers[-1]  # one answer will do for all that comes before it
+            return self._answers[-1]  # one answer is enough for every frame that comes before it
         at = now
         if len(self._answers) == ANSWERS:
             at = max(now, self._answers[0] + ANSWERS_WITHIN_S)

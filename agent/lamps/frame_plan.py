@@ -1,7 +1,7 @@
-"""Which frames bring luminaires to their levels: the fewest of broadcast, scenes, groups and single addresses.
+"""Plans the frames that bring luminaires to their levels: the fewest of broadcast, scenes, groups, single addresses.
 
-A frame counts only where what it says is the target level of every luminaire that hears it, so no lamp ever moves
-elsewhere on its way: a lamp that is there already takes no harm from hearing its level again.
+A frame is used only if its level is the target level of every luminaire that hears it, so no lamp ever moves elsewhere
+on its way. A lamp that is at its target already takes no harm from hearing its level again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from protocols.dali.addresses import Address
 from protocols.dali.frames import Transmission
 
 SEARCHED_SETS = 5_000
-"""Combinations that are looked at before the best one so far is taken: a street's groups need a few dozen."""
+"""The search tries this many combinations, then takes the best one so far. The groups of a street need a few dozen."""
 
 
 class TargetLevel(NamedTuple):
@@ -35,13 +35,13 @@ class LevelFrame(NamedTuple):
 
     @property
     def reaches(self) -> Set[int]:
-        """The short addresses that it brings to their target levels."""
+        """The short addresses that this frame brings to their target levels."""
         return self.level_of.keys()
 
 
 @dataclass(frozen=True)
 class StoredInGear:
-    """What gear has stored that frames can rely on, as read from it: its groups, and its scenes (255: no change)."""
+    """The groups and scenes that were read from gear, on which frames can rely (scene level 255: no change)."""
 
     groups: Mapping[int, Set[int]] = field(default_factory=dict)  # group address -> short addresses
     scenes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)  # scene -> short address -> level
@@ -57,10 +57,10 @@ def plan(
     *,
     one_by_one: bool = False,
 ) -> list[LevelFrame]:
-    """The fewest frames that bring every luminaire in `due` to its target level.
+    """Returns the fewest frames that bring every luminaire in `due` to its target level.
 
-    `targets` holds every short address of the bus. With `one_by_one` each luminaire gets a frame of its own: what a
-    staggered switch-on needs.
+    `targets` holds every short address of the bus. With `one_by_one` each luminaire gets a frame of its own, as a
+    staggered switch-on needs it.
     """
     shared = [] if one_by_one else _shared_frames(targets, due, stored)
     chosen = _fewest(shared, frozenset(due))
@@ -69,11 +69,11 @@ def plan(
 
 
 def _shared_frames(targets: Mapping[int, TargetLevel], due: Set[int], stored: StoredInGear) -> list[LevelFrame]:
-    """Each frame that brings at least two due luminaires, and no other one elsewhere, to their target levels."""
-    everybody = frozenset(targets)
-    listeners = [(addresses.BROADCAST, everybody)]
+    """Returns each frame that brings at least two due luminaires to their targets and moves none away from its own."""
+    all_addresses = frozenset(targets)
+    listeners = [(addresses.BROADCAST, all_addresses)]
     listeners += [
-        (addresses.group(number), frozenset(members) & everybody) for number, members in stored.groups.items()
+        (addresses.group(number), frozenset(members) & all_addresses) for number, members in stored.groups.items()
     ]
     frames = []
     for address, members in listeners:
@@ -107,7 +107,7 @@ def _level_frame(address: Address, target: TargetLevel, reaches: Set[int]) -> Le
 
 
 def _fewest(frames: list[LevelFrame], due: frozenset[int]) -> list[LevelFrame]:
-    """The frames of a smallest cover of `due`, where a luminaire that none of them reaches costs a frame as well."""
+    """Returns the frames of a smallest cover of `due`; a luminaire that none of them reaches costs a frame as well."""
     covers = [(frame, due.intersection(frame.reaches)) for frame in frames]
     useful = [(frame, cover) for frame, cover in covers if not any(cover < other for _, other in covers)]
     useful.sort(key=lambda pair: -len(pair[1]))

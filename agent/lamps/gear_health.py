@@ -1,4 +1,4 @@
-"""Whether each gear answers and its lamp can burn: the agent asks the gear, and draws its conclusions."""
+"""Asks each gear how it is, and concludes whether it answers and whether its lamp can burn."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from protocols.errors import ConversationFailed
 T = TypeVar("T")
 
 AFTER_POWER_ON = 0
-"""The content of each DTR of gear whose mains are back: see agent/lamps/mains.py."""
+"""Each DTR holds this once the gear's mains are back: see agent/lamps/mains.py."""
 COLLISIONS_TO_REPORT = 2
-"""In a row: a single one may be a disturbed answer."""
+"""Collisions in a row: a single one may be a disturbed answer."""
 
 
 class LuminaireObserver(Protocol):
-    """Hears what the lamps were told, and whether they can burn; the energy ledger is one. `since` is in monotonic
-    seconds, because the wall clock may be set meanwhile."""
+    """Hears which levels the lamps were told, and whether they can burn; metering is such an observer. `since` is in
+    monotonic seconds, because the wall clock may be set meanwhile."""
 
     def level(self, name: str, level: int, fade_s: float) -> None: ...
 
@@ -35,10 +35,11 @@ class LuminaireObserver(Protocol):
 
 
 class GearHealth:
-    """The gear of one bus, as it answers: all that a reader of gear needs of a bus, and what keeps the account of it.
+    """Asks the gear of one bus, and keeps the account of its answers in each LuminaireState.
 
     `observer` hears when a luminaire's availability changes. `needs_level` is called when a luminaire must be told its
-    level again, `check_level` awaited with the actual level of one that has had the time to reach its target.
+    level again. `check_level` is awaited with the actual level of a luminaire that has had the time to reach its
+    target.
     """
 
     def __init__(self, name: str, bus: DaliBus, clock: Clock, events: EventLog) -> None:
@@ -51,7 +52,7 @@ class GearHealth:
         self._events = events
 
     async def wait_usable(self) -> None:
-        """Returns once the bus can be talked to."""
+        """Returns once frames can go out on the bus."""
         await self._bus.wait_usable()
 
     async def poll_status(self, luminaire: LuminaireState) -> None:
@@ -61,60 +62,60 @@ class GearHealth:
         reply = await self.ask(luminaire, "QUERY STATUS")
         certain = reply.kind == Reply.VALUE
         if certain and ((luminaire.condition.status or 0) ^ reply.value) & StatusBit.WORTH_ASKING_TWICE:
-            # A bit that flipped on the serial line must not raise an alarm, nor end one; and a level may have come in
-            # between, which makes gear forget POWER CYCLE SEEN: the mark below tells then.
+            # A bit that flipped on the serial line must neither raise an alarm nor end one. If a level came between the
+            # two questions, gear has forgotten POWER CYCLE SEEN; then the mark below tells.
             certain = await self.ask(luminaire, "QUERY STATUS") == reply
         if certain:
             self._note_status(luminaire, reply.value)
-        # A level makes gear forget POWER CYCLE SEEN before it was asked for it: the mark tells of a cut before that.
+        # A level makes gear forget POWER CYCLE SEEN. The mark tells of a cut before that level.
         asked = luminaire.mark.mains_unsure or luminaire.mark.level_told_since
         if asked and luminaire.mark.is_left and luminaire.condition.answers:
             luminaire.mark.level_told_since = False
             mark = await self._bus.run(sequences.query(luminaire.address, "QUERY CONTENT DTR2"), priorities.TELEMETRY)
             if mark.kind == Reply.VALUE and mark.value == AFTER_POWER_ON and luminaire.mark.is_left:
-                self._lost_its_mains(luminaire, could_burn, was_well_at)
+                self._note_lost_mains(luminaire, could_burn, was_well_at)
         luminaire.mark.mains_unsure = False
 
     async def read_level(self, luminaire: LuminaireState) -> int | None:
-        """Returns the actual level (0-254) of the gear; None where it is not known. A lamp that is not at its target
-        level is told again. Raises DriverError."""
+        """Returns the actual level (0-254) of the gear; None if it is not known. Has a lamp that is not at its target
+        level told again. Raises DriverError."""
         reply = await self.ask(luminaire, "QUERY ACTUAL LEVEL")
         if reply.kind != Reply.VALUE:
             return None
         actual_level: int = reply.value
         if luminaire.told.target_level is not None and luminaire.told.verify_at is None:
-            with contextlib.suppress(ConversationFailed):  # the lamp is told again then too, and the level is known
+            with contextlib.suppress(ConversationFailed):  # even then the lamp is told again, and its level is known
                 await self.check_level(luminaire, actual_level)
         return actual_level
 
     async def converse(
         self, luminaire: LuminaireState, conversation: Generator[Transmission, Reply, T]
     ) -> T | ConversationFailed:
-        """Runs a telemetry conversation with one gear; a failed one is returned. Raises DriverError."""
+        """Runs a telemetry conversation with one gear. Returns its result, or its failure. Raises DriverError."""
         try:
             result = await self._bus.run(conversation, priorities.TELEMETRY)
         except ConversationFailed as failure:
             return failure
-        self._answered(luminaire)
+        self._note_answer(luminaire)
         return result
 
     async def converse_with_several(
         self, luminaires: Sequence[LuminaireState], conversation: Generator[Transmission, Reply, list[T | None]]
     ) -> list[T | None]:
-        """Runs a telemetry conversation that gives a result for each of several gear, in order; None: of that one
-        nothing is known. A conversation that fails gives None for each. Raises DriverError."""
+        """Runs a telemetry conversation with several gear. Returns a result for each, in order: None for gear of which
+        nothing is known, and for all of them if the conversation fails. Raises DriverError."""
         try:
             results = await self._bus.run(conversation, priorities.TELEMETRY)
         except ConversationFailed:
             return [None] * len(luminaires)
         for luminaire, result in zip(luminaires, results, strict=True):
             if result is not None:
-                self._answered(luminaire)
+                self._note_answer(luminaire)
         return results
 
     async def ask(self, luminaire: LuminaireState, name: str) -> Reply:
-        """Asks one gear a query, again where it is silent (queries change nothing), and keeps the account of whether it
-        answers. Raises DriverError."""
+        """Asks one gear the query of this name, and notes whether it answers. Gear that is silent is asked again, up to
+        SILENT_AFTER times in all, for queries change nothing. Raises DriverError."""
         reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         tries = 1
         known_gone = self._events.holds("controlGearCommFailure", luminaire.name)
@@ -122,12 +123,12 @@ class GearHealth:
             tries += 1
             reply = await self._bus.run(sequences.query(luminaire.address, name), priorities.TELEMETRY)
         if reply.kind == Reply.NO_ANSWER and not known_gone:
-            # Gear that does not know this one question may still be there.
+            # Gear that does not know this query may still be there.
             present = sequences.query(luminaire.address, "QUERY CONTROL GEAR PRESENT")
             if (await self._bus.run(present, priorities.TELEMETRY)).is_yes:
                 return reply
         if reply.kind == Reply.VALUE:
-            self._answered(luminaire)
+            self._note_answer(luminaire)
             luminaire.condition.collisions = 0
             self._events.end("addressConflict", luminaire.name, f"one gear answers as {luminaire.name} again")
         elif reply.kind == Reply.COLLISION:
@@ -136,10 +137,10 @@ class GearHealth:
                 where = f"short address {luminaire.short_address} on {self.name}"
                 self._events.begin("addressConflict", luminaire.name, f"several gear answer to {where}: commission it")
         else:
-            self._is_gone(luminaire)
+            self._note_gone(luminaire)
         return reply
 
-    def _answered(self, luminaire: LuminaireState) -> None:
+    def _note_answer(self, luminaire: LuminaireState) -> None:
         condition = luminaire.condition
         condition.last_answer_at = self._clock.monotonic()
         if not condition.answers:
@@ -149,10 +150,10 @@ class GearHealth:
             self._tell_availability(luminaire, condition.last_answer_at)
             self.needs_level()
 
-    def _is_gone(self, luminaire: LuminaireState) -> None:
+    def _note_gone(self, luminaire: LuminaireState) -> None:
         condition = luminaire.condition
         where = f"{luminaire.name} (short address {luminaire.short_address} on {self.name})"
-        # Also where its mains was gone: gear that is asked has a bus with voltage again.
+        # This also holds if its mains was gone: gear is only asked when its bus has voltage again.
         self._events.begin("controlGearCommFailure", luminaire.name, f"{where} does not answer: check it")
         self._events.cannot_tell((luminaire.name,))
         if condition.answers:
@@ -179,13 +180,13 @@ class GearHealth:
         lit = bool(status & StatusBit.LAMP_ON)
         told = luminaire.told
         if told.target_level is not None and told.verify_at is None and lit != (told.target_level > 0):
-            told.verify_at = self._clock.monotonic()  # it may have gone dark by itself: its level is asked for
-        # Gear reports a loss until it is told a level: one that was known before is no new one.
+            told.verify_at = self._clock.monotonic()  # it may have changed by itself, so its level is asked for
+        # Gear reports a loss until it is told a level, so a loss that was known before is not a new one.
         known = luminaire.told.target_level is None and bool((previous or 0) & StatusBit.POWER_CYCLE_SEEN)
         if status & StatusBit.POWER_CYCLE_SEEN and not known:
-            self._lost_its_mains(luminaire, could_burn, was_well_at)
+            self._note_lost_mains(luminaire, could_burn, was_well_at)
 
-    def _lost_its_mains(self, luminaire: LuminaireState, could_burn: bool, was_well_at: float | None) -> None:
+    def _note_lost_mains(self, luminaire: LuminaireState, could_burn: bool, was_well_at: float | None) -> None:
         self._events.note("supplyLoss", luminaire.name, f"{luminaire.name} has lost its mains and is back")
         self._clock.mains_was_lost()
         luminaire.mark.is_left = False
@@ -195,7 +196,7 @@ class GearHealth:
         self.needs_level()
 
     def without_mains(self, luminaire: LuminaireState) -> None:
-        """Notes that the luminaire has no mains: it cannot burn until it answers again."""
+        """Notes that the luminaire has no mains, so it cannot burn until it answers again."""
         if luminaire.condition.answers:
             luminaire.condition.answers = False
             self._tell_availability(luminaire, luminaire.condition.last_answer_at, without_mains=True)
@@ -210,4 +211,4 @@ class GearHealth:
 
 
 async def _not_checked(_luminaire: LuminaireState, _actual_level: int) -> None:
-    """What `check_level` is until a verification takes its place."""
+    """Checks nothing: the `check_level` of a GearHealth until a verification takes its place."""

@@ -1,4 +1,4 @@
-"""The gear's own MIN LEVEL and MAX LEVEL: they hold against every level command, and gear says nothing of it."""
+"""The gear's own MIN LEVEL and MAX LEVEL: gear clamps every level command to them, and does not report it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ EVENT = "levelLimited"
 
 
 class LevelLimits:
-    """Limits that are in the way, on one bus. Below `floor_level` (1-254), the installer's least light at night, no
-    MAX LEVEL is left as it is."""
+    """Finds the level limits that keep lamps of one bus from their targets. Raises each MAX LEVEL that is below
+    `floor_level` (1-254), the installer's least light at night."""
 
     def __init__(self, bus: DaliBus, health: GearHealth, floor_level: int, events: EventLog) -> None:
         self._bus = bus
@@ -24,8 +24,8 @@ class LevelLimits:
         self._events = events
 
     async def reachable(self, luminaire: LuminaireState, actual_level: int) -> int:
-        """Returns the level that the gear takes for its target level. Limits that keep it from the target are an event.
-        Raises DriverError."""
+        """Returns the level that the gear goes to for its target level, which its limits may change. Limits that keep
+        it from the target are an event. Raises DriverError."""
         target_level = luminaire.told.target_level or 0
         if actual_level == target_level:
             self._events.end(EVENT, luminaire.name, f"{luminaire.name} is back at the level that is asked for")
@@ -45,8 +45,9 @@ class LevelLimits:
             await self._limited_from_below(luminaire, target_level, actual_level)
         return max(lowest_level, min(target_level, highest_level))
 
-    async def leave_the_floor(self, luminaire: LuminaireState) -> bool:
-        """Whether its MAX LEVEL lets the lamp give the least light; one that does not is raised. Raises DriverError."""
+    async def ensure_least_light(self, luminaire: LuminaireState) -> bool:
+        """Raises the gear's MAX LEVEL if it is below the least light. Returns whether the lamp can give the least light
+        in the end. Raises DriverError."""
         reply = await self._health.ask(luminaire, "QUERY MAX LEVEL")
         if reply.kind != Reply.VALUE:
             return False
@@ -60,18 +61,19 @@ class LevelLimits:
 
     async def _limited_from_below(self, luminaire: LuminaireState, target_level: int, actual_level: int) -> None:
         physical = await self._health.ask(luminaire, "QUERY PHYSICAL MINIMUM")
-        if physical.kind == Reply.VALUE and physical.value < actual_level:  # below that, no one has set it
+        # Otherwise the limit is the gear's own, and no setting can lower it.
+        if physical.kind == Reply.VALUE and physical.value < actual_level:
             text = (
                 f"{luminaire.name} gives no less than {_light(actual_level)} where {_light(target_level)} is asked for"
             )
             self._events.begin(EVENT, luminaire.name, f"{text}: lower the MIN LEVEL of its gear, or ask for more")
 
     async def _raise(self, luminaire: LuminaireState, found: int) -> bool:
-        """To full light: no one plans a limit below the least light for this lamp.
+        """Raises MAX LEVEL to full light: a limit below the least light cannot be meant. Returns whether that worked.
 
-        The standard's clamp is to MIN LEVEL from below only (IEC 62386-102; python-dali's fake gear agrees). There is
-        firmware that takes a level above its MAX LEVEL as MIN LEVEL: only RESET raises it, which is for a person to
-        give, for it forgets groups and scenes too.
+        The standard's clamp is to MIN LEVEL from below only (IEC 62386-102; python-dali's fake gear agrees). Some
+        firmware takes a level above its MAX LEVEL as MIN LEVEL. Only RESET raises it then; a person must send that,
+        because the gear loses its groups and scenes too.
         """
         setting = sequences.set_parameter(luminaire.address, "SET MAX LEVEL", levels.MAX_LEVEL)
         await self._bus.run(setting, priorities.CONFIGURATION)

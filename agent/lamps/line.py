@@ -1,7 +1,7 @@
-"""One DALI bus with its lamps and sensors: what its interface says of it, and what is done about it.
+"""One DALI bus with its lamps and sensors. It hears what the interface reports of the bus, and acts on it.
 
 A line that comes back after trouble is put right at once: every lamp is told its level again, and every sensor is set
-up again. What a sensor says reaches the control of every line by way of the input state (agent/inputs/).
+up again. A sensor's readings reach the control of every line through the input state (agent/inputs/).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from protocols.dali.frames import ForwardFrame
 
 
 class Part(NamedTuple):
-    """A part of the agent that runs for ever, by a name that an event can tell."""
+    """A part of the agent that runs for ever, with the name by which events call it."""
 
     name: str
     run: Callable[[], Awaitable[None]]
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 class Line:
     """The line of one bus of the board. A bus may have lamps, sensors, both or neither.
 
-    `targets` says what each lamp should show. `known_marked` is what `state` told the journal of the process before.
+    `targets` gives each lamp's target. `known_marked` is what the process before left in the journal by `state`.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Line:
             self._hours = OperatingHours(aging, dali, inputs.observe, clock)
 
     def parts(self, after_cycle: Callable[[], object]) -> list[Part]:
-        """Returns what must run for this line. `after_cycle` is called after each cycle of the control, and awaited
-        where it is awaitable."""
+        """Returns the parts that must run for this line. `after_cycle` is called after each cycle of the control, and
+        awaited if it is awaitable."""
         parts = []
         if self._control:
             parts.append(Part(f"control of {self.name}", functools.partial(self._control.run, after_cycle)))
@@ -101,17 +101,18 @@ class Line:
         return parts
 
     def report_to(self, observer: LuminaireObserver) -> None:
-        """From now on the observer hears what the lamps are told, and whether they can burn."""
+        """Tells the observer from now on which levels the lamps are told, and whether they can burn."""
         self.health.observer = observer
         if self._control:
             self._control.dimming.observer = observer
 
     def state(self) -> Mapping[str, object]:
-        """What a new process needs to go on, by name."""
+        """Returns the state that a new process needs to go on, by its name in the journal."""
         return self._control.mains.state() if self._control else {}
 
     def hear(self, condition: str, text: str) -> None:
-        """The interface tells a condition of this bus (one of drivers.dali.conditions), and says it in `text`.
+        """Takes in a condition of this bus from the interface: one of drivers.dali.conditions, and its `text` for
+        people.
 
         Each is an event. Once the bus is back, every lamp is told its level again, and every sensor is set up again.
         """
@@ -130,7 +131,7 @@ class Line:
                 self.sensors.set_up_again()
 
     def hear_foreign_frame(self, frame: ForwardFrame) -> None:
-        """A frame that the agent did not send was seen on this bus: a sensor's event, or another master's command."""
+        """Takes in a frame that the agent did not send: a sensor's event, or another master's command."""
         self._dali.note_foreign(frame)
         if self.sensors:
             self.sensors.hear(frame)

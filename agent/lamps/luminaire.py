@@ -1,4 +1,4 @@
-"""What the agent knows of one luminaire, in memory: what it was told, what its gear has stored, and how it is."""
+"""The agent's knowledge of one luminaire, in memory: what it was told, what its gear has stored, and how it is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from protocols.dali import addresses
 from protocols.dali.addresses import Address
 
 SILENT_AFTER = 3
-"""Queries in a row without an answer, after which the gear counts as gone: one lost answer is no failure."""
+"""After so many queries in a row without an answer gear counts as gone: one lost answer is no failure."""
 
 
 class StatusBit:
-    """QUERY STATUS (IEC 62386-102 clause 11.5.2)."""
+    """The bits of the answer to QUERY STATUS (IEC 62386-102 clause 11.5.2)."""
 
     GEAR_FAILURE = 0x01
     LAMP_FAILURE = 0x02
@@ -28,11 +28,11 @@ class StatusBit:
 
 @dataclass
 class Told:
-    """What the agent has told the gear.
+    """The level that the agent has told the gear.
 
-    `target_level` (0-254) is None until the gear was told a level since the agent last lost sight of it. `verify_at` is
-    when (monotonic seconds) it must be there; None: that was seen already. `shaken` counts how often something else has
-    moved the lamp, or may have.
+    `target_level` (0-254) is None if the gear was told no level since the agent last lost sight of it. `verify_at` is
+    when (monotonic seconds) the lamp must be at that level; None: the agent has seen it there. `shaken` counts how
+    often something else has moved the lamp, or may have.
     """
 
     target_level: int | None = None
@@ -42,11 +42,11 @@ class Told:
 
 @dataclass
 class Stored:
-    """What the gear has stored; None is what it was not asked for, or not told, yet.
+    """The gear's stored settings. None: the gear was neither asked nor told the value yet.
 
     `groups` are its group addresses, `scenes` the levels of its 16 scenes, `level_limits` its MIN LEVEL and MAX LEVEL,
-    `fade_code` its FADE TIME (0-15).
-    `fail_safe_checked`: its fail-safe levels and stored fades were seen to be right.
+    `fade_code` its FADE TIME (0-15). `extended_fade_cleared` tells that its EXTENDED FADE TIME is known to be 0,
+    `fail_safe_checked` that its fail-safe levels and stored fades were seen to be right.
     """
 
     groups: frozenset[int] | None = None
@@ -57,7 +57,7 @@ class Stored:
     fail_safe_checked: bool = False
 
     def forget_fade(self) -> None:
-        """The fade that the gear has is not known any more."""
+        """Marks the gear's fade as unknown."""
         self.fade_code = None
         self.extended_fade_cleared = False
 
@@ -83,16 +83,16 @@ class Condition:
 
     @property
     def can_burn(self) -> bool:
-        """Whether the lamp is available: its gear answers and reports no lamp failure."""
+        """True if the lamp is available: its gear answers and reports no lamp failure."""
         return self.answers and not self.lamp_failed
 
 
 @dataclass
 class Mark:
-    """The mark in the gear's DTR2, by which a loss of its mains is found out (agent/lamps/mains.py).
+    """The mark in the gear's DTR2, which tells of a loss of its mains (agent/lamps/mains.py).
 
-    `is_left`: the gear holds it, unless it has lost its mains; `mains_unsure`: it may have lost them.
-    `level_told_since`: it was told a level since it was last asked for its mark.
+    `is_left`: the gear was given the mark, and holds it unless it has lost its mains. `mains_unsure`: it may have lost
+    them. `level_told_since`: it was told a level since it was last asked for its mark.
     """
 
     is_left: bool = False
@@ -104,8 +104,8 @@ class Mark:
 class LuminaireState:
     """One luminaire.
 
-    `by_sensors`: its level says what sensors have seen, which the record must not tell. `lost_sight` counts how often
-    the agent lost sight of its gear: another gear may answer in its place since.
+    `by_sensors`: its level shows what sensors have seen, which the record must not tell. `lost_sight` counts how often
+    the agent lost sight of its gear; after each time another gear may answer in its place.
     """
 
     name: str
@@ -122,12 +122,12 @@ class LuminaireState:
         self.address = addresses.short(self.short_address)
 
     def moved_by_another(self) -> None:
-        """Something that the agent did not send may have moved the lamp: its level must be told again."""
+        """Has the level told again, because something that the agent did not send may have moved the lamp."""
         self.told = Told(shaken=self.told.shaken + 1)
 
     def forget(self) -> None:
-        """After any trouble on the bus: its level must be told again, and all that its gear has stored is asked anew,
-        because gear that was away may be other gear."""
+        """Has the level told again, and all that the gear has stored read anew. Call it after any trouble on the bus:
+        gear that was away may be other gear."""
         self.moved_by_another()
         self.stored = Stored()
         self.lost_sight += 1

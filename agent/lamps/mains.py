@@ -1,8 +1,8 @@
-"""Which gear has lost its mains: that is found out after the lamps have their levels, by what gear forgets then.
+"""Finds out which gear has lost its mains, after the lamps have their levels, by what gear forgets without mains.
 
 Any level command makes gear forget POWER CYCLE SEEN, and no level waits for a question. But gear also forgets its DTRs:
-they are 0 when its mains are back (IEC 62386-102, the table of variables). So a mark is left in DTR2, by broadcast; the
-gear that does not have it any more has been without mains. Gear that keeps its DTRs would only not be found this way.
+they are 0 when its mains are back (IEC 62386-102, the table of variables). So the agent leaves a mark in DTR2, by
+broadcast; gear that has lost the mark has been without mains. Gear that keeps its DTRs is merely not found this way.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from protocols.dali import addresses, sequences
 
 MARK = 0xA5
 CUTS_IN_A_ROW = 2
-"""More of them, one in each cycle, are the word of gear that the board does not know: no level ends it."""
+"""If more cycles in a row tell of a cut, gear that the board does not know says so: no level makes it forget."""
 UNKNOWN_GEAR_IGNORED_S = 300.0
-"""Gear that the board does not know says for ever that it lost its mains: the lamps are told again this often."""
+"""The answer of gear that the board does not know is ignored for this long, because it never ends: so the lamps are
+told again no more often than this."""
 
 
 class Mains:
-    """The account of one bus. `known_marked` are the luminaires that the process before had marked."""
+    """The marks of one bus. `known_marked` are the names of the luminaires that the process before had marked."""
 
     def __init__(
         self, bus_name: str, bus: DaliBus, luminaires: Sequence[LuminaireState], clock: Clock, known_marked: object
@@ -41,7 +42,7 @@ class Mains:
             )
 
     def state(self) -> Mapping[str, object]:
-        """Returns what the next process needs to go on, by name."""
+        """Returns the state that the next process needs to go on, by its name in the journal."""
         return {state_name(self._bus_name): [each.name for each in self._luminaires if each.mark.is_left]}
 
     async def lost_by_any(self) -> bool:
@@ -50,7 +51,7 @@ class Mains:
         if now < self._unknown_gear_ignored_until:
             self._no_at = now
             return False
-        # It bears on light, so it does not wait for the telemetry share.
+        # The answer bears on light, so the question does not wait for the telemetry share.
         question = sequences.query(addresses.BROADCAST, "QUERY POWER FAILURE")
         reply = await self._bus.run(question, priorities.CONFIGURATION)
         if not reply.is_yes:
@@ -64,20 +65,22 @@ class Mains:
         return True
 
     def ask_for_marks(self) -> None:
-        """Any gear may have lost its mains, or have them back: each is asked for its status soon, and for its mark."""
+        """Has each gear asked soon for its status and its mark, because any may have lost its mains or have them
+        back."""
         for luminaire in self._luminaires:
             luminaire.mark.mains_unsure = True
 
     def forget_marks(self) -> None:
-        """Another master has changed DTR2."""
+        """Forgets that gear holds the mark: call it when another master has changed DTR2."""
         for luminaire in self._luminaires:
             luminaire.mark.is_left = False
 
     async def mark(self) -> None:
-        """Leaves the mark where it is missing. Raises DriverError.
+        """Leaves the mark in gear that does not have it. Raises DriverError.
 
-        The mark is a broadcast, after which nothing tells of an earlier cut: gear that may have been without its mains
-        is asked before. Where one was, the mark waits for the next question to all gear, for it was hardly alone.
+        The mark is a broadcast, and after it nothing tells of an earlier cut. So gear that may have been without its
+        mains is asked first. If some gear was, the mark waits for the next question to all gear, for that gear was
+        hardly the only one.
         """
         answering = [each for each in self._luminaires if each.condition.answers]
         if all(each.mark.is_left for each in answering):

@@ -1,6 +1,6 @@
-"""How long each lamp has burnt, as its gear counts it (DiiA part 253, bank 206): what constant light output goes by.
+"""Reads how long each lamp has burnt, as its gear counts it (DiiA part 253, bank 206), for constant light output.
 
-Until it is known the schedule takes the lamp for an old one, which burns brightest.
+Until that is known the schedule takes the lamp for an old one, which burns brightest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from protocols.errors import ConversationFailed
 log = logging.getLogger("lichtmast")
 
 FIELD = "operating time since reset"
-"""Since the light source was exchanged."""
+"""The gear counts from the last exchange of its light source."""
 EVERY_S = 86400.0
 AGAIN_S = 900.0
 
 
 class OperatingHours:
-    """Asks the gear of the lamps of one bus that have constant light output, once a day, and again soon where one does
-    not answer. `observe` takes the readings."""
+    """Asks gear of one bus for the operating hours of its lamps once a day, and again after AGAIN_S if any does not
+    answer. `luminaires` are those with constant light output; `observe` takes the readings."""
 
     def __init__(
         self, luminaires: Sequence[LuminaireState], bus: DaliBus, observe: Callable[[Reading], None], clock: Clock
@@ -41,13 +41,14 @@ class OperatingHours:
         self._clock = clock
 
     async def run(self) -> None:
-        """Asks for ever."""
+        """Asks all luminaires again and again, for ever."""
         while True:
             missing = [each for each in self._luminaires if not await self._ask(each)]
             await self._clock.sleep(AGAIN_S if missing else EVERY_S)
 
     async def _ask(self, luminaire: LuminaireState) -> bool:
-        """Returns False where it is worth asking again soon; gear that counts no hours is not asked before its day."""
+        """Asks one gear. Returns False if it should be asked again soon; gear that counts no hours can wait for a
+        day."""
         with contextlib.suppress(TimeoutError):
             await self._clock.wait_for(self._bus.wait_usable(), AGAIN_S)
         inquiry = read_values(luminaire.address, BANK_206, [FIELD])

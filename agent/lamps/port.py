@@ -1,4 +1,4 @@
-"""The DALI lines behind one serial port: what their interface says reaches the line that it is about."""
+"""The DALI lines behind one serial port: each hears what their interface reports of its bus."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Port:
         )
 
     def add(self, channel: int, line: Line) -> None:
-        """From now on this line hears what the interface says of its bus number `channel` (1-4)."""
+        """Tells this line from now on what the interface reports of its bus number `channel` (1-4)."""
         self._lines[channel] = line
 
     def _hear(self, condition: str, channel: int, text: str) -> None:
-        """A condition of one bus; of all buses where the channel is 0, or none of ours."""
+        """Tells a condition to the line on this channel, or to all lines if no line has it (0: the whole interface)."""
         for line in [self._lines[channel]] if channel in self._lines else self._lines.values():
             line.hear(condition, text)
 
@@ -37,7 +37,7 @@ class Port:
 
 
 def ports_of(buses: Iterable[Bus], clock: Clock) -> list[tuple[Port, Sequence[Bus]]]:
-    """Returns each port that these buses hang on, with its buses; both in the order of the board."""
+    """Returns each port of these buses with its own buses; both are in the order of the board."""
     by_path: dict[str, list[Bus]] = {}
     for bus in buses:
         by_path.setdefault(bus.port, []).append(bus)

@@ -1,4 +1,5 @@
-"""What the gear of one bus is asked in each cycle: never before a level, and none keeps another from being asked."""
+"""Asks the gear of one bus its questions in each cycle. A question that fails does not keep the others from being
+asked."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ class Questions:
         self._events = events
 
     async def ask_all(self) -> None:
-        """Asks everything that is due but for the mains. A bus in trouble is left: its interface says what it is."""
+        """Asks everything that is due but for the mains. A question that fails is left for the next cycle."""
         parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
             ("verification", lambda: self._verification.verify_all(self._luminaires)),
             ("fail-safe levels", lambda: self._fail_safe.check_some(self._luminaires)),
@@ -69,22 +70,22 @@ class Questions:
             await self._attempts.succeeds(part, ask)
 
     async def mains_were_lost(self) -> bool:
-        """Asks all gear by one broadcast whether any has lost its mains; returns False where that is not known."""
+        """Asks all gear by one broadcast whether any has lost its mains. Returns False also if that is not known."""
         lost = False
 
         async def ask() -> None:
             nonlocal lost
             lost = await self._mains.lost_by_any()
             name = self._health.name
-            if self._events.remembers("supplyLoss", name):  # the interface tells of changes since its start only
+            if self._events.remembers("supplyLoss", name):  # the interface reports only changes since its start
                 self._events.end("supplyLoss", name, f"DALI bus {name} has voltage again")
 
         await self._attempts.succeeds("mains", ask)
         return lost
 
     async def _poll_some(self) -> None:
-        """Asks those that may have lost their mains for their status; and of those that are due never so many that
-        they fill a cycle: they spread out by themselves."""
+        """Asks all gear that may have lost its mains for its status, and some of the gear that is due: few enough not
+        to fill a cycle, so that the questions spread out over the cycles."""
         now = self._clock.monotonic()
         unsure = [each for each in self._luminaires if each.mark.mains_unsure]
         due = [each for each in self._luminaires if _status_due_at(each, now) < now]

@@ -1,4 +1,4 @@
-"""The target of each luminaire now: the plan's, as sensors and overrides have it; where that fails, the safe level."""
+"""Works out the present target of each luminaire from plan, sensors and overrides; if that fails, the safe level."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ log = logging.getLogger("lichtmast")
 class LampTarget(NamedTuple):
     """The light that a lamp should give, in percent (0-100), and the fade in seconds that leads to it.
 
-    `ready_fade_s` is the fade that the gear is best left with afterwards, so that a sensor's next rise needs no frame
-    but the level; None: no sensor raises this luminaire tonight.
+    `ready_fade_s` is the fade in seconds to leave in the gear afterwards, so that a sensor's next rise takes one frame,
+    the level; None: no sensor raises this luminaire tonight.
     """
 
     percent: float
@@ -33,7 +33,7 @@ class LampTarget(NamedTuple):
 
 
 class Targets:
-    """Asks the schedule for every luminaire of the gateway; where that fails, the answer is lit."""
+    """Asks the schedule for the target of every luminaire of the gateway. If that fails, the lamp is lit."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Targets:
         if overrides != self._plan.overrides:
             self._plan = self._plan.with_overrides(overrides)
             self._twins = _twins(self._plan, self._names)
-        # Constant light output follows each lamp's own hours: then no two need be alike.
+        # Constant light output follows each lamp's own hours, so two lamps may differ.
         twins = {} if self._inputs.state.operating_hours else self._twins
         conditions: set[tuple[str, str]] = set()
         targets: dict[str, LampTarget] = {}
@@ -98,7 +98,7 @@ class Targets:
         return LampTarget(target.percent, target.fade_s, self._ready_fade_s(plan, name, unix))
 
     def _ready_fade_s(self, plan: Plan, name: str, unix: float) -> float | None:
-        """How tonight's sensors would raise this luminaire: along a path, else by its program."""
+        """Returns the fade (s) by which a sensor would raise this luminaire tonight: its path's, else its program's."""
         planned = plan.luminaires[name]
         for _, path in planned.listens:
             return path.ramp_up_s
@@ -107,7 +107,7 @@ class Targets:
         return None
 
     def _tell(self, conditions: set[tuple[str, str]]) -> None:
-        """An event for each condition that has begun, and for each that is over."""
+        """Makes an event of each condition that has begun, and of each that is over."""
         for name, subject in sorted(conditions - self._conditions):
             self._events.begin(name, subject, CONDITIONS[name])
         for name, subject in sorted(self._conditions - conditions):
@@ -116,9 +116,9 @@ class Targets:
 
 
 def _twins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
-    """Returns, for each luminaire that has the target of an earlier one, the name of that one: most of a street is
-    alike, and targets are worked out every few seconds. Where sensors or overrides single luminaires out, there are
-    none."""
+    """Returns, for each luminaire that always has the target of an earlier one, the name of that earlier one. Most of a
+    street is alike, and targets are worked out every few seconds, so this saves work. If sensors or overrides single
+    luminaires out, there are no twins."""
     twins: dict[str, str] = {}
     originals: list[str] = []
     for name in names:

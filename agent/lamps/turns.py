@@ -1,4 +1,4 @@
-"""Each has its turn: what fails for one keeps none of the others from theirs."""
+"""Gives each of several items its turn: a failure of one does not keep the others from theirs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 async def each_in_turn(each: Iterable[T], work: Callable[[T], Awaitable[object]]) -> None:
-    """Awaits the work for one after the other. Raises the first DriverError or ConversationFailed once all have had
-    their turn; at once where there is no bus any more."""
+    """Awaits the work for each item, one after the other. Raises the first DriverError or ConversationFailed once all
+    have had their turn; PortUnavailable and BusUnpowered at once, because then there is no bus any more."""
     failure: DriverError | ConversationFailed | None = None
     for one in each:
         try:

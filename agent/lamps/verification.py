@@ -1,4 +1,5 @@
-"""Whether each lamp shows the level that it was told; one that does not is told again, and reported in the end."""
+"""Verifies that each lamp shows the level that it was told. A lamp that does not is told again, and reported in the
+end."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ MISMATCHES_TO_REPORT = 3
 
 
 class Verification:
-    """The comparison on one bus."""
+    """Compares levels on one bus."""
 
     def __init__(self, health: GearHealth, limits: LevelLimits, clock: Clock, events: EventLog) -> None:
         self._health = health
@@ -28,8 +29,8 @@ class Verification:
         health.check_level = self.compare
 
     async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
-        """Verifies each luminaire that was told a level and has had the time to reach it. Raises DriverError once all
-        of them have had their turn."""
+        """Verifies each luminaire that was told a level and has had the time to reach it. Raises DriverError or
+        ConversationFailed once all of them have had their turn."""
         now = self._clock.monotonic()
         due = [each for each in luminaires if each.told.verify_at is not None and each.told.verify_at <= now]
         await each_in_turn(due, self._verify)
@@ -39,25 +40,26 @@ class Verification:
         if verify_at is None or verify_at > self._clock.monotonic() or luminaire.told.target_level is None:
             return
         reply = await self._health.ask(luminaire, "QUERY ACTUAL LEVEL")
-        # A lamp that was told another level meanwhile is looked at once it can be there.
+        # A lamp that was told another level meanwhile is verified once it has had the time to reach that level.
         if reply.kind == Reply.VALUE and luminaire.told.verify_at == verify_at:
             luminaire.told.verify_at = None
             await self.compare(luminaire, reply.value)
 
     async def compare(self, luminaire: LuminaireState, actual_level: int) -> None:
-        """Compares the actual level with the target level. Raises DriverError."""
+        """Compares the actual level (0-254) with the target level, and has a lamp that differs told again. Raises
+        DriverError or ConversationFailed."""
         try:
             failed = luminaire.condition.lamp_failed
             obeys = failed or actual_level == await self._limits.reachable(luminaire, actual_level)
         except (DriverError, ConversationFailed):
-            self._tell_again(luminaire)  # its limits can wait: no question stands before a level
+            self._tell_again(luminaire)  # its limits can wait: no question may delay a level
             raise
         if obeys:
             luminaire.condition.mismatches = 0
             self._events.end("dimmingFailure", luminaire.name, f"{luminaire.name} shows its level again")
             return
         if luminaire.told.target_level is None:
-            return  # it has moved while its limits were asked for
+            return  # its level became unknown while its limits were asked for
         luminaire.condition.mismatches += 1
         if luminaire.condition.mismatches >= MISMATCHES_TO_REPORT:
             shown = f"level {actual_level} instead of {luminaire.told.target_level}"
@@ -66,5 +68,5 @@ class Verification:
 
     def _tell_again(self, luminaire: LuminaireState) -> None:
         luminaire.told.target_level = None
-        luminaire.stored.level_limits = None  # what was read of them may have been disturbed
+        luminaire.stored.level_limits = None  # their reading may have been disturbed
         self._health.needs_level()

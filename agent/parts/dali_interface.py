@@ -1,4 +1,4 @@
-"""The driver of a DALI interface on a serial port, found by the interface's short name."""
+"""Makes the driver of a DALI interface on a serial port from the short name of the product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def interface_on(
 ) -> DaliInterface:
     """Returns the driver of this product (its short name) on the port at this path.
 
-    The port is opened once `run` of the driver is awaited. `channels` are the interface's buses that are in use.
-    Raises UnknownName, or Unusable with a sentence.
+    The driver opens the port once its `run` is awaited. `channels` are the interface's buses that are in use.
+    Raises UnknownName if no product has this name, or Unusable with a sentence if its driver cannot be used.
     """
     return driver_of(product)(port_opener(port, clock), clock, hears, tuple(channels), foreign)

@@ -1,4 +1,4 @@
-"""The DALI interface products that a board may name, and the class that drives each."""
+"""The DALI interface products that a board may name, and the driver of each."""
 
 from __future__ import annotations
 
@@ -17,5 +17,8 @@ INTERFACES = Group("lichtmast.interfaces", "protocols.dali_interfaces", Product,
 
 
 def driver_of(name: str) -> MakeDriver:
-    """The driver's class for the product of this short name. Raises UnknownName, or Unusable with a sentence."""
+    """Returns the driver class of the product with this short name.
+
+    Raises UnknownName if no product has this name, or Unusable with a sentence if its driver cannot be used.
+    """
     return cast("MakeDriver", part(INTERFACES.find(name).driver))

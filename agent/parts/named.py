@@ -1,8 +1,9 @@
-"""Descriptors found by name: Lichtmast's own, and those that installed packages declare in an entry points group.
+"""Finds descriptors by name: Lichtmast's own, and those that installed packages declare as entry points.
 
-One group a kind. A descriptor of Lichtmast's own is a value in a module of the group's package: in the module of its
-name, or in one whose name it goes on with after an underscore (`sci2_2` in `sci2`). Nothing lists it. Other packages
-are asked only for a name that is not found so: to scan what is installed takes a small machine's time and memory.
+Each kind of descriptor has its group. A descriptor of Lichtmast's own is a value in a module of the group's package.
+The module bears the descriptor's name or the beginning of it, up to an underscore (`sci2_2` stands in `sci2`); no list
+names it. Other packages are searched only if Lichtmast has no descriptor of that name, because the search costs a small
+machine time and memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Named(Protocol):
-    """What each descriptor has."""
+    """A descriptor: a value that has a name."""
 
     name: str
 
@@ -28,17 +29,20 @@ _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
 
 class UnknownName(LookupError):
-    """No descriptor has this name, here or in another package."""
+    """No descriptor has this name, neither in Lichtmast nor in another package."""
 
 
 class Unusable(Exception):
-    """Something has this name and cannot be used. The text says what is wrong with it and what to do."""
+    """A descriptor, or a class that it names, cannot be used. The text says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Group(Generic[D]):
-    """The descriptors of one kind. `entry_points` is the group in which other packages declare theirs, `package` the
-    package of Lichtmast's own, `kind` their class, and `noun` the word for one in a sentence."""
+    """The descriptors of one kind.
+
+    `package` holds Lichtmast's own, and `entry_points` is the entry points group in which other packages declare
+    theirs. `kind` is the class of a descriptor, `noun` its word in a sentence.
+    """
 
     entry_points: str
     package: str
@@ -46,9 +50,10 @@ class Group(Generic[D]):
     noun: str
 
     def find(self, name: str) -> D:
-        """The descriptor of this name; Lichtmast's own goes before another package's.
+        """Returns the descriptor of this name; Lichtmast's own goes before another package's.
 
-        Raises UnknownName, or Unusable where another package's is broken or two packages claim the name.
+        Raises UnknownName if there is none, or Unusable if another package's descriptor is broken or two packages
+        offer one of this name.
         """
         if not _NAME.fullmatch(name):
             raise UnknownName(name)
@@ -64,19 +69,20 @@ class Group(Generic[D]):
         return self._loaded(offers[0])
 
     def own(self) -> list[D]:
-        """Lichtmast's own descriptors, by name."""
-        import pkgutil  # a running gateway finds by name, and lists nothing
+        """Returns Lichtmast's own descriptors, sorted by name."""
+        import pkgutil  # imported here because a running gateway never needs it: it finds by name
 
         places = pkgutil.iter_modules(importlib.import_module(self.package).__path__, f"{self.package}.")
         modules = [importlib.import_module(place.name) for place in places]
         return sorted({one.name: one for module in modules for one in self._in(module)}.values(), key=_name)
 
     def names(self) -> list[str]:
-        """Every name that is known here or offered by another package, whether or not it can be used."""
+        """Returns every name that Lichtmast knows or another package offers, also those that cannot be used."""
         return sorted({one.name for one in self.own()} | {entry.name for entry in self._offers()})
 
     def rivals(self, name: str) -> list[str]:
-        """The packages that offer a name which Lichtmast's own descriptor has; theirs is never used."""
+        """Returns the packages that offer a descriptor of this name although Lichtmast has one. Theirs is never
+        used."""
         return sorted(_package_of(entry) for entry in self._offers() if entry.name == name and self._own(name))
 
     def _own(self, name: str) -> D | None:
@@ -94,56 +100,58 @@ class Group(Generic[D]):
             return importlib.import_module(place)
         except ModuleNotFoundError as error:
             if error.name != place:
-                raise  # it is there, and imports what is not
+                raise  # the module exists, but imports another one that does not
             return None
 
     def _in(self, module: ModuleType) -> list[D]:
         return [value for value in vars(module).values() if isinstance(value, self.kind)]
 
     def _offers(self) -> list[EntryPoint]:
-        """What installed packages declare in this group; a package whose own files are broken declares nothing."""
+        """Returns the entry points of this group in all installed packages. A package with broken files offers none."""
         from importlib import metadata
 
         offers: dict[str, list[EntryPoint]] = {}
         for package in metadata.distributions():
             try:
-                # One may be found twice, as its sources and as installed: the first one is what Python imports.
+                # A package may be found twice, as sources and as installed; Python imports the first.
                 offers.setdefault(package.name.lower().replace("_", "-"), list(package.entry_points))
-            except Exception:  # noqa: BLE001, S112 - of any package on this machine, whatever is wrong with it
+            except Exception:  # noqa: BLE001, S112 - any package on this machine may be broken in any way
                 continue
         return [entry for found in offers.values() for entry in found if entry.group == self.entry_points]
 
     def _loaded(self, entry: EntryPoint) -> D:
-        whose = f"the package {_package_of(entry)}"
+        package = f"the package {_package_of(entry)}"
         try:
             found = entry.load()
         except Exception as error:
-            raise Unusable(f"{whose} offers it, but {_why(entry.value, error)}: repair or reinstall it") from error
+            sentence = f"{package} offers it, but {_import_failure(entry.value, error)}: repair or reinstall it"
+            raise Unusable(sentence) from error
         if not isinstance(found, self.kind) or found.name != entry.name:
             is_one = isinstance(found, self.kind)
             was = f'the name "{found.name}"' if is_one else f"something else ({type(found).__name__})"
             wanted = f"{self.kind.__module__}.{self.kind.__qualname__}"
             raise Unusable(
-                f"{whose} offers {was} at {entry.value}: its entry point must lead to a {wanted}"
+                f"{package} offers {was} at {entry.value}: its entry point must lead to a {wanted}"
                 f' of the name "{entry.name}"'
             )
         return found
 
 
 def part(place: str) -> type:
-    """The class at "package.module:Class". Raises Unusable with a sentence where it cannot be imported."""
+    """Returns the class at a place such as "package.module:Class". Raises Unusable with a sentence if it cannot be
+    imported."""
     module_name, _, class_name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:
-        raise Unusable(f"{_why(place, error)}: repair or reinstall its package") from error
+        raise Unusable(f"{_import_failure(place, error)}: repair or reinstall its package") from error
     if not isinstance(found, type):
         raise Unusable(f"{place} is no class: correct its place in the descriptor")
     return found
 
 
-def _why(place: str, error: Exception) -> str:
-    """What is wrong with a place, on one line, however much the error says."""
+def _import_failure(place: str, error: Exception) -> str:
+    """Returns a phrase of one line that says why a place cannot be imported. The text of a long error is cut."""
     text = " ".join(str(error).split())
     return f"{place} cannot be imported ({type(error).__name__}{': ' if text else ''}{text[:200]})"
 

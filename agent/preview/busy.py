@@ -1,6 +1,6 @@
-"""The other end of what sensors do to a program: the plan as if every one of them were active all night.
+"""The upper bound of a forecast: the plan of a street on which every sensor is active all night.
 
-A forecast knows no passers-by. Between this plan and the undisturbed one lies what a street will use.
+A forecast knows no passers-by. The energy that a street will use lies between the undisturbed plan and this one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from agent.schedule.program import Program
 
 
 def busy_plan(plan: Plan) -> Plan | None:
-    """The same plan with every dynamic control and every path active for good; None where it has neither."""
+    """Returns the plan with every dynamic control and every path active all the time, or None if it has neither."""
     if not plan.dynamics and not plan.paths:
         return None
     known: dict[tuple[int, float], Calendar] = {}
@@ -45,7 +45,7 @@ def _busy_calendar(calendar: Calendar, raised: float) -> Calendar:
 def _busy_program(program: Program, raised: float) -> Program:
     steps = []
     for step in program.steps:
-        # As in agent/schedule/target.py: paths, then the controls, of which the first has the last word.
+        # The order of agent/schedule/target.py: first the paths, then the controls from the last to the first.
         percent = max(step.percent, raised)
         for dynamic in reversed(program.dynamics):
             percent = dynamic.applied(percent)

@@ -1,4 +1,4 @@
-"""The light of a night as text: columns of block characters, or of plain ones; hours along the bottom."""
+"""Draws the light of a night as text: columns of block characters or of plain ones, with the hours below them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROWS = 4
 
 @dataclass(frozen=True)
 class Signs:
-    """What a chart is made of. `levels`: a cell from empty to full, in equal steps."""
+    """The characters of a chart. `levels` are those of a cell from empty to full, in equal steps."""
 
     levels: str
     axis: str
@@ -24,7 +24,7 @@ PLAIN = Signs(levels=" #", axis="|", line="-", tick="+", corner="+")
 
 
 def signs_for(encoding: str | None) -> Signs:
-    """Blocks where the terminal can show them."""
+    """Returns block characters if a terminal with this encoding can show them, or else plain ones."""
     try:
         "".join((BLOCKS.levels, BLOCKS.axis, BLOCKS.line, BLOCKS.tick, BLOCKS.corner)).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -40,9 +40,12 @@ def chart(
     hour_step: int,
     signs: Signs = BLOCKS,
 ) -> list[str]:
-    """The lines of the chart, all of one width. `light_percent`: the mean light of each column of `column_s` from
-    `start` (Unix seconds) on; `local_s` gives the local clock's seconds at an instant; an hour is written each
-    `hour_step` hours."""
+    """Returns the lines of the chart, all of one width.
+
+    `light_percent` is the mean light of each column. A column stands for `column_s` seconds, and the first begins at
+    `start` (Unix seconds). `local_s` turns an instant into the seconds of the local clock. An hour is written every
+    `hour_step` hours.
+    """
     fine = len(signs.levels) - 1
     heights = [_height(percent, ROWS * fine) for percent in light_percent]
     lines = []
@@ -55,7 +58,7 @@ def chart(
         on_the_hour = local % (3600 * hour_step) == 0
         if column < len(heights):
             ticks += signs.tick if on_the_hour else signs.line
-        # Each hour begins under its tick; one that a clock change brings too near to the last is left out.
+        # Each hour begins under its tick. After a clock change an hour may come too near to the last: leave it out.
         if on_the_hour and (not hours or len(hours) < column) and column < len(heights) - 1:
             hours = f"{hours:<{column}}{local // 3600 % 24:02d}"
     lines.append(f"{0:>4} %{signs.corner}{ticks}")
@@ -65,12 +68,12 @@ def chart(
 
 
 def beside(left: Sequence[str], right: Sequence[str], gap: int = 3) -> list[str]:
-    """Two charts side by side."""
+    """Returns the lines of two charts side by side, `gap` spaces apart. The charts must have equally many lines."""
     return [f"{one}{'':{gap}}{other}" for one, other in zip(left, right, strict=True)]
 
 
 def _height(percent: float, steps: int) -> int:
-    """Rounded; what is lit at all shows."""
+    """Returns the height of a column in steps, rounded. Any light at all is at least a step high, so that it shows."""
     if percent <= 0:
         return 0
     return min(steps, max(1, int(percent / 100 * steps + 0.5)))

@@ -1,7 +1,7 @@
-"""What a program will do to a street in a span of time: hours, energy, saving, CO2 and money. Pure.
+"""Computes the figures of a program on a street over spans of time: hours, energy and saving. Pure functions.
 
-The levels come from the schedule's own undisturbed course (agent/schedule/course.py), the one that the lamps follow
-while no sensor and no override speaks; the powers are those of agent/savings, and so is the baseline's meaning.
+The levels are those of the undisturbed course (agent/schedule/course.py), which the lamps follow while no sensor and no
+override is active. The powers and the meaning of the baseline are those of agent/savings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agent.schedule.plan import Plan
 
 @dataclass(frozen=True)
 class Span:
-    """A named piece of time, Unix seconds."""
+    """A span of time with a name, from `start` to `end` (Unix seconds)."""
 
     label: str
     start: float
@@ -30,10 +30,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Figures:
-    """One program in one span, all lamps together; hours are those of a lamp (the mean, where lamps differ).
+    """The figures of one program in one span. Energies are those of all lamps together, hours those of a lamp (the
+    mean, if lamps differ).
 
-    `full_load_h`: energy over the connected full power, standby and all: what an unmetered connection is billed by.
-    `net_saving_kwh` has the gateway's own use taken off, and may be negative.
+    `full_load_h` is the energy, standby included, divided by the connected full power: an unmetered connection is
+    billed by it. `net_saving_kwh` is the saving less the use of the gateway and the bus supplies; it may be negative.
     """
 
     burning_h: float
@@ -59,7 +60,10 @@ class Figures:
         return self._of_baseline(self.net_saving_kwh)
 
     def break_even(self, lamps: int) -> int | None:
-        """How many such lamps pay for the gateway's own energy; None where a lamp saves nothing."""
+        """Returns how many such lamps save as much as the gateway uses, or None if the lamps save nothing.
+
+        `lamps` is how many lamps these figures are about.
+        """
         if self.saving_kwh <= 0:
             return None
         return max(1, math.ceil(self.control_kwh * lamps / self.saving_kwh - 1e-9))
@@ -70,7 +74,8 @@ class Figures:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is saved against, by span: burning hours of a lamp, and the energy of all."""
+    """The use that savings are counted against. `burning_h` (of a lamp, the mean if lamps differ) and `kwh` (of all
+    lamps) have a figure for each span."""
 
     name: str
     burning_h: tuple[float, ...]
@@ -79,7 +84,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Course:
-    """Lamps that live the same levels, and these levels."""
+    """Lamps that go through equal levels, these levels, and the usage that follows from them, span by span."""
 
     lamps: tuple[Lamp, ...]
     changes: Sequence[Change]
@@ -88,9 +93,9 @@ class Course:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A program's figures for all the time (`total`) and for each span of it; and the courses behind them.
+    """The figures of a program for all spans together (`total`) and for each span (`parts`), and their courses.
 
-    `busy_kwh`: what the lamps use where every sensor is active all night; None where none has a say.
+    `busy_kwh` is the use of the lamps if every sensor is active all night, or None if sensors change nothing.
     """
 
     name: str
@@ -102,7 +107,7 @@ class Foreseen:
 
 
 def courses_of(plan: Plan, street: Street, spans: Sequence[Span]) -> tuple[Course, ...]:
-    """The lamps of the street by what the plan has them do over spans that follow on each other."""
+    """Returns the courses of the street's lamps over adjoining spans. Lamps with equal levels share a course."""
     groups: list[tuple[Sequence[Change], list[Lamp]]] = []
     for lamp in street.lamps:
         found = changes(plan, lamp.name, street.place, spans[0].start, spans[-1].end)
@@ -116,7 +121,8 @@ def courses_of(plan: Plan, street: Street, spans: Sequence[Span]) -> tuple[Cours
 
 
 def full_baseline(street: Street, spans: Sequence[Span]) -> Baseline:
-    """Full power in the hours of the convention, and nothing outside them: lamps that no gateway dims."""
+    """Returns the baseline of lamps without a gateway: full power in the hours of the convention, and nothing outside
+    them."""
     place = street.place
     hours = tuple(
         burning_seconds(street.on, street.off, street.almanac, place.latitude, place.longitude, span.start, span.end)
@@ -128,7 +134,7 @@ def full_baseline(street: Street, spans: Sequence[Span]) -> Baseline:
 
 
 def program_baseline(name: str, plan: Plan, street: Street, spans: Sequence[Span]) -> Baseline:
-    """The same lamps by another program, with their standby."""
+    """Returns the baseline of the street's lamps under another program, standby included."""
     courses = courses_of(plan, street, spans)
     parts = range(len(spans))
     return Baseline(
@@ -139,7 +145,7 @@ def program_baseline(name: str, plan: Plan, street: Street, spans: Sequence[Span
 
 
 def foresee(name: str, plan: Plan, street: Street, spans: Sequence[Span], baseline: Baseline) -> Foreseen:
-    """The figures of one program over spans that follow on each other."""
+    """Returns the figures of a program over adjoining spans."""
     courses = courses_of(plan, street, spans)
     full_w = sum(lamp.power.full_power_w for lamp in street.lamps)
     parts = []
@@ -176,7 +182,11 @@ def _burning_h(courses: Sequence[Course], street: Street, part: int) -> float:
 
 
 def emission_factor(year: int, country: str) -> tuple[EmissionFactor | None, str]:
-    """The factor for a year, and in words where it comes from: a year without one of its own has an older one's."""
+    """Returns the emission factor for a year, and a phrase that names its source.
+
+    A year that has no factor of its own gets the newest older one. If there is none, returns None and a phrase that
+    says why.
+    """
     factor = factor_for(year, country)
     if factor is None:
         known = f"the table begins in {min(row.year for row in TABLE)}" if country == "NL" else "the table has NL only"

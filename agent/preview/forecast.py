@@ -1,4 +1,4 @@
-"""A preview of programs on a street: over one night from noon to noon, or over a calendar year, month by month."""
+"""Previews programs on a street over a night from noon to noon, or over a calendar year month by month."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from agent.schedule.civil import date_of_day, day_of_date
 from agent.schedule.marks import NOON_S
 from agent.schedule.plan import Plan
 
-# How the sun's series and the calendar are known to hold (agent/schedule/sun.py).
+# The years for which the sun's series is accurate (agent/schedule/sun.py).
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-# A year's curves: near its shortest and its longest night.
+# The nights (month, day) that are drawn for a year: near its shortest and its longest night.
 _CURVES_OF_A_YEAR = ((6, 21), (12, 21))
 
-# What is previewed: its name, and its plan for the street's lamps.
+# A program or calendar to preview: its name, and its plan for the street's lamps.
 Subject = tuple[str, Plan]
 
 
 def preview_night(
     subjects: Sequence[Subject], street: Street, evening: date, against: Subject | None, price_eur: float | None
 ) -> Preview:
-    """The night that begins on this date. `against` None: full power. `price_eur`: the variable part of a kWh."""
+    """Returns the preview of the night that begins on the evening of this date.
+
+    `against` is the baseline; None stands for full power. `price_eur` is the variable part of the price of a kWh.
+    """
     span = night_span(street.almanac, evening)
     return _preview(
         f"Foreseen: the night of {span.label}", subjects, street, [span], [span], evening.year, against, price_eur
@@ -38,32 +41,35 @@ def preview_night(
 def preview_year(
     subjects: Sequence[Subject], street: Street, year: int, against: Subject | None, price_eur: float | None
 ) -> Preview:
-    """A year of the local calendar, from 1 January 0:00 to 31 December 24:00, in months."""
+    """Returns the preview of a year, month by month, from 1 January 0:00 to 31 December 24:00 local time.
+
+    `against` is the baseline; None stands for full power. `price_eur` is the variable part of the price of a kWh.
+    """
     nights = [night_span(street.almanac, date(year, month, day)) for month, day in _CURVES_OF_A_YEAR]
     title = f"Foreseen: the year {year}, from 1 January 0:00 to 31 December 24:00"
     return _preview(title, subjects, street, month_spans(street.almanac, year), nights, year, against, price_eur)
 
 
 def night_span(almanac: ZoneAlmanac, evening: date) -> Span:
-    """From the noon of this date to the next one."""
+    """Returns the span from the noon of this date to the noon of the next day."""
     number = day_of_date(evening.year, evening.month, evening.day)
     return Span(str(evening), _noon(almanac, number), _noon(almanac, number + 1))
 
 
 def month_spans(almanac: ZoneAlmanac, year: int) -> list[Span]:
-    """The months of a year, from midnight to midnight."""
+    """Returns the spans of the months of a year, from midnight to midnight local time."""
     firsts = [almanac.local_to_unix(year + month // 12, month % 12 + 1, 1, 0) for month in range(13)]
     return [Span(f"{year}-{month + 1:02d}", firsts[month], firsts[month + 1]) for month in range(12)]
 
 
 def evening_of(almanac: ZoneAlmanac, unix: float) -> date:
-    """The date of the night, noon to noon, that holds this instant."""
+    """Returns the date of the evening of the night (noon to noon) that holds this instant."""
     found = time.gmtime(unix + almanac.utc_offset_s(unix) - NOON_S)
     return date(found.tm_year, found.tm_mon, found.tm_mday)
 
 
 def plots(preview: Preview, against: Subject | None) -> list[NightPlot]:
-    """A plot for each night and each program."""
+    """Returns a plot for each drawn night and each program. `against` is the baseline; None stands for full power."""
     found = []
     for night, programs in preview.nights:
         baseline = full_baseline(preview.street, [night])
@@ -113,7 +119,7 @@ def _curves(subjects: Sequence[Subject], street: Street, night: Span) -> tuple[F
 
 
 def _notes(subjects: Sequence[Subject], street: Street, against: Subject | None) -> list[str]:
-    """What the figures leave out, or take for granted."""
+    """Returns a sentence for each thing that the figures leave out or assume, each once."""
     notes = []
     for name, plan in [*subjects, *([against] if against else [])]:
         sources = sorted({dynamic.source for dynamic in plan.dynamics})

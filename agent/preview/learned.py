@@ -1,4 +1,4 @@
-"""The full powers that a gateway has learned from its lamps' own meters, read from its journal's file."""
+"""Reads the full powers that a gateway has learned from its lamps' own meters out of its journal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from agent.savings.ledger_state import StateUnreadable
 from agent.savings.power_model import PowerModel
 
 _PREFIX = "ledger:"
-"""With this and the luminaire's name the journal names a ledger (agent/energy/metering.py)."""
+"""The journal keeps a ledger under this prefix and the luminaire's name (agent/energy/metering.py)."""
 
 
 class NoJournal(ValueError):
-    """There is no journal to learn from; the message says where it was looked for."""
+    """There is no journal to learn from. The message says which file was looked for."""
 
 
 def learned_powers(folder: Path, gateway: str, declared: Mapping[str, PowerModel]) -> dict[str, float]:
     """Returns the full power in W of each luminaire that has been metered long enough at 100 %, by its name.
 
-    Raises NoJournal where the folder holds no journal of this gateway.
+    `declared` are the luminaires' powers as the board states them. Raises NoJournal if the folder holds no journal of
+    this gateway, or one that cannot be read.
     """
     path = folder / f"{gateway}.journal"
     if not path.is_file():
@@ -35,7 +36,8 @@ def learned_powers(folder: Path, gateway: str, declared: Mapping[str, PowerModel
         raise NoJournal(str(error)) from error
     if owner != gateway:
         raise NoJournal(
-            f"{path}: is the journal of gateway {owner or 'nobody'}, not of {gateway}: give that gateway's own board"
+            f"{path}: is the journal of {f'gateway {owner}' if owner else 'no gateway'}, not of {gateway}:"
+            " give that gateway's own board"
         )
     found = {}
     for name, power in declared.items():
@@ -46,12 +48,12 @@ def learned_powers(folder: Path, gateway: str, declared: Mapping[str, PowerModel
 
 
 def _full_power_w(text: str | None, name: str, power: PowerModel) -> float | None:
-    """Returns what one ledger has learned; None: it has learned nothing, or cannot be read."""
+    """Returns the full power in W that a ledger has learned, or None if it has learned none or cannot be read."""
     try:
         state = json.loads(text or "null")
         if not isinstance(state, dict):
             return None
-        # It checks the whole state: what is damaged has taught nothing.
+        # Check the whole state first: a damaged ledger has learned nothing that can be trusted.
         LuminaireLedger.from_state(state, name, power, lambda _start, _end: [])
     except (ValueError, StateUnreadable):
         return None

@@ -1,4 +1,4 @@
-"""A foreseen night as a plot (agent/savings/plot.py): the level of the lamps, and the power of the whole street."""
+"""Makes the plot of a foreseen night (agent/savings/plot.py): the level of the lamps, and the power of the street."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ Points = Sequence[tuple[float, float]]
 def night_plot(
     foreseen: Foreseen, night: Span, street: Street, footnote: str, by_program: Foreseen | None
 ) -> NightPlot:
-    """The plot of one night; `by_program` is the baseline where that is a program's. Where lamps differ, the level is
-    that of most of them."""
+    """Returns the plot of a night.
+
+    `by_program` holds the figures of the baseline's program, or is None if the baseline is full power. If lamps differ,
+    the plot shows the level of the largest number of lamps.
+    """
     courses = foreseen.courses
     shown = max(courses, key=lambda course: len(course.lamps))
     place = street.place
@@ -46,7 +49,7 @@ def night_plot(
 
 
 def clock(street: Street, unix: float) -> str:
-    """The local "hh:mm" of an instant, to the nearest minute."""
+    """Returns the local time "hh:mm" at the street, to the nearest minute."""
     return time.strftime("%H:%M", time.gmtime(unix + 30 + street.almanac.utc_offset_s(unix + 30)))
 
 
@@ -62,7 +65,8 @@ def _full_power(street: Street, night: Span) -> Points:
 
 
 def _power(courses: Sequence[Course], end: float) -> Points:
-    """The sum over the courses: at each instant at which one of them bends, just before it and just after."""
+    """Returns the power of all courses together as points (Unix seconds, W). Each instant at which a course bends has a
+    point for the value before it and one for the value after it."""
     lines = []
     for course in courses:
         powers = [lamp.power for lamp in course.lamps]
@@ -79,12 +83,13 @@ def _power(courses: Sequence[Course], end: float) -> Points:
 
 
 def _value(line: Points, at: float, after: bool) -> float:
-    """The line's value at an instant; where it steps there, the value before the step or after it."""
+    """Returns the value of a line at an instant. If the line steps there, returns the value before or after the
+    step."""
     here = [watt for instant, watt in line if instant == at]
     if here:
         return here[-1 if after else 0]
     left = max((point for point in line if point[0] < at), key=lambda point: point[0])
     right = min((point for point in line if point[0] > at), key=lambda point: point[0])
-    # Of the points at one instant, the last is the one that leads away from it.
+    # If several points stand at that instant, the line goes on from the last.
     left = next(point for point in reversed(line) if point[0] == left[0])
     return left[1] + (right[1] - left[1]) * (at - left[0]) / (right[0] - left[0])

@@ -1,4 +1,4 @@
-"""A preview as text and as JSON: each figure with the convention or the factor that it rests on."""
+"""Writes a preview as text and as JSON: each figure stands with the convention or the factor that it rests on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMN_S = 1200.0
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything that is shown. `nights`: those whose curves are drawn, with each program's figures for them."""
+    """All that a preview shows. `nights` are the nights to draw, each with the figures of every program for it."""
 
     title: str
     street: Street
@@ -36,22 +36,22 @@ class Preview:
 
     @property
     def convention(self) -> str:
-        """What the baseline means."""
+        """A phrase that says what the baseline means."""
         if self.baseline.name != "full":
             return f"the same lamps by {self.baseline.name}, with standby"
         return f"100 % from {mark_text(self.street.on)} to {mark_text(self.street.off)}, without standby"
 
     def co2_kg(self, figures: Figures) -> float | None:
-        """CO2 that is avoided by the net saving."""
+        """Returns the kg of CO2 that the net saving avoids, or None if there is no emission factor."""
         return None if self.factor is None else self.factor.kg_per_kwh * figures.net_saving_kwh
 
     def euros(self, figures: Figures) -> float | None:
-        """The variable part of the bill that the net saving spares."""
+        """Returns the euros by which the net saving lowers the variable part of the bill, or None without a price."""
         return None if self.price_eur is None else self.price_eur * figures.net_saving_kwh
 
 
 def as_text(preview: Preview, signs: Signs) -> list[str]:
-    """The preview for people."""
+    """Returns the lines of the preview for people to read."""
     lines = [preview.title, *_street_lines(preview.street), ""]
     for number, foreseen in enumerate(preview.programs):
         lines += [foreseen.name, *_curves(preview, number, signs), ""]
@@ -81,7 +81,7 @@ def _street_lines(street: Street) -> list[str]:
 
 
 def _curves(preview: Preview, number: int, signs: Signs) -> list[str]:
-    """The program's nights: one over the whole width, two side by side at half of it."""
+    """Returns the charts of a program: one night over the whole width, or two side by side at half of it."""
     charts = []
     column_s = _COLUMN_S * len(preview.nights)
     for night, programs in preview.nights:
@@ -115,7 +115,8 @@ def _sun_words(street: Street, night: Span) -> str:
 
 
 def _rows(preview: Preview) -> list[list[str]]:
-    """The table of figures: what it is, one cell a program, and what it rests on."""
+    """Returns the rows of the table of figures: a row has a figure's name, a cell for each program, and the basis of
+    the figure."""
     totals = [foreseen.total for foreseen in preview.programs]
     lamps = len(preview.street.lamps)
     differ = any(len(foreseen.courses) > 1 for foreseen in preview.programs)
@@ -172,7 +173,7 @@ def _months(preview: Preview, foreseen: Foreseen) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Numbers to the right, the last column's words to the left."""
+    """Returns the lines of a table: numbers are aligned to the right, and the words of the last column to the left."""
     body = _aligned([row[:-1] for row in rows])
     return [f"{line}   {row[-1]}".rstrip() for line, row in zip(body, rows, strict=True)]
 
@@ -207,7 +208,7 @@ def _or_none(value: float | None, unit: str) -> str:
 
 
 def as_json(preview: Preview) -> dict[str, object]:
-    """The preview for scripts; energies in kWh of all lamps together, times in Unix seconds."""
+    """Returns the preview for scripts: energies in kWh of all lamps together, times in Unix seconds."""
     street = preview.street
     return {
         "title": preview.title,

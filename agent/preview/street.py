@@ -1,6 +1,6 @@
-"""Whom a preview is about: lamps with their powers, place and clock, what control draws, and the baseline's hours.
+"""The street of a preview: its lamps and their powers, its place and clock, the power of control, and the baseline.
 
-Where no board is given, it is an example: one luminaire and a gateway, named as such wherever a figure of it is shown.
+Without a board the street is an example of one luminaire and a gateway, and every figure of it is shown as such.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agent.savings.power_model import PowerModel
 from agent.schedule.marks import Mark, parse_mark
 from agent.schedule.place import Place
 
-# De Bilt, where the Dutch weather service has its mast: an example's place.
+# The place of the example: De Bilt, the seat of the Dutch weather service.
 EXAMPLE_PLACE = (52.10, 5.18)
 EXAMPLE_TIMEZONE = "Europe/Amsterdam"
 EXAMPLE_LAMP = "example"
@@ -23,12 +23,13 @@ EXAMPLE_CONTROL_W = 3.0
 
 
 class NoSuchPlace(ValueError):
-    """The place cannot be; the message says what to write instead."""
+    """The place cannot be right. The message says what to write instead."""
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """A luminaire: its power as far as it is known, and what the baseline takes for its full power."""
+    """A luminaire: its power as far as it is known, and the full power in W that counts for the baseline. `learned`
+    says whether its full power was measured."""
 
     name: str
     power: PowerModel
@@ -38,7 +39,11 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Street:
-    """What is previewed. `control_power_w`: gateway and bus supplies. `on` and `off`: the baseline's convention."""
+    """The street of a preview.
+
+    `control_power_w` is the power of the gateway and the bus supplies. `on` and `off` are the switching times of the
+    baseline's convention.
+    """
 
     name: str
     example: bool
@@ -52,7 +57,7 @@ class Street:
 
     @property
     def where(self) -> str:
-        """The place and its clock, for people."""
+        """The place and its time zone as a phrase."""
         place = self.place
         north, east = "S" if place.latitude < 0 else "N", "W" if place.longitude < 0 else "E"
         position = f"{abs(place.latitude):.2f} {north} {abs(place.longitude):.2f} {east}"
@@ -65,8 +70,12 @@ def street_of(
     timezone: str | None = None,
     learned_w: dict[str, float] | None = None,
 ) -> Street:
-    """The board's street, or the example. `where` (north, east) and `timezone` go before the board's own; `learned_w`
-    is the full power, by name, of lamps that have been metered. Raises NoSuchPlace, UnknownTimezone."""
+    """Returns the board's street, or the example if there is no board.
+
+    `where` (degrees north, degrees east) and `timezone` go before the board's own. `learned_w` holds the measured full
+    power in W of lamps, by name. Raises NoSuchPlace if the place is impossible or does not fit the time zone, and
+    UnknownTimezone if this machine does not know the zone.
+    """
     home = (board.latitude, board.longitude) if board else EXAMPLE_PLACE
     latitude, longitude = where or home
     almanac = ZoneAlmanac(timezone or (board.timezone if board else EXAMPLE_TIMEZONE))
@@ -108,7 +117,8 @@ def _control_power_w(board: Board) -> float:
 
 
 def _check_clock(almanac: ZoneAlmanac, latitude: float, longitude: float) -> None:
-    """Refuses a clock of another part of the world: the day that runs from noon to noon would cut nights in two."""
+    """Raises NoSuchPlace for a time zone of another part of the world: with its noon, a day from noon to noon would cut
+    nights in two."""
     error_h = almanac.hours_off_the_sun(longitude)
     if error_h > MOST_HOURS_OFF_THE_SUN:
         raise NoSuchPlace(

@@ -1,6 +1,6 @@
-"""What is previewed, as plans: a ready program, a program's file or a calendar's for a whole street; or a board's own.
+"""Loads the plans to preview: a ready program, a program's or calendar's file for a whole street, or a board's own.
 
-What an agent would refuse is refused here too: a preview of what can never burn would mislead.
+A plan that the agent would refuse is refused here too: its preview would mislead, because no lamp can ever follow it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from agent.preview.street import Street
 from agent.schedule.calendars import Calendar
 from agent.schedule.plan import Floor, Plan, PlannedLuminaire
 
-# Where no installer has said anything: what the program's writer meant.
+# Without a board there is no installer's floor, and the program counts as it was written.
 NO_FLOOR = Floor(night_percent=0, dark_allowed=True)
 
 
 def load_subject(name_or_path: str, street: Street, board: Board | None, files: ProgramFiles) -> Subject:
-    """This program or calendar for every luminaire of the street, in place of the programs of its groups.
+    """Returns a program or calendar for every luminaire of the street, in place of the programs of its groups.
 
-    Raises ConfigError with every problem in it, dark nights that it does not own up to among them.
+    Raises ConfigError with every problem in it, among them nights that are dark although the program does not say so.
     """
     calendar = _calendar(name_or_path, files)
     problems = [
@@ -50,7 +50,8 @@ def load_subject(name_or_path: str, street: Street, board: Board | None, files: 
 
 
 def own_subject(board: Board, files: ProgramFiles) -> Subject:
-    """What the board itself says, with the programs and calendars of its groups. Raises ConfigError."""
+    """Returns the board's own plan, with the programs and calendars of its groups. Raises ConfigError with every
+    problem in them."""
     return "the board's own", load_plan(board, None, files)
 
 

@@ -1,6 +1,6 @@
-"""Hours and light of a course of levels, as the gear lives it: DALI levels (IEC 62386-102 clause 9.3) and fades (9.5).
+"""Sums the hours and the light of a course of levels, with DALI's levels (IEC 62386-102 clause 9.3) and fades (9.5).
 
-The power of LED gear is affine in light, so three sums of a course give the energy of every lamp that lives it.
+The power of LED gear is affine in light, so three sums of a course give the energy of every lamp that follows it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from agent.savings.power_model import USUAL_MIN_LEVEL, PowerModel
 from agent.schedule.evaluate import Change
 from protocols.dali import levels
 
-# Power models whose energy is not energy: that of the one counts lit time, that of the other percent of light.
+# Power models that serve as counters: the energy of the first is lit time, that of the second is light in percent.
 _LIT = PowerModel(1.0, 1.0, 0.0)
 _LIGHT = PowerModel(100.0, 1.0, 0.0)
 
 
 class Usage(NamedTuple):
-    """What a lamp does in a span of time, in hours.
+    """The use of a lamp in a span of time, in hours.
 
-    `burning_h`: from switching on to switching off, fades by day apart. `lit_h`: with the fade to off. `light_h`: lit
-    time weighed by the light, 1 at 100 %. `span_h`: all of it, dark time too.
+    `burning_h` counts from switching on to switching off. `lit_h` adds the fade to off. `light_h` is lit time weighted
+    by the light, which is 1 at 100 %. `span_h` is the whole span, dark time included.
     """
 
     burning_h: float
@@ -32,16 +32,16 @@ class Usage(NamedTuple):
     span_h: float
 
     def energy_wh(self, power: PowerModel) -> float:
-        """What a lamp of this power draws in it."""
+        """Returns the Wh that a lamp of this power uses in the span."""
         above_min_h = (100 * self.light_h - self.lit_h) / 99
         lit_wh = power.min_power_w * self.lit_h + (power.full_power_w - power.min_power_w) * above_min_h
         return lit_wh + power.standby_w * (self.span_h - self.lit_h)
 
 
 def usages(changes: Sequence[Change], boundaries: Sequence[float]) -> list[Usage]:
-    """The usage between each two neighbouring boundaries (Unix seconds, in order).
+    """Returns the usage between each two neighbouring boundaries (Unix seconds, in order).
 
-    The first change stands at the first boundary and holds there already; each holds until the next.
+    The first change must stand at the first boundary. Each change holds until the next.
     """
     history = LevelHistory(USUAL_MIN_LEVEL)
     sums: list[list[Usage]] = [[] for _ in boundaries[1:]]
@@ -69,7 +69,8 @@ def _usage(history: LevelHistory, start: float, end: float, *, burning: bool) ->
 
 
 def level_points(changes: Sequence[Change], end: float) -> list[tuple[float, int]]:
-    """(Unix, DALI level) at the ends of each fade and step up to `end`: straight lines in levels between."""
+    """Returns the points (Unix seconds, DALI level) at the ends of each fade and step up to `end`. The level moves in
+    straight lines between them."""
     points: list[tuple[float, int]] = []
     for index, change in enumerate(changes):
         level = levels.level_of(change.percent)

@@ -1,4 +1,4 @@
-"""Which sequence numbers collectors have acknowledged: all up to a cursor, and ranges [first, last] beyond a hole."""
+"""Keeps account of the acknowledged sequence numbers: all up to a cursor, and ranges [first, last] beyond a hole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Acknowledged:
         return next((until for first, until in self._beyond if first <= seq <= until), None)
 
     def add(self, ranges: Iterable[tuple[int, int]], last: int) -> bool:
-        """Remembers the ranges as far as there are such records (1 to `last`). Returns False where none is news."""
+        """Remembers the ranges as far as there are such records (1 to `last`). Returns False if none of them is new."""
         known = [(first, min(until, last)) for first, until in ranges if 0 < first <= until and first <= last]
         known = [span for span in known if not self._covers(span)]
         self._beyond = _merged(self._beyond + known)[:MOST_SPANS]
@@ -35,7 +35,7 @@ class Acknowledged:
 
     def move_over(self, following: int | None) -> bool:
         """Moves the cursor to the end of the range that holds the record after it, `following` (None: there is none).
-        Returns False where no range does."""
+        Returns False if no range does."""
         covering = [span for span in self._beyond if following and span[0] <= following <= span[1]]
         if covering:
             self.cursor = max(self.cursor, covering[0][1])

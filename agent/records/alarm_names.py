@@ -1,4 +1,4 @@
-"""The vocabulary of alarms and notices: each name that an event record may have, with what it says.
+"""The vocabulary of alarms and notices: each name that an event record may have, with its meaning.
 
 Names are those of TALQ 2.7.1 where it has one for the thing (`TALQ`); the others follow its spelling. A test reads the
 agent's source and refuses a name that is missing here, and one that the agent does not use.
@@ -38,7 +38,7 @@ ALARMS: Mapping[str, str] = {
     "sunDoesNotSet": "the sun does not set in this night; lamps that it switches stay off",
     "supplyLoss": "a DALI bus has no voltage",
 }
-"""What begins and ends."""
+"""The alarms, which begin and end, with their meanings."""
 
 NOTICES: Mapping[str, str] = {
     "clockWasSet": "the clock was set, and quarters with a wrong time are recorded anew",
@@ -57,7 +57,7 @@ NOTICES: Mapping[str, str] = {
     "sequenceConflict": "a collector holds other records under these numbers; a new epoch begins",
     "supplyLoss": "a luminaire was without mains, and is back",
 }
-"""What has happened, and has no end."""
+"""The notices of events that have no end, with their meanings."""
 
 TALQ = frozenset(
     {

@@ -27,7 +27,7 @@ COUNT_EACH_S = 900.0
 """How often the count is recorded while an alarm comes and goes."""
 
 UNSEEN_AFTER_S = 7200.0
-"""An alarm from before a restart is over where no part of the agent has seen it for this long, although it could."""
+"""An alarm from before a restart is over if no part of the agent has seen it for this long, although it could."""
 
 MOST_REMEMBERED = 1000
 LONGEST_TEXT = 500
@@ -59,7 +59,7 @@ class _Alarm:
 
 def event(at: float, name: str, subject: str, text: str, *, active: bool, **further: float | bool) -> dict[str, object]:
     """Returns the body of an event record (agent/records/kinds.py). `at` is Unix time in seconds; `further` holds
-    `since`, `count` and `notice`, where the event has them."""
+    `since`, `count` and `notice`, if the event has them."""
     return {"at": at, "name": name, "subject": subject, "active": active, "text": text, **further}
 
 

@@ -43,20 +43,20 @@ class Journal:
     """One gateway's journal. Made by `await Journal.open(...)`. For one event loop.
 
     `news` is set by new records and by acknowledgements; the caller that waits for it clears it. `damage` is the body
-    of the event that says what was damaged; None: nothing was.
+    of the event that tells of the damage; None: there was none.
     """
 
     def __init__(self, thread: FileInThread, clock: Clock) -> None:
         self._thread = thread
         self._clock = clock
         self._waiting = Waiting()
-        self._failed = False  # the last write
+        self._failed = False  # whether the last write failed
         self._acknowledged = Acknowledged(self._file.cursor)
-        self._new_epoch: str | None = None  # begins with the next write
+        self._new_epoch: str | None = None  # it begins with the next write
         self._writing = asyncio.Lock()
         self.news = asyncio.Event()
         self.damage: dict[str, object] | None = None
-        self._damaged_records: set[int] = set()  # found, and not yet said
+        self._damaged_records: set[int] = set()  # found, and not yet reported
         self._salvaging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -121,7 +121,7 @@ class Journal:
         try:
             return None if text is None else json.loads(text)
         except (ValueError, RecursionError):
-            return None  # of an older agent, without a checksum: it must not keep the agent from starting
+            return None  # an older agent wrote it without a checksum: it must not keep the agent from starting
 
     def append(self, kind: str, record: Mapping[str, object] | DataclassInstance) -> None:
         """Buffers one record, which the next commit writes. `record` is its body, or an object that has what the kind's
@@ -134,7 +134,7 @@ class Journal:
             self._waiting.shrink_if_full()
 
     async def commit(self, state: Mapping[str, object] | None = None) -> None:
-        """Writes what was appended, and these named values, in one transaction; nothing, where nothing is new.
+        """Writes the appended records, and these named values, in one transaction. Writes nothing if nothing is new.
 
         What was appended before this call and the state given with it stand or fall together: a part whose state
         belongs to its records appends and commits without an await in between. Raises JournalError (disk full, read
@@ -228,7 +228,7 @@ class Journal:
             try:
                 async with self._writing:
                     text = await self._thread.salvage_some()
-            except JournalError:  # the disk is full; what is damaged now, the next commit finds
+            except JournalError:  # the disk is full; the next commit finds further damage
                 await self._clock.sleep(SALVAGE_AGAIN_S)
                 continue
             if text is not None:
@@ -237,7 +237,7 @@ class Journal:
 
     @property
     def salvaging(self) -> bool:
-        """Whether records of a damaged file are still being taken over; until then none are read."""
+        """True while records of a damaged file are being taken over; until that is over no records are read."""
         return self._thread.salvaging
 
     def report(self, name: str, text: str) -> None:
@@ -272,7 +272,7 @@ class Journal:
         return records
 
     async def _or_replaced(self, read: Callable[[JournalFile], T]) -> T | None:
-        """Returns what `read` gives; None where the file turned out damaged, and was replaced."""
+        """Returns what `read` gives; None if the file turned out damaged, and was replaced."""
         file = self._file
         try:
             return await self._thread.do(lambda: read(file))
@@ -303,7 +303,7 @@ class Journal:
         return self._acknowledged.through(seq)
 
     async def close(self) -> None:
-        """Commits what is left and closes the file. Raises JournalError where that last commit fails (and closes)."""
+        """Commits what is left and closes the file. Raises JournalError if that last commit fails (and closes)."""
         if self._salvaging is not None:
             self._salvaging.cancel()
             await asyncio.gather(self._salvaging, return_exceptions=True)

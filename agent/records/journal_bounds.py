@@ -1,4 +1,4 @@
-"""The bounds of a journal's file in bytes and in age, kind by kind: what is too much or too old is dropped.
+"""The bounds of a journal's file in bytes and in age, kind by kind: records beyond them are dropped.
 
 The bounds of each kind stand in agent/records/kinds.py. Blocking; for the journal's worker thread.
 """
@@ -21,7 +21,7 @@ _DAY_S = 86_400.0
 
 
 class Counted(NamedTuple):
-    """What `Bounds` knows at one moment; see `Bounds.counted`."""
+    """The counts of `Bounds` at one moment; see `Bounds.counted`."""
 
     volume: dict[str, int]
     aged_at: float
@@ -31,7 +31,7 @@ class Bounds:
     """Counts the bytes of each kind, and drops the oldest records of a kind that passes its bound.
 
     `keep_acknowledged_s` is for how many seconds records stay that are acknowledged. All changes happen inside the
-    caller's transaction; where that is rolled back, the caller gives back what `counted` was before.
+    caller's transaction; if that is rolled back, the caller sets `counted` to its value from before.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Bounds:
 
     @property
     def counted(self) -> Counted:
-        """What is known now. Setting it takes back what a transaction that failed had changed."""
+        """The present counts. Set them to earlier ones to take back the changes of a transaction that failed."""
         return Counted(dict(self._volume), self._aged_at)
 
     @counted.setter

@@ -1,4 +1,4 @@
-"""What can go wrong with a journal's file, and what an error of SQLite says about it.
+"""The errors of a journal's file, and the meaning of an SQLite error for it.
 
 JournalError            the disk or the folder refuses; the file is sound
   DamagedJournal        the file cannot be read, and is to be set aside
@@ -30,7 +30,7 @@ class JournalError(Exception):
 
 
 class DamagedJournal(JournalError):
-    """The file is not a journal that this version can read, and is to be set aside. `ours` is True where it may still
+    """The file is not a journal that this version can read, and is to be set aside. `ours` is True if it may still
     hold records of this gateway."""
 
     def __init__(self, text: str, *, ours: bool = True) -> None:
@@ -43,7 +43,7 @@ class MovedJournal(JournalError):
 
 
 def explained(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
-    """Returns the error to raise: DamagedJournal where the file is to blame, else JournalError with what to do."""
+    """Returns the error to raise: DamagedJournal if the file is to blame, else JournalError with what to do."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # the low byte is the primary code
     if code not in _NO_DAMAGE:
         return DamagedJournal(f"{path}: is damaged ({error}).")

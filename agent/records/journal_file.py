@@ -1,6 +1,6 @@
 """The journal's SQLite file (SQLite 3, WAL mode, synchronous=FULL): the blocking half, for one worker thread.
 
-What lies in it: agent/records/journal_tables.py. How much of it is kept: agent/records/journal_bounds.py.
+Its tables: agent/records/journal_tables.py. The bounds of its contents: agent/records/journal_bounds.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record in the file. `sound` is False where it is not what was written."""
+    """A record in the file. `sound` is False if it differs from the record that was written."""
 
     seq: int
     kind: str
@@ -80,13 +80,13 @@ class JournalFile:
         connection = self._connection
         self.epoch = journal_tables.read_identity(connection, self.path, self.gateway, self.findings)
         marks, _ = journal_tables.sound_rows(connection, "mark", (int, float, type(None)), self.findings)
-        # Twice, because without it all that is in the file is sent again.
+        # It is stored twice, because without it all records in the file are sent again.
         self.cursor = int(marks.get("cursor") or marks.get("cursor_copy") or 0)
         newest: float | None = marks.get("newest_synchronised_wall")
         self.newest_synchronised_wall = newest
         stored_last: int = connection.execute("SELECT coalesce(max(seq), 0) FROM record").fetchone()[0]
         self.last = max(int(marks.get("last") or 0), stored_last, self.cursor)
-        # Beyond what is acknowledged and what was dropped, each number is there; where one is not, the tree is damaged
+        # Each number beyond the acknowledged and the dropped ones must be there. If one is not, the tree is damaged
         # in a way that SQLite does not see (a page that says that it has fewer rows).
         self.gaps_until = int(marks.get("gaps_until", self.last) or 0)
         self._bounds = Bounds(connection, limits, keep_acknowledged_s, self.findings)
@@ -113,8 +113,8 @@ class JournalFile:
         synchronised: bool,
         epoch: str | None = None,
     ) -> None:
-        """Writes entries, named values and cursor in one transaction: all of it is in the file afterwards or, where an
-        error is raised, none of it. `now` is Unix time in seconds. A given `epoch` holds from now on, for what is not
+        """Writes entries, named values and cursor in one transaction: all of it is in the file afterwards, or none if
+        an error is raised. `now` is Unix time in seconds. A given `epoch` holds from now on, for what is not
         acknowledged too."""
         connection, before = self._connection, (self.last, self._bounds.counted, self.gaps_until)
         self._place.refuse_another()
@@ -215,7 +215,7 @@ class JournalFile:
                     continue
                 try:
                     self._insert_row(row)
-                except sqlite3.IntegrityError:  # a number twice, or a value that no record has
+                except sqlite3.IntegrityError:  # a number occurs twice, or a value is not one of a record
                     refused += 1
             journal_tables.put(connection, "state", {SALVAGE: salvage})
             self._bounds.put()

@@ -1,4 +1,4 @@
-"""Where a journal's open file stands: whether it is still at its path, and how it is moved out of the way."""
+"""Watches whether a journal's open file is still at its path, and moves a file out of the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Place:
         self._kept = self._look()
 
     def _look(self) -> tuple[int, ...] | None:
-        """Returns what tells the file from any other, and from what another process makes of it; None: it is gone."""
+        """Returns the marks by which any other file, or a change by another process, is noticed; None: it is gone."""
         try:
             status, log = self._path.stat(), self._path.with_name(self._path.name + "-wal").stat()
         except OSError:
@@ -26,7 +26,7 @@ class Place:
         return (status.st_dev, status.st_ino, log.st_ino, status.st_size, status.st_mtime_ns)
 
     def keep(self) -> None:
-        """Takes what stands at the path now for the journal's own work."""
+        """Takes the present file at the path for the journal's own work."""
         self._kept = self._look() or self._kept
 
     def refuse_another(self) -> None:

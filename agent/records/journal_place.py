@@ -1,5 +1,5 @@
-"""Where a gateway's journal lies: in its state folder, or in a spare place where the disk refuses that, for the lamps
-must burn.
+"""Chooses the place of a gateway's journal: its state folder, or a spare place if the disk refuses that, because the
+lamps must burn.
 
 A spare journal ends with the agent. If the centre has not acknowledged all of it by then, it is brought into the state
 folder, or stays where it is if that is still refused, and the log says so. Otherwise it is cleared away.
@@ -22,15 +22,16 @@ from agent.records.journal import Journal, JournalError
 log = logging.getLogger("lichtmast")
 
 OPENS_WITHIN_S = 30.0
-"""The lamps wait for the journal, for they are metered from the first moment on; but not for a disk that hangs."""
+"""The lamps wait this long for the journal, because they are metered from the first moment on. They do not wait for a
+disk that hangs."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder with a random name is made in it
-"""The last resort: it takes files even when no disk does any more."""
+"""The last resort: this folder takes files even when no disk does any more."""
 
 
 @contextlib.asynccontextmanager
 async def journal_in(state: Path, gateway: str, clock: Clock, *, sends: bool) -> AsyncIterator[Journal]:
-    """Yields the journal, and closes it afterwards. `sends` is True where a centre acknowledges its records. Raises
-    JournalError where there is no place for a journal at all."""
+    """Yields the journal, and closes it afterwards. `sends` is True if a centre acknowledges its records. Raises
+    JournalError if there is no place for a journal at all."""
     spare = None
     try:
         journal = await _journal(state, gateway, clock)

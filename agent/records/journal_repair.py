@@ -35,7 +35,7 @@ _MENDED_BITS = 2
 _SELECT = "SELECT seq, kind, at, clock_valid, body, checksum FROM record"
 
 _LOOKED_UP = 256
-"""How many numbers are looked up one by one where a search through the tree fails."""
+"""How many numbers are looked up one by one if a search through the tree fails."""
 
 
 def checksum(*values: object) -> int:
@@ -45,7 +45,7 @@ def checksum(*values: object) -> int:
 
 
 def text_of(raw: bytes) -> str:
-    """Returns a column's text, even where its bytes are damaged; the row's checksum tells that they are."""
+    """Returns a column's text, even if its bytes are damaged; the row's checksum tells that they are."""
     return raw.decode("utf-8", "replace")
 
 

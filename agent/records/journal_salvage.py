@@ -1,4 +1,4 @@
-"""Goes on in a new journal file where one is damaged: takes over the small tables at once, and the records bit by bit.
+"""Goes on in a new journal file when one is damaged: takes over the small tables at once, and the records bit by bit.
 
 A journal may hold a year of records, and the lamps do not wait for them. What is still to be taken over stands in the
 new file's own state (`SALVAGE`), so that a restart goes on with it. Blocking; for the journal's worker thread.
@@ -25,7 +25,7 @@ MOST_RUNS_SAID = 20
 
 
 class Known(NamedTuple):
-    """What the agent remembers of a file that it had open; it is more certain than what is read again."""
+    """The agent's memory of a file that it had open; it is more certain than a new reading of the file."""
 
     state: dict[str, str]
     cursor: int

@@ -20,7 +20,7 @@ from agent.records.journal_repair import PAGE_BYTES, checksum
 MAJOR, MINOR = 1, 1
 
 ROW_BYTES = 48
-"""What a row costs beside its body: its header, its share of the page and of the tree above it."""
+"""The bytes of a row beside its body: its header, its share of the page and of the tree above it."""
 
 TABLES = ("identity", "record", "state", "mark", "volume")
 SCHEMA = (
@@ -36,7 +36,7 @@ SCHEMA = (
 
 
 def prepare(connection: sqlite3.Connection, path: Path, gateway: str) -> None:
-    """Sets SQLite up as the journal needs it, and makes the tables where there are none, or adds what an older version
+    """Sets SQLite up as the journal needs it, and makes the tables if there are none, or adds what an older version
     lacks. Raises DamagedJournal for another major version, and sqlite3.Error."""
     connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-512", "wal_autocheckpoint=250"):
@@ -65,7 +65,7 @@ def _add_checksums(connection: sqlite3.Connection) -> None:
 
 
 def identify(connection: sqlite3.Connection, gateway: str, epoch: str) -> None:
-    """Writes whose journal it is, and under which epoch; inside the caller's transaction."""
+    """Writes the gateway and the epoch of the journal; inside the caller's transaction."""
     connection.execute("DELETE FROM identity")
     row = (gateway, epoch, checksum(gateway, epoch))
     connection.execute("INSERT INTO identity (gateway, epoch, checksum) VALUES (?, ?, ?)", row)
@@ -73,7 +73,7 @@ def identify(connection: sqlite3.Connection, gateway: str, epoch: str) -> None:
 
 def read_identity(connection: sqlite3.Connection, path: Path, gateway: str, findings: list[str]) -> str:
     """Returns the epoch. Where its row is damaged the journal gets a new epoch, which `findings` hears. Raises
-    DamagedJournal where the journal is another gateway's."""
+    DamagedJournal if the journal is another gateway's."""
     found = connection.execute("SELECT gateway, epoch, checksum FROM identity").fetchone()
     owner, epoch, sum_ = found or (None, None, 0)
     if sum_ is not None and sum_ != checksum(owner, epoch):

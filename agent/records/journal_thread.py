@@ -1,4 +1,4 @@
-"""The journal's file in its worker thread: every blocking call, and what is done where the file is damaged or moved."""
+"""The journal's file in its worker thread: makes every blocking call, and replaces a file that is damaged or moved."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FileInThread:
         return cls(file, fresh, thread), damage
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Returns what the blocking call gives."""
+        """Makes a blocking call in the thread, and returns its result."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def replace(self, damage: DamagedJournal, cursor: int, now: float) -> str:
@@ -88,7 +88,7 @@ class FileInThread:
 
     @property
     def salvaging(self) -> bool:
-        """Whether records of a damaged file are still to be taken over."""
+        """True while records of a damaged file are still to be taken over."""
         return is_due(self.file)
 
     async def salvage_some(self) -> str | None:

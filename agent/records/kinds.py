@@ -1,8 +1,8 @@
-"""The kinds of record: one table says of each what it holds, how it travels, how long it waits and where it is stored.
+"""The kinds of record: one table tells the fields, the wire form, the bounds and the stored form of each kind.
 
-The journal, the payloads and the collector's store take all that they know of a kind from `KINDS`. A new kind of record
-is one row here, and the part that appends it. A collector that lacks the row cannot read a batch with such a record,
-and the gateway sends it again: a new kind with SenML names comes to the collectors first.
+The journal, the payloads and the collector's store take all their knowledge of a kind from `KINDS`. A new kind of
+record is one row here, and the part that appends it. A collector that lacks the row cannot read a batch with such a
+record, and the gateway sends it again: a new kind with SenML names comes to the collectors first.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Table(NamedTuple):
     """The typed table in the collector's store that holds a kind's records as rows.
 
     `duration_key` names the field with the seconds that a record is about, from its time on. Of two records about one
-    subject whose spans overlap, only the first gets a row; a record whose clock was not to be believed gets none; and a
-    record of kind "void" can take a row out again. None: a record is about a moment. It gets a row whatever its clock,
+    subject whose spans overlap, only the first gets a row; a record of a clock that was not believed gets none; and a
+    record of kind "void" can take a row out again. None: a record is about a moment. It gets a row with any clock,
     unless another epoch has told of it already.
     """
 
@@ -75,7 +75,7 @@ class Kind:
     `time` is the field with the Unix time in seconds, `subject` the field that names the luminaire, bus or part (None:
     the record is about the gateway). The first of `fields` tells the kind on the wire: its SenML name is found in no
     other kind. Where no field has a name, the record travels as text. `gives_way` is True for a kind whose records are
-    given up first where the disk refuses and memory runs short. `table` is None for a kind that is stored only as it
+    given up first if the disk refuses and memory runs short. `table` is None for a kind that is stored only as it
     came.
     """
 
@@ -105,7 +105,7 @@ class Kind:
 
     @cached_property
     def complete(self) -> senml.Shape:
-        """What every body of this kind has, whether it travels value by value or not."""
+        """The keys that every body of this kind has, whether it travels value by value or not."""
         return self._shape_of([each for each in self.fields if not each.optional])
 
     def _shape_of(self, fields: Iterable[Field]) -> senml.Shape:
@@ -113,7 +113,7 @@ class Kind:
         return senml.Shape(self.time.key, None if self.subject is None else self.subject.key, shaped)
 
     def body(self, record: object) -> dict[str, object]:
-        """Returns the body of a record whose attributes are named as the fields are. Raises AttributeError where one
+        """Returns the body of a record whose attributes are named as the fields are. Raises AttributeError if one
         that is not optional is missing."""
         return {
             each.key: getattr(record, each.key)
@@ -140,7 +140,8 @@ INTERVAL = Kind(
     limit=Limit(256_000_000, 400 * _DAY_S),
     table=Table("intervals", duration_key="duration_s"),
 )
-"""What one luminaire used in a quarter of an hour, and would have used (agent/savings/intervals.py, Interval)."""
+"""The energy that one luminaire used in a quarter of an hour, and would have used (agent/savings/intervals.py,
+Interval)."""
 
 CONTROL = Kind(
     "control",
@@ -153,7 +154,8 @@ CONTROL = Kind(
     limit=Limit(16_000_000, 400 * _DAY_S),
     table=Table("control", duration_key="duration_s"),
 )
-"""What the gateway and the bus supplies used in a quarter of an hour (agent/savings/control.py, ControlInterval)."""
+"""The energy of the gateway and the bus supplies in a quarter of an hour (agent/savings/control.py,
+ControlInterval)."""
 
 READING = Kind(
     "reading",
@@ -168,7 +170,7 @@ READING = Kind(
     limit=Limit(32_000_000, 14 * _DAY_S),
     gives_way=True,
 )
-"""A gear's energy register as it was read, with the gear's level and status where they say nothing of passers-by."""
+"""A gear's energy register as it was read, with the gear's level and status if they say nothing of passers-by."""
 
 EVENT = Kind(
     "event",
@@ -200,7 +202,7 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (INTERVAL, CONTROL, READIN
 """Every kind by its name."""
 
 OTHER_LIMIT = Limit(16_000_000, 90 * _DAY_S)
-"""Of a kind that has no row in the table: an older agent's file, or a newer one's, may hold some."""
+"""The bounds of a kind that has no row in the table: an older agent's file, or a newer one's, may hold such records."""
 
 
 def shapes() -> dict[str, senml.Shape]:

@@ -1,4 +1,4 @@
-"""A journal's file as another process sees it: read-only, while the agent runs or after it."""
+"""Reads a journal's file from another process: read-only, while the agent runs or after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotReadable(JournalError):
 
 class JournalView:
     """Reads one journal file. A running agent goes on writing; the view makes and changes nothing, and each call sees
-    what is committed at that moment. Raises NotReadable where there is no file, or no journal in it."""
+    what is committed at that moment. Raises NotReadable if there is no file, or no journal in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,8 @@ class JournalView:
             yield json.loads(text)
 
     def states(self, prefix: str) -> dict[str, str]:
-        """Returns the named values whose names begin so, by the rest of the name: JSON as it is in the file."""
+        """Returns the named values with names that begin with `prefix`, by the rest of the name: JSON text, as in the
+        file."""
         rows = self._rows("SELECT name, value FROM state WHERE substr(name, 1, ?) = ?", len(prefix), prefix)
         return {str(name).removeprefix(prefix): str(value) for name, value in rows}
 
@@ -66,7 +67,7 @@ class JournalView:
 
 
 def read_only(path: Path, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Returns the rows of one query, and leaves the file as it is. Raises sqlite3.Error where that cannot be done."""
+    """Returns the rows of one query, and leaves the file as it is. Raises sqlite3.Error if that cannot be done."""
     uri = f"{path.resolve().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
         return connection.execute(query, parameters).fetchall()

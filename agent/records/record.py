@@ -19,7 +19,7 @@ class Record(NamedTuple):
 
 
 def encoded(body: Mapping[str, object]) -> str:
-    """Returns the body as JSON. Raises ValueError or TypeError for what JSON cannot hold (NaN, bytes)."""
+    """Returns the body as JSON. Raises ValueError or TypeError for values that JSON cannot hold (NaN, bytes)."""
     return json.dumps(body, allow_nan=False, separators=(",", ":"))
 
 

@@ -1,4 +1,4 @@
-"""Writes what the parts have to record: one transaction a cycle, each part's state together with its records."""
+"""Writes the records of all parts: one transaction a cycle, each part's state together with its records."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Recorder:
         self._pending = True
 
     async def commit(self) -> bool:
-        """Writes what there is. Returns False where the disk refuses, True also where there is nothing."""
+        """Writes the records and states that wait. Returns False if the disk refuses; True also if nothing waits."""
         for look in self._looks:
             look()
         if not self._pending:

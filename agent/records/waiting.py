@@ -1,4 +1,5 @@
-"""What waits in memory for the journal's next commit: records, named values, and the count of what was given up."""
+"""Keeps in memory, for the journal's next commit, records, named values and the counts of records that were given
+up."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ class Waiting:
         self._state.update(state)
 
     def restore_state(self, known: Mapping[str, str]) -> None:
-        """Keeps these named values for the next write, where no newer ones wait."""
+        """Keeps these named values for the next write, if no newer ones wait."""
         self._state = {**known, **self._state}
 
     def changed_state(self, written: Mapping[str, str]) -> dict[str, str]:
@@ -62,8 +63,8 @@ class Waiting:
                 del self._state[name]
 
     def shrink_if_full(self) -> None:
-        """Gives up half of what waits where it passes BUFFER_BYTES: the oldest first, and before any other records
-        those of a kind that gives way."""
+        """Gives up half of the waiting records if they pass BUFFER_BYTES: the oldest first, and before any other
+        records those of a kind that gives way."""
         if self._bytes <= BUFFER_BYTES:
             return
         for only_what_gives_way in (True, False):

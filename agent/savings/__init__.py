@@ -1,1 +1,4 @@
-"""Savings: from register readings to quarters, a baseline and a summary. Pure: no I/O, no clock; used at both ends."""
+"""Turns register readings into quarters, a baseline and a summary of the saving.
+
+The code is pure: it does no I/O and reads no clock. The gateway and the operator's end both use it.
+"""

@@ -1,6 +1,7 @@
-"""What control itself uses, quarter by quarter: the gateway and the bus supplies, declared W, 24 hours a day.
+"""Records the energy that control itself uses, quarter by quarter: the declared power of the gateway and bus supplies.
 
-IPMVP counts it within the measurement boundary: it exists only for the saving, so it is taken off the saving.
+They draw it 24 hours a day. IPMVP counts it within the measurement boundary: it is used only for the sake of the
+saving, so it is taken off the saving.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from agent.savings.register import LONGEST_OUTAGE_S
 
 @dataclass(frozen=True)
 class ControlInterval:
-    """The body of a journal record of kind "control". `start` is Unix seconds, a multiple of 900."""
+    """The body of a journal record of kind "control". `start` is in Unix seconds, a multiple of 900."""
 
     start: int
     duration_s: int
@@ -22,17 +23,17 @@ class ControlInterval:
 
 
 class ControlLedger:
-    """Each quarter that has ended, once, with `power_w` (gateway plus bus supplies) all through.
+    """Closes each quarter that has ended, once, with the energy of `power_w` (gateway plus bus supplies).
 
     A quarter without the agent counts as well: a gateway that is down may still draw its power, and the figure errs to
-    the disadvantage of the saving. `open_start` is the first quarter that is not on record yet, from the process before
-    (None: there is no record); `began` the time at which this process began.
+    the disadvantage of the saving. `open_start` is the first quarter that the previous process did not record, or None
+    if there is no record. `began` is the time at which this process began. Times are Unix seconds.
     """
 
     def __init__(self, power_w: float, open_start: int | None, began: float) -> None:
         self._wh = round(power_w * QUARTER_S / 3600, 4)
         self._own_from = began
-        # What is on record before this quarter stands; None: there is nothing.
+        # The record before this quarter is never revoked. None: there is no record.
         self._final = open_start
         self._begun: int | None = None
         self._inherits = open_start is not None
@@ -40,7 +41,8 @@ class ControlLedger:
         self.open_start = open_start
 
     def close(self, upto: float, most: int) -> list[ControlInterval]:
-        """The quarters that have ended by `upto`, but no more than `most` of them. Take `voids` first."""
+        """Returns the quarters that have ended by `upto`, the oldest first and at most `most` of them. The caller must
+        store `voids` first."""
         start = self._join(upto)
         ends = range(start, min(quarter_start(upto), start + most * QUARTER_S), QUARTER_S)
         closed = [ControlInterval(start, QUARTER_S, self._wh) for start in ends]
@@ -51,13 +53,16 @@ class ControlLedger:
         return closed
 
     def voids(self) -> list[VoidIntervals]:
-        """What was recorded by a wrong clock and counts no longer, once each."""
+        """Returns the spans whose records a wrong clock made, and which no longer count. Each is returned once."""
         voids, self._void = self._void, []
         return voids
 
     def clock_moved(self, seconds: float, now: float) -> None:
-        """The clock was set, and it is `now`: this process began so much later than was thought (less than 0: earlier).
-        The quarters of up to a day that were closed with it are void, and open again."""
+        """Takes note that the clock was set: this process began `seconds` later than it seemed (earlier, if negative).
+
+        `now` is the corrected time. Quarters of up to a day that were closed by the wrong clock become void and open
+        again.
+        """
         self._own_from += seconds
         if self._begun is not None:
             self._reopen(now)
@@ -70,10 +75,10 @@ class ControlLedger:
 
     def _reopen(self, now: float) -> None:
         began = quarter_start(self._own_from)
-        if self._final is None:  # there is no record but this process's
+        if self._final is None:  # only this process has made a record
             opens, void_from = began, self._begun or began
             self._begun = min(began, void_from)
-        elif self._final > now + DRIFT_S:  # it is one of a clock that was ahead
+        elif self._final > now + DRIFT_S:  # the record was made by a clock that was ahead
             opens = void_from = began
             self._final = began
         else:

@@ -1,19 +1,20 @@
 """CO2 per kWh of grid electricity, by country and year: co2emissiefactoren.nl, "stroom onbekend", well to wheel.
 
-A factor holds from its year on, until a newer one stands in the table. Every figure derived from one names it.
+A factor holds from its year on, until a newer one stands in the table. Every figure derived from a factor names it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Raised by each change of a row, so that a report can be repeated.
+# Goes up with each change of a row, so that a report can be repeated.
 TABLE_VERSION = 1
 
 
 @dataclass(frozen=True)
 class EmissionFactor:
-    """`kg_per_kwh`: kg CO2 equivalent per kWh; `year`: the first calendar year in which it holds."""
+    """An emission factor. `kg_per_kwh` is in kg CO2 equivalent per kWh, and `year` is the first calendar year in which
+    the factor holds."""
 
     country: str
     year: int
@@ -31,6 +32,7 @@ TABLE: tuple[EmissionFactor, ...] = (
 
 
 def factor_for(year: int, country: str = "NL") -> EmissionFactor | None:
-    """The newest factor that holds in a calendar year; None where the table has none for that country and year."""
+    """Returns the newest factor that holds in a calendar year, or None if the table has none for that country and
+    year."""
     rows = [row for row in TABLE if row.country == country and row.year <= year]
     return max(rows, key=lambda row: row.year, default=None)

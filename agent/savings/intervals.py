@@ -1,4 +1,4 @@
-"""The record of a lamp-post: the quarter of an hour (UTC), a lamp's interval, and what was odd about a reading.
+"""The records of energy: a lamp's interval of a quarter of an hour (UTC), void intervals, and anomalies of readings.
 
 The quarter is the imbalance settlement period of the European grid (Regulation (EU) 2017/2195, article 53).
 """
@@ -14,20 +14,20 @@ QUARTER_S = 900
 Quality = Literal["metered", "interpolated", "modelled"]
 FullPowerSource = Literal["declared", "measured"]
 
-# Unix seconds (start, end) -> the spans inside, in order and without overlap, in which the stated switching
-# convention has the lamps burning.
+# Returns the spans between two instants (Unix seconds) in which the lamps burn by the switching convention of the
+# baseline. They are in order and do not overlap.
 BurningSpans = Callable[[float, float], Sequence[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One luminaire's quarter: the body of a journal record of kind "interval".
+    """A luminaire's quarter: the body of a journal record of kind "interval".
 
-    `start` is Unix seconds, a multiple of 900. `duration_s` is 900; where more than a week passed without a reading,
-    also whole UTC days of 86,400: nothing is known of their quarters. `actual_wh` is what the luminaire used,
-    `baseline_wh` what it would have used at full power over the burning hours in which it was available. `coverage`
-    (0-1) is the share of the span that lies between two good readings, `available_s` (0-duration_s) the time in which
-    the lamp could burn.
+    `start` is in Unix seconds, a multiple of 900. `duration_s` is 900. After more than a week without a reading, it is
+    86,400 for whole UTC days, of whose quarters nothing is known. `actual_wh` is the energy that the luminaire used,
+    and `baseline_wh` the energy that it would have used at full power in the burning hours in which it was available.
+    `coverage` (0-1) is the share of the span that lies between two good readings. `available_s` (0-duration_s) is the
+    time in which the lamp could burn.
     """
 
     luminaire: str
@@ -44,10 +44,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class VoidIntervals:
-    """Intervals that turned out to have been written while the clock was wrong: the body of a record of kind "void".
+    """Intervals that were recorded while the clock was wrong: the body of a journal record of kind "void".
 
-    What this gateway recorded before with a `start` in [start, until) counts no longer; what comes after it does.
-    `of` is the kind of those records; `luminaire` is None where it is "control".
+    Earlier records of this gateway with a `start` in [start, until) no longer count; later ones do. `of` is the kind of
+    these records. `luminaire` is None for the kind "control".
     """
 
     of: Literal["interval", "control"]
@@ -58,11 +58,11 @@ class VoidIntervals:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """What was odd about a reading, as an event would say it.
+    """An oddity of a reading, in the form of an event.
 
-    `name` is registerReplaced (the register ran backward: another gear, or a reset), registerJumped (more than the lamp
-    can have drawn), declaredPowerWrong (it draws so much all the time: what the board declares is wrong) or
-    modelledTooHigh (quarters closed without readings hold more than the register counted afterwards).
+    `name` is registerReplaced (the register ran backward: it is that of another gear, or was reset), registerJumped (it
+    rose by more than the lamp can have drawn), declaredPowerWrong (the lamp always draws more than the board's power
+    allows) or modelledTooHigh (quarters that were closed without readings hold more than the register counted).
     """
 
     at: float
@@ -71,10 +71,10 @@ class Anomaly:
 
 
 def quarter_start(at: float) -> int:
-    """The start, in Unix seconds, of the quarter that holds the instant `at`."""
+    """Returns the start, in Unix seconds, of the quarter that holds the instant `at`."""
     return int(at // QUARTER_S) * QUARTER_S
 
 
 def overlap_s(start: float, end: float, other_start: float, other_end: float) -> float:
-    """Seconds that two spans have in common; 0 where they do not meet."""
+    """Returns the seconds that two spans have in common, or 0 if they do not meet."""
     return max(0.0, min(end, other_end) - max(start, other_start))

@@ -1,4 +1,4 @@
-"""What is known of one lamp's energy, and the quarter of an hour that follows from it: Interval by Interval."""
+"""Collects the facts about a lamp's energy, and makes the intervals of its quarters from them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from agent.savings.intervals import BurningSpans, FullPowerSource, Interval, Qua
 from agent.savings.level_history import LevelHistory
 from agent.savings.power_model import PowerModel
 
-# A boundary this close to a good reading counts as metered: a sweep of a full bus takes up to a minute (64 gear).
+# Seconds. A boundary this close to a good reading counts as metered: a sweep of a full bus (64 gear) takes up to a
+# minute.
 NEAR_READING_S = 120
-# Reported energy is rounded to 1 mWh, as a difference of rounded sums, so that roundings do not add up.
+# Reported energy is rounded to 1 mWh. It is a difference of rounded sums, so that rounding errors do not add up.
 DECIMALS = 3
 
 
 class LampEnergy:
-    """The growing sum of one lamp's energy (`curve`), the levels that it was told (`history`), its power at 100 %, and
-    when its register was read well (`reading_times`, Unix seconds in order)."""
+    """The facts about a lamp's energy: its growing sum (`curve`), the levels that the lamp was sent (`history`), its
+    power at 100 %, and the times of the good readings of its register (`reading_times`, Unix seconds in order)."""
 
     def __init__(
         self, name: str, model: PowerModel, burning_spans: BurningSpans, baseline_power: FullPowerSource
     ) -> None:
-        """`baseline_power`: "declared" keeps the baseline at the model's full power whatever is metered."""
+        """Takes the declared power model. If `baseline_power` is "declared", the baseline keeps to the model's full
+        power; if it is "measured", it uses the metered power once that is known."""
         self.name = name
         self.declared = self._model = model
         self._burning_spans = burning_spans
@@ -36,28 +38,28 @@ class LampEnergy:
 
     @property
     def model(self) -> PowerModel:
-        """The power model as far as it is known by now."""
+        """The power model, with the measured full power once that is known."""
         if self._model.full_power_w != self.full_power.power_w:
             self._model = replace(self.declared, full_power_w=self.full_power.power_w)
         return self._model
 
     def model_wh(self, start: float, end: float) -> float:
-        """What the lamp's levels make of its energy between two instants, in Wh."""
+        """Returns the energy in Wh that the model gives for the lamp's levels between two instants."""
         return self.history.energy_wh(self.model, start, end)
 
     def sum_wh(self, at: float) -> float:
-        """The sum at an instant, in Wh."""
+        """Returns the growing sum in Wh at an instant."""
         return self.curve.sum_wh(at, self.model_wh)
 
     def read_between(self, start: float, end: float) -> bool:
-        """Whether there is a good reading from `start` to `end`, both included."""
+        """Returns whether there is a good reading from `start` to `end`, both included."""
         first = bisect_left(self.reading_times, start)
         return first < len(self.reading_times) and self.reading_times[first] <= end
 
     def interval(self, start: int, end: int, end_wh: float) -> Interval:
-        """The record of a span whose end has the sum `end_wh`."""
+        """Returns the record of the span from `start` to `end`. The growing sum is `end_wh` at its end."""
         start_wh = self.sum_wh(start)
-        # After a clock was set, what is known may begin within a quarter.
+        # After the clock was set, the curve may begin within a quarter.
         known_from = max(float(start), self.curve.knots[0].at)
         available = self.history.available_spans(known_from, end) if known_from < end else []
         burning = self._burning_spans(start, end)
@@ -79,7 +81,7 @@ class LampEnergy:
         )
 
     def forget_before(self, at: float) -> int:
-        """Drops what no instant from `at` on needs; returns how many knots of the curve that were."""
+        """Drops all that no instant from `at` on needs. Returns how many knots of the curve it dropped."""
         self.history.forget_before(at)
         self.reading_times = self.reading_times[bisect_left(self.reading_times, at - NEAR_READING_S) :]
         return self.curve.forget_before(at)

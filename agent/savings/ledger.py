@@ -1,8 +1,8 @@
-"""A luminaire's energy ledger: readings of a growing register (DiiA part 252, bank 202) in, quarters of an hour out.
+"""A luminaire's energy ledger: turns readings of a growing register (DiiA part 252, bank 202) into quarters of an hour.
 
-The register counts whole steps of its resolution and is read at odd moments. Between two good readings the lamp's power
-model shares the counted energy out, so a quarter's energy is a difference of one growing sum: nothing is lost or
-counted twice, and the register's floor moves any run of quarters by less than one step.
+The register counts whole steps of its resolution and is read at irregular times. The lamp's power model shares out the
+energy counted between two good readings, so a quarter's energy is a difference of one growing sum. No energy is lost or
+counted twice, and the rounding of the register moves any run of quarters by less than one step.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from agent.savings.power_model import MAX_LEVEL, PowerModel
 from agent.savings.register import CLOCKS_DIFFER_S, Register, Stand, Step
 from agent.savings.standing import DAY_S
 
-# After so long without a reading a quarter is closed by the model alone.
+# Seconds without a reading after which a quarter is closed by the model alone.
 LONGEST_WAIT_S = 6 * 3600
-# Of so long a time without a reading nothing is known by the quarter: its whole UTC days are closed as such.
+# Seconds without a reading after which whole UTC days are closed: nothing is known of their quarters.
 LONG_GAP_S = 7 * DAY_S
-# So far from the known full power a lamp may be found over a restart.
+# Over a restart, a lamp is believed to draw its known full power times or divided by this factor at most.
 CREDIBLE_FACTOR = 2.0
-# A register that moved so far from what the lamp's levels make is read once more before it counts: this share of that
-# energy, and so many of its steps.
+# A register is read once more before it counts if its rise is further than this from the energy of the lamp's levels:
+# this share of that energy, or this many steps of the register.
 EXPECTED_WITHIN = 0.5
 EXPECTED_WITHIN_STEPS = 4
-# A bound on what waits for a clock that can be believed.
+# The most knots that wait for a clock that can be believed.
 MOST_KNOTS = 1000
 
 
 class LuminaireLedger:
-    """Turns one luminaire's levels, readings and availability into intervals.
+    """Turns a luminaire's levels, readings and availability into intervals.
 
-    Times are Unix seconds, and of one process lie as far apart as its monotonic clock says: where the wall clock is
-    set, call `clock_moved`. The first quarter is the one that begins at most two minutes before the first thing told.
-    Tell what happened in order of time, readings before `close`; after a restart read the register before `close`. A
-    reading that failed needs no call: its absence widens the interpolation and lowers the quality by itself.
+    Times are Unix seconds. Those of one process must lie as far apart as its monotonic clock says: if the wall clock is
+    set, the caller calls `clock_moved`. The first quarter is the one that begins at most two minutes before the first
+    call. The calls must come in order of time, and readings before `close`; after a restart the register must be read
+    before `close`. A reading that failed needs no call: without it the interpolation is longer and the quality lower.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class LuminaireLedger:
         longest_wait_s: float = LONGEST_WAIT_S,
         baseline_power: FullPowerSource = "measured",
     ) -> None:
-        """`baseline_power`: "declared" keeps the baseline at the model's full power whatever is metered."""
+        """Takes the declared power model. A quarter is closed without a reading after `longest_wait_s`. If
+        `baseline_power` is "declared", the baseline keeps to the model's full power; if it is "measured", it uses the
+        metered power once that is known."""
         self.name = name
         self.longest_wait_s = longest_wait_s
         self._energy = LampEnergy(name, model, burning_spans, baseline_power)
@@ -63,12 +65,12 @@ class LuminaireLedger:
 
     @property
     def open_start(self) -> int | None:
-        """Start of the oldest quarter that is not closed yet; None before anything was told."""
+        """The start of the oldest quarter that is not closed yet, or None before the first call."""
         return self._record.open_start
 
     @property
     def newest_at(self) -> float | None:
-        """The newest instant on record; None before anything was told."""
+        """The instant up to which the energy is known, or None before the first call."""
         knots = self._energy.curve.knots
         return knots[-1].at if knots else None
 
@@ -80,35 +82,38 @@ class LuminaireLedger:
 
     @property
     def full_power_w(self) -> float:
-        """Power at 100 %: the board's, until half an hour of it has been metered."""
+        """The power in W at 100 %: the board's, until half an hour at 100 % has been metered."""
         return self._energy.full_power.power_w
 
     @property
     def model(self) -> PowerModel:
-        """The power model as far as it is known by now."""
+        """The power model, with the measured full power once that is known."""
         return self._energy.model
 
     def level(self, at: float, level: int, fade_s: float = 0.0) -> None:
-        """From `at` on the lamp moves to `level` (0-254) in `fade_s` seconds. Raises ValueError outside of that."""
+        """Takes note that the lamp moves to `level` (0-254) in `fade_s` seconds, beginning at `at`. Raises ValueError
+        for another level or a negative fade."""
         self._state = None
         at = self._record.told(at)
         self._energy.history.add_level(at, level, fade_s)
 
     def available(self, at: float, available: bool, power_w: float | None = None) -> None:
-        """From `at` on the lamp could burn, or could not: lamp failure, lost mains, gear that does not answer.
+        """Takes note that the lamp can burn from `at` on, or cannot: it has failed, has no mains, or does not answer.
 
-        Give as `at` the last proof of the state before (the last good status), even if it is in the past: what is
-        already closed stays as it is. `power_w` is what the luminaire draws meanwhile, where that is known (0 without
-        mains, standby with a failed lamp); None leaves it to the level.
+        `at` is the time of the last proof of the earlier state (the last good status), even if it is long past: closed
+        quarters stay unchanged. `power_w` is the power in the new state, if it is known (0 without mains, standby with
+        a failed lamp); None leaves it to the level.
         """
         self._state = None
         at = self._still_open(self._record.told(at))
         self._energy.history.add_availability(at, available, power_w)
 
     def outage(self, since: float | None, until: float) -> None:
-        """The lamp has been without mains in between: it could not burn, and drew nothing. `since` is the last proof
-        that it had mains; None: the last good reading. Without one, how long it had none is not known either: it was
-        dark, and is modelled at standby."""
+        """Takes note that the lamp had no mains from `since` to `until`: it could not burn, and drew nothing.
+
+        `since` is the time of the last proof that it had mains; None stands for the last good reading. If there is no
+        reading either, the length of the outage is not known: all time before counts as dark, with standby power.
+        """
         self._state = None
         until, power_w = self._record.told(until), 0.0
         if since is None and self._register.believed is not None:
@@ -121,13 +126,16 @@ class LuminaireLedger:
             self._energy.history.add_availability(until, True, None)
 
     def is_plausible(self, at: float, energy_wh: float, resolution_wh: float) -> bool:
-        """Whether the register may stand there by now. If not, read it once more before `reading` is to believe it: a
-        second reading tells a register that stands there from one that was disturbed on its way."""
+        """Returns whether the register can show this value at this time. If not, the caller reads it once more before
+        calling `reading`: a second reading tells a true value from one that was disturbed on the bus."""
         return self._register.is_plausible(Stand(at, energy_wh), self._energy.full_power.power_w, resolution_wh)
 
     def is_expected(self, at: float, energy_wh: float, resolution_wh: float) -> bool:
-        """Whether the lamp's levels explain what the register counted since the newest reading that is believed: from
-        half to one and a half times what they make, and some steps. True where there is no such reading."""
+        """Returns whether the lamp's levels explain the rise of the register since the newest believed reading.
+
+        They do if the rise is from 0.5 to 1.5 times the energy of the levels, or differs from it by a few steps of the
+        register. Returns True if no reading has been believed yet.
+        """
         believed = self._register.believed
         if not self.is_plausible(at, energy_wh, resolution_wh):
             return False
@@ -138,11 +146,11 @@ class LuminaireLedger:
         return abs(energy_wh - believed.energy_wh - model_wh) <= most_off_wh
 
     def reading(self, at: float, energy_wh: float, resolution_wh: float) -> list[Anomaly]:
-        """Takes the register's value (Wh, floored to `resolution_wh`) at the instant `at`; returns what was odd.
+        """Takes the register's value (Wh, rounded down to `resolution_wh`) at the instant `at`. Returns its anomalies.
 
-        A register that fell splits the record there: the span before it is modelled, and the sum goes on with the new
-        register. Of one that rose too much the next reading tells whether it is a new one or a lamp that draws more
-        than the board declares; its quarters wait for that.
+        If the register fell, the record is split there: the span before is modelled, and the sum goes on with the new
+        register. If it rose too much, the next reading decides whether it is a new register or a lamp that draws more
+        than the board declares; the quarters wait for that reading.
         """
         self._state = None
         self._record.told(at)
@@ -158,10 +166,11 @@ class LuminaireLedger:
         return anomalies
 
     def close(self, upto: float, most: int | None = None) -> list[Interval]:
-        """The quarters that are complete by `upto`, but no more than `most` of them: a good reading lies past them, or
-        they have waited too long. Take `voids` first.
+        """Closes the quarters that are complete by `upto`, at most `most` of them, and returns their intervals.
 
-        Store them in one transaction with `to_state`: so a crash neither loses nor doubles one.
+        A quarter is complete once a good reading lies past it, or once it has waited too long. The caller must store
+        `voids` first, and must store the intervals in one transaction with `to_state`: a crash then neither loses nor
+        doubles a quarter.
         """
         closed: list[Interval] = []
         while most is None or len(closed) < most:
@@ -175,19 +184,22 @@ class LuminaireLedger:
         return closed
 
     def voids(self) -> list[VoidIntervals]:
-        """What was recorded by a wrong clock and counts no longer, once each: to be stored before what `close` gives
-        after it."""
+        """Returns the spans whose records a wrong clock made, and which no longer count. Each is returned once. The
+        caller must store them before the intervals of the next `close`."""
         return self._record.voids()
 
     def clock_moved(self, seconds: float) -> None:
-        """The clock was set: what this process was told happened so much later than was thought (or earlier: less than
-        0). The quarters of up to a day that were closed with it are void, and open again."""
+        """Takes note that the clock was set: all that this process was told happened `seconds` later than it seemed
+        (earlier, if negative). Quarters of up to a day that this process closed become void and open again."""
         self._state = None
         self._record.clock_moved(seconds)
 
     def to_state(self, *, levels: bool = True) -> dict[str, object]:
-        """What a new process needs to go on: JSON-able, a few hundred bytes. See `from_state`. Without `levels` it
-        says nothing of when the lamp moved. While nothing changes, each call gives one and the same object."""
+        """Returns the state from which a new process goes on (`from_state`): JSON's own types, a few hundred bytes.
+
+        Without `levels` it leaves out the level steps, which `levels` and `restore_levels` carry. While nothing
+        changes, each call returns one object.
+        """
         if self._state is None or self._state[0] != levels:
             self._state = (levels, self._made_state(levels=levels))
         return self._state[1]
@@ -218,9 +230,10 @@ class LuminaireLedger:
         longest_wait_s: float = LONGEST_WAIT_S,
         baseline_power: FullPowerSource = "measured",
     ) -> LuminaireLedger:
-        """Goes on where `to_state` stood; the last known level is taken to have been kept since.
+        """Returns a ledger that goes on from a state that `to_state` returned. The lamp is assumed to have kept its
+        last known level since.
 
-        Raises StateUnreadable where the state is damaged or of another version.
+        Raises StateUnreadable if the state is damaged or of another version.
         """
         ledger = cls(name, model, burning_spans, longest_wait_s, baseline_power)
         try:
@@ -231,8 +244,8 @@ class LuminaireLedger:
         return ledger
 
     def restore_levels(self, steps: object) -> None:
-        """Takes back what `levels` gave, where the state was made without them. Raises ValueError, TypeError or
-        OverflowError for anything else."""
+        """Restores the steps that `levels` returned, for a state that was made without them. Raises ValueError,
+        TypeError or OverflowError for anything else."""
         self._state = None
         self._energy.history.levels = level_steps(steps)
 
@@ -249,11 +262,13 @@ class LuminaireLedger:
         self._energy.full_power = FullPower(self._energy.declared.full_power_w, state.full_power)
 
     def _still_open(self, at: float) -> float:
-        """What is closed stays as it is."""
+        """Returns the instant, or the start of the oldest open quarter if that is later: closed quarters do not
+        change."""
         return max(at, float(self._record.open_start or 0))
 
     def _take(self, believed: Stand | None, step: Step, resolution_wh: float) -> list[Anomaly]:
-        """A stand of the register that is believed from now on, after the one that was until now."""
+        """Adds to the curve a stand that the register now believes, after the stand `believed` before it. Returns the
+        anomalies."""
         anomalies: list[Anomaly] = []
         last = self._energy.curve.knots[-1]
         at = max(self._record.told(step.stand.at), last.at)
@@ -276,7 +291,8 @@ class LuminaireLedger:
         return anomalies
 
     def _learn(self, rise_wh: float, since: float, at: float, resolution_wh: float) -> None:
-        """From a span at full power. Where two processes' clocks measured it, it must fit what is known."""
+        """Learns the full power from a span at 100 %. If the clocks of two processes measured the span, it counts only
+        if it fits the known full power."""
         full_power_w = self._energy.full_power.power_w
         drawn_w = rise_wh * 3600 / (at - since) if at > since else 0.0
         own = self._record.told_by_this_process(since)
@@ -284,7 +300,7 @@ class LuminaireLedger:
             self._energy.full_power.add(rise_wh, at - since, resolution_wh)
 
     def _next_end(self, upto: float) -> int | None:
-        """Where the span that is to be closed next ends; None where it must wait."""
+        """Returns the end of the span to close next, or None if it must wait."""
         open_start = self._record.open_start
         if open_start is None:
             return None

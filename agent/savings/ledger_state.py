@@ -1,4 +1,4 @@
-"""A luminaire's ledger as the journal keeps it over a restart: JSON there and back, each value checked."""
+"""The state of a luminaire's ledger that the journal keeps over a restart: to JSON and back, each value checked."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STATE_VERSION = 1
 
 
 class StateUnreadable(ValueError):
-    """A stored ledger state is damaged or of another version: start this luminaire's ledger anew."""
+    """A stored ledger state is damaged or of another version. The caller starts a new ledger for the luminaire."""
 
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What a new process needs to go on. Its first knot is on record; `register_sum_wh` is the sum where the register
-    was `believed`; `full_power` are the sums of FullPower, `most_w` is of Register."""
+    """The state from which a new process goes on. Its first knot is on record. `register_sum_wh` is the growing sum at
+    the reading `believed`. `full_power` holds the sums of FullPower, and `most_w` is that of Register."""
 
     open_start: int | None
     knots: list[Knot]
@@ -37,7 +37,7 @@ class LedgerState:
     bases: list[Base]
 
     def to_json(self) -> dict[str, object]:
-        """JSON-able, a few hundred bytes."""
+        """Returns the state in JSON's own types; as JSON it has a few hundred bytes."""
         register = None if self.believed is None else [*self.believed, self.register_sum_wh]
         return {
             "version": STATE_VERSION,
@@ -54,7 +54,8 @@ class LedgerState:
 
 
 def from_json(state: Mapping[str, Any]) -> LedgerState:
-    """What `to_json` gave. Raises KeyError, TypeError, ValueError or OverflowError for anything else."""
+    """Returns the state that `to_json` wrote. Raises KeyError, TypeError, ValueError or OverflowError for anything
+    else."""
     if state["version"] != STATE_VERSION:
         raise ValueError(f"version {state['version']}")
     open_start = None if state["open_start"] is None else int(state["open_start"])
@@ -89,8 +90,8 @@ def from_json(state: Mapping[str, Any]) -> LedgerState:
 
 
 def level_steps(steps: Any) -> list[LevelStep]:
-    """The level steps of a stored ledger, or of what is kept of it elsewhere. Raises ValueError, TypeError or
-    OverflowError for anything else."""
+    """Returns the level steps of a stored ledger, or of the separate store of its levels. Raises ValueError, TypeError
+    or OverflowError for anything else."""
     levels = [
         LevelStep(float(at), float(start_level), int(level), float(fade_s)) for at, start_level, level, fade_s in steps
     ]
@@ -100,7 +101,8 @@ def level_steps(steps: Any) -> list[LevelStep]:
 
 
 def _bases(state: Mapping[str, Any], open_start: int | None, knots: list[Knot]) -> list[Base]:
-    """Where the record stands for good; a state of a version before these has the open quarter's start alone."""
+    """Returns the bases of a stored ledger. A state of an older version has none: its base is the start of the open
+    quarter."""
     if open_start is None:
         if knots:
             raise ValueError("the open quarter has no sum")

@@ -1,6 +1,6 @@
-"""What a lamp was told, and whether it could obey: levels with their fades, and the spans without the lamp.
+"""The levels that a lamp was sent, with their fades, and the spans in which it could not burn.
 
-Fades run as IEC 62386-102 clause 9.5 has them: evenly in level steps, from the level that holds when the command comes.
+A fade runs evenly in level steps, from the level that holds when the command comes (IEC 62386-102 clause 9.5).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from agent.savings.power_model import MAX_LEVEL, PowerModel
 
-# Past this many, the older half goes: only the shape of energy that the register has counted hangs on them.
+# Beyond this many steps the older half is dropped: they decide only how counted energy is shared out over time.
 MOST_STEPS = 2000
 
 
@@ -28,7 +28,8 @@ class LevelStep:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityStep:
-    """From `at` the lamp is available or not; `power_w` is what it draws meanwhile, None where its level says it."""
+    """From `at` (Unix seconds) the lamp is available or not. It then draws `power_w`, or the power of its level if that
+    is None."""
 
     at: float
     available: bool
@@ -40,14 +41,16 @@ Step = TypeVar("Step", LevelStep, AvailabilityStep)
 
 @dataclass
 class LevelHistory:
-    """Steps in order of time. Before the first one the lamp is taken to be where that one left it, and available."""
+    """The steps of a lamp, in order of time. Before the first step the lamp is assumed to be available and to stand at
+    the level of that step."""
 
     min_level: int
     levels: list[LevelStep] = field(default_factory=list)
     availability: list[AvailabilityStep] = field(default_factory=list)
 
     def add_level(self, at: float, level: int, fade_s: float) -> None:
-        """Appends a command. A time before the newest step counts as that step's: the later command wins.
+        """Appends a level command. A time before the newest step counts as the time of that step, and the later call
+        wins.
 
         Raises ValueError for a level outside 0-254 or a negative fade.
         """
@@ -61,7 +64,7 @@ class LevelHistory:
         last = self.levels[-1]
         at = max(at, last.at)
         if level == last.level and at >= last.at + last.fade_s:
-            return  # the same level again: nothing moves
+            return  # the lamp stands at this level already
         start_level = self._level_in(last, at)
         if start_level < 1:
             start_level = float(self.min_level) if fade_s else 0.0
@@ -70,7 +73,7 @@ class LevelHistory:
             del self.levels[: MOST_STEPS // 2]
 
     def add_availability(self, at: float, available: bool, power_w: float | None) -> None:
-        """Appends a change of availability; at or before the newest change, it takes that one's place."""
+        """Appends a change of availability. A change at or before the newest change replaces it."""
         if self.availability and at <= self.availability[-1].at:
             at = self.availability.pop().at
         previous = self.availability[-1] if self.availability else AvailabilityStep(at, True, None)
@@ -80,7 +83,7 @@ class LevelHistory:
                 del self.availability[: MOST_STEPS // 2]
 
     def energy_wh(self, model: PowerModel, start: float, end: float) -> float:
-        """The model's energy between two instants."""
+        """Returns the energy in Wh that the model gives between two instants."""
         total_wh = 0.0
         for span_start, span_end, step in self._availability_spans(start, end):
             if step is not None and step.power_w is not None:
@@ -90,11 +93,12 @@ class LevelHistory:
         return total_wh
 
     def available_spans(self, start: float, end: float) -> list[tuple[float, float]]:
-        """The spans between two instants in which the lamp could burn."""
+        """Returns the spans between two instants in which the lamp could burn."""
         return [(a, b) for a, b, step in self._availability_spans(start, end) if step is None or step.available]
 
     def steady_level(self, start: float, end: float) -> int | None:
-        """The level at which an available lamp stood from `start` to `end`; None where it moved or is not known."""
+        """Returns the level at which an available lamp stood from `start` to `end`, or None if it moved, was not
+        available, or its level is not known."""
         if any(step is not None and (not step.available or step.power_w is not None)
                for _, _, step in self._availability_spans(start, end)):  # fmt: skip
             return None
@@ -104,7 +108,7 @@ class LevelHistory:
         return newest.level if newest.at + newest.fade_s <= start else None
 
     def since(self, at: float) -> LevelHistory:
-        """What the instants from `at` on need."""
+        """Returns the part of the history that the instants from `at` on need."""
         levels = self.levels[max(0, bisect_right(self.levels, at, key=_at) - 1) :]
         availability = self.availability[max(0, bisect_right(self.availability, at, key=_at) - 1) :]
         if len(availability) == 1 and availability[0] == AvailabilityStep(availability[0].at, True, None):
@@ -112,19 +116,22 @@ class LevelHistory:
         return LevelHistory(self.min_level, levels, availability)
 
     def forget_before(self, at: float) -> None:
-        """Drops what no instant from `at` on needs."""
+        """Drops the steps that no instant from `at` on needs."""
         kept = self.since(at)
         self.levels, self.availability = kept.levels, kept.availability
 
     def not_after(self, at: float) -> LevelHistory:
-        """What was told later than that, by a clock that was ahead, was told by then."""
+        """Returns the history with later steps moved back to `at`: a clock that was ahead gave them their time."""
         levels = [replace(step, at=min(step.at, at)) for step in self.levels]
         availability = [replace(step, at=min(step.at, at)) for step in self.availability]
         return LevelHistory(self.min_level, levels, availability)
 
     def moved(self, own_from: float, delta_s: float, not_before: float) -> LevelHistory:
-        """What was told from `own_from` on, `delta_s` later, and not before an instant; what was told earlier stays,
-        as far as it is not later now."""
+        """Returns the history after a clock was set.
+
+        Steps from `own_from` on move by `delta_s` seconds, but not to before `not_before`. Earlier steps stay, unless
+        they would now come after the moved ones.
+        """
         until = max(own_from + delta_s, not_before)
 
         def steps_moved(steps: list[Step]) -> list[Step]:
@@ -136,12 +143,12 @@ class LevelHistory:
 
     def _lit_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
         if not self.levels:
-            return model.full_power_w * (end - start) / 3600  # not told yet: lit, as everything unknown is
+            return model.full_power_w * (end - start) / 3600  # an unknown level counts as lit
         cuts = [start, *(step.at for step in self._between(self.levels, start, end)), end]
         return sum(self._step_energy_wh(model, a, b) for a, b in pairwise(cuts))
 
     def _step_energy_wh(self, model: PowerModel, start: float, end: float) -> float:
-        """Energy of a span inside which no new command came."""
+        """Returns the energy in Wh of a span within which no new command came."""
         step = self._newest(self.levels, start)
         if step is None:
             return model.power_w(self.levels[0].level) * (end - start) / 3600
@@ -155,7 +162,8 @@ class LevelHistory:
         return total_wh
 
     def _fade_target(self, step: LevelStep) -> float:
-        """A fade to "off" ends at the lowest level, and is off then."""
+        """Returns the level at which a fade ends. A fade to "off" ends at the lowest level, and the lamp is then
+        off."""
         return float(step.level if step.level else self.min_level)
 
     def _level_in(self, step: LevelStep, at: float) -> float:
@@ -168,12 +176,12 @@ class LevelHistory:
         return [(a, b, self._newest(self.availability, a)) for a, b in pairwise(cuts)]
 
     def _newest(self, steps: list[Step], at: float) -> Step | None:
-        """The step that holds at an instant."""
+        """Returns the step that holds at an instant, or None before the first one."""
         following = bisect_right(steps, at, key=_at)
         return steps[following - 1] if following else None
 
     def _between(self, steps: list[Step], start: float, end: float) -> list[Step]:
-        """The steps inside of a span, without its ends."""
+        """Returns the steps within a span, without those at its ends."""
         return steps[bisect_right(steps, start, key=_at) : bisect_left(steps, end, key=_at)]
 
 

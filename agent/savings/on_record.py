@@ -1,7 +1,7 @@
-"""What of a luminaire's energy is on record, and how a record goes on where the clock was wrong.
+"""Knows which part of a luminaire's energy is on record, and continues the record after a clock was wrong.
 
-A reported boundary is frozen, until the clock turns out to have been wrong: what this process was told of the last day
-then moves with the clock, and what was recorded of it is void.
+A boundary on record is frozen until the clock turns out to have been wrong. The facts that this process was told about
+the last day then move with the clock, and their records become void.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from agent.savings.lamp_energy import NEAR_READING_S, LampEnergy
 from agent.savings.register import LONGEST_OUTAGE_S, Register
 from agent.savings.standing import Base, thinned
 
-# So far back quarters can still be put right where the clock was wrong.
+# Seconds. Quarters that lie no further back can still be corrected after the clock was wrong.
 REVOCABLE_S = 86_400.0
-# A clock that went back by no more than this since the process before has drifted, and its quarters stand.
+# Seconds. A clock that went back by no more than this since the previous process has drifted: its quarters stand.
 DRIFT_S = 3600.0
 
 
 class Junction(NamedTuple):
-    """Where a record goes on: the knots that stay, the instant before which nothing moves, the quarter that is open
-    next, and the first one that is void."""
+    """The place at which a record goes on: the knots that stay, the instant before which no knot may move, the start of
+    the next open quarter, and the start of the first void one."""
 
     known: list[Knot]
     not_before: float
@@ -33,9 +33,9 @@ class Junction(NamedTuple):
 class OnRecord:
     """The recorded part of one luminaire's energy.
 
-    `open_start` is the start of the oldest quarter that is not closed yet, None before anything was told. `bases` are
-    where the record stands: what is recorded before the newest one stands for good, the others are for a clock that
-    comes back from far ahead.
+    `open_start` is the start of the oldest quarter that is not closed yet, or None before the first call. `bases` are
+    boundaries of the record. The record before the newest base is never revoked, unless a clock that was far ahead
+    comes back: the record then goes on from an older base.
     """
 
     def __init__(self, energy: LampEnergy, register: Register) -> None:
@@ -43,22 +43,25 @@ class OnRecord:
         self._register = register
         self.open_start: int | None = None
         self.bases: list[Base] = []
-        # Since when this process tells, and how many knots are of those before it: a clock that is set moves only what
-        # this one was told.
+        # The time of the first call in this process, and the number of knots of earlier processes: a clock that is set
+        # moves only the facts of this process.
         self._own_from: float | None = None
         self._inherited = 0
-        # The first quarter on record that can be revoked. None: nothing was recorded before this process.
+        # The start of the first recorded quarter that can be revoked, or None if there is no record.
         self._recorded_from: int | None = None
         self._void: list[VoidIntervals] = []
 
     def restore(self, open_start: int | None, bases: list[Base]) -> None:
-        """Takes back what a process before had on record."""
+        """Restores the record of an earlier process."""
         self.open_start, self.bases = open_start, bases
         if bases:
             self._recorded_from = quarter_start(bases[-1].at)
 
     def told(self, at: float) -> float:
-        """Opens the record with the first thing told by this process; gives the instant at which it stands there."""
+        """Takes note that the caller told a fact of the instant `at`, and returns the instant that counts for it.
+
+        The first call in a process opens the record, or joins it to that of earlier processes.
+        """
         energy = self._energy
         if self._own_from is None:
             if not energy.curve.knots:
@@ -74,15 +77,17 @@ class OnRecord:
         return self.in_order(at)
 
     def told_by_this_process(self, since: float) -> bool:
-        """Whether this process was there already at that instant."""
+        """Returns whether this process was told of a fact at or before that instant."""
         return self._own_from is not None and self._own_from <= since
 
     def in_order(self, at: float) -> float:
-        """Not before what is known of the processes before: a clock that went back a little since."""
+        """Returns the instant, or that of the last knot of earlier processes if that is later: the clock may have gone
+        back a little since."""
         return max(at, self._energy.curve.knots[self._inherited - 1].at) if self._inherited else at
 
     def clock_moved(self, seconds: float) -> None:
-        """What this process was told happened so much later than was thought; what it closed with that is void."""
+        """Takes note that all that this process was told happened `seconds` later than it seemed. The quarters that it
+        closed become void and open again."""
         knots = self._energy.curve.knots
         if self._own_from is None:
             return
@@ -92,7 +97,7 @@ class OnRecord:
         self._resume([knot._replace(at=knot.at + seconds) for knot in own], seconds)
 
     def close(self, start: int, end: int, end_wh: float) -> None:
-        """The span from `start` to `end` is on record now, up to this sum."""
+        """Takes note that the span from `start` to `end` is on record, with the growing sum `end_wh` at its end."""
         if self._energy.curve.report(end, end_wh) < self._inherited:
             self._inherited += 1
         self.open_start = end
@@ -100,23 +105,23 @@ class OnRecord:
         self._forget()
 
     def voids(self) -> list[VoidIntervals]:
-        """What was recorded by a wrong clock and counts no longer, once each."""
+        """Returns the spans whose records a wrong clock made, and which no longer count. Each is returned once."""
         voids, self._void = self._void, []
         return voids
 
     def thin_out(self, most_knots: int) -> None:
-        """Where more knots wait than that, every other one of this process goes: the energy stays."""
+        """Drops every other knot of this process if there are more than `most_knots`. No energy is lost."""
         if len(self._energy.curve.knots) > most_knots:
             del self._energy.curve.knots[self._inherited + 1 : -1 : 2]
             del self._energy.reading_times[: len(self._energy.reading_times) // 2]
 
     def first_base(self) -> list[Base]:
-        """Where the record of this process begins."""
+        """Returns the base at which the record of this process begins; the list is empty before the first call."""
         begun = self.open_start if self._recorded_from is None else self._recorded_from
         return [] if begun is None else [Base(float(begun), self._energy.sum_wh(begun))]
 
     def _resume(self, own: list[Knot], moved_s: float) -> None:
-        """Joins what this process was told, which has moved, to what is known of the time before it."""
+        """Joins the knots of this process, which have moved by `moved_s`, to the knots of earlier processes."""
         energy = self._energy
         if self._own_from is None or self.open_start is None:
             return
@@ -138,16 +143,16 @@ class OnRecord:
         self._own_from = max(self._own_from + moved_s, not_before)
 
     def _junction(self, first: float, now: float, open_start: int) -> Junction:
-        """Where the record goes on, if this process began at `first` and it is `now`.
+        """Returns the place at which the record goes on, if this process began at `first` and it is `now`.
 
-        A clock that ran ahead before this process may have written quarters that are still to come: these are void.
+        If a clock was ahead before this process, it may have recorded quarters of the future: these are void.
         """
         known = [knot for knot in self._energy.curve.knots[: self._inherited] if knot.at <= first + DRIFT_S]
         if known:
             opens = min(open_start, quarter_start(known[-1].at))
             if first - known[-1].at <= LONGEST_OUTAGE_S:
                 return Junction(known, known[-1].at, opens, opens)
-            # No gateway was away for so long: the energy lands, but not in years of quarters.
+            # A gateway is not away for that long. Keep the energy, but do not spread it over years of quarters.
             start = quarter_start(first - LONGEST_OUTAGE_S)
             base = Knot(float(start), self._energy.sum_wh(opens), metered=False, reported=True)
             return Junction([base], base.at, start, opens)
@@ -165,7 +170,7 @@ class OnRecord:
         return Junction([base], final.at, int(final.at), int(final.at))
 
     def _forget(self) -> None:
-        """What lies more than a day back stands for good, and what only its quarters needed is forgotten."""
+        """Makes the record of more than a day ago final, and drops all that only its quarters needed."""
         base = self._energy.curve.reported_before((self.open_start or 0) - REVOCABLE_S)
         if base is None or (self.bases and base.at <= self.bases[-1].at):
             return

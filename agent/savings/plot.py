@@ -1,7 +1,8 @@
-"""The plot of a night as SVG 1.1: level and power from noon to noon, the sun's absence shaded. Plain string building.
+"""Draws the plot of a night as SVG 1.1: level and power from noon to noon, with the time between sunset and sunrise
+shaded. It builds plain strings.
 
-It is read on light and on dark pages, so it brings its own paper. The colours (Okabe and Ito's set) are told apart by
-those who see no red or green as well, and lines also by their shape.
+The plot stands on light and on dark pages, so it has a background of its own. Readers who do not tell red from green
+can tell the colours apart (Okabe and Ito's set), and the lines also differ in their dashes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 960, 584
 LEFT, RIGHT = 72, 932
-# Between two nights on a sheet.
+# The gap between two nights on a sheet.
 SHEET_GAP = 16
 # Two panels, one above the other, as (top, bottom).
 LEVEL_PANEL = (96, 272)
@@ -27,11 +28,12 @@ LEVEL_COLOUR, POWER_COLOUR, SAVED_COLOUR, BASELINE_COLOUR = "#0072b2", "#d55e00"
 
 @dataclass(frozen=True)
 class NightPlot:
-    """What is drawn. Times are Unix seconds; `local_time` turns one into the "hh:mm" of the place.
+    """The content of a plot. Times are Unix seconds; `local_time` turns a time into the "hh:mm" of the place.
 
-    `levels`: (time, % of light) at the ends of each fade and step. `powers` and `baseline_powers`: (time, W), straight
-    between; the baseline is what the same lamps would draw without dimming, or by what `baseline_name` says. `sunset`
-    and `sunrise` are None where the sun does not set. `footnote` is one line: the figures, the convention, the quality.
+    `levels` are the points (time, % of light) at the ends of each fade and step. `powers` and `baseline_powers` are
+    points (time, W) with straight lines between them. The baseline is the power of the lamps without dimming, or the
+    power that `baseline_name` names. `sunset` and `sunrise` are None if they do not happen. `footnote` is a line with
+    the figures, their convention and their quality.
     """
 
     title: str
@@ -50,13 +52,13 @@ class NightPlot:
 
 
 def night_svg(night: NightPlot) -> str:
-    """The SVG document. Raises ValueError where the night does not end after it starts."""
+    """Returns the SVG document of a night. Raises ValueError if the night does not end after its start."""
     return _document(WIDTH, HEIGHT, "title subtitle", _night(night, "title", "subtitle"))
 
 
 def sheet_svg(nights: Sequence[NightPlot]) -> str:
-    """Several nights under each other in one SVG document, each as night_svg draws it. Raises ValueError like it, and
-    where there is none."""
+    """Returns an SVG document of several nights, one below the other. Raises ValueError if there is no night, or if a
+    night does not end after its start."""
     if not nights:
         raise ValueError("a sheet needs at least one night.")
     parts = []
@@ -100,7 +102,7 @@ def _night(night: NightPlot, title_id: str, subtitle_id: str) -> list[str]:
 
 
 class _Panel:
-    """One pair of axes: time to the right, 0 to `top_value` upward."""
+    """A pair of axes: time to the right, and 0 to `top_value` upward."""
 
     def __init__(self, night: NightPlot, top: int, bottom: int, top_value: float) -> None:
         self.night, self.top, self.bottom, self.top_value = night, top, bottom, top_value
@@ -115,7 +117,7 @@ class _Panel:
         return self.bottom - (self.bottom - self.top) * min(max(value / self.top_value, 0.0), 1.0)
 
     def frame(self, label: str, ticks: list[float]) -> Iterable[str]:
-        """The night's shade, the grid, the numbers and the axis' label."""
+        """Yields the shade of the night, the grid, the numbers and the label of the axis."""
         if self.night.sunset is not None and self.night.sunrise is not None:
             x, end = self.x(self.night.sunset), self.x(self.night.sunrise)
             yield (
@@ -146,7 +148,7 @@ class _Panel:
         return "\n".join(parts)
 
     def area_between(self, lower: Points, upper: Points, colour: str) -> str:
-        """What was saved: between the two lines."""
+        """Returns the area between two lines, which stands for the saving."""
         if not lower or not upper:
             return ""
         path = "M" + " L".join(self._at(point) for point in [*upper, *reversed(lower)])
@@ -172,7 +174,7 @@ def _sun_times(night: NightPlot, panel: _Panel) -> Iterable[str]:
 
 
 def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
-    """Local time below the lower panel: every two hours of a day, coarser for longer spans."""
+    """Yields the local times below the lower panel: every two hours, or every six if the plot is longer than 30 h."""
     step = 7200.0 if night.end - night.start <= 30 * 3600 else 21600.0
     at = night.start
     while at <= night.end:
@@ -190,7 +192,7 @@ def _hours(night: NightPlot, panel: _Panel) -> Iterable[str]:
 
 
 def _legend(night: NightPlot) -> Iterable[str]:
-    """Above the lower panel, at the right."""
+    """Yields the legend, above the lower panel at the right."""
     y = POWER_PANEL[0] - 14
     for x, text, colour, dashes, filled in (
         (RIGHT - 414, night.baseline_name, BASELINE_COLOUR, "7 4", False),
@@ -206,7 +208,7 @@ def _legend(night: NightPlot) -> Iterable[str]:
 
 
 def _axis_top(value: float) -> float:
-    """The round number at or just above `value` (1 or more) whose quarters are easy to read as well."""
+    """Returns the round number at or just above `value` (1 or more). Its quarters are easy to read too."""
     decade = 1.0
     while decade * 10 < value:
         decade *= 10
@@ -214,5 +216,6 @@ def _axis_top(value: float) -> float:
 
 
 def _text(text: str) -> str:
-    """Text as XML may hold it: names come from outside, and XML forbids control characters even when escaped."""
+    """Returns a text that is safe in XML: names come from outside, and XML forbids control characters even if they
+    are escaped."""
     return escape("".join(character for character in text if character.isprintable()))

@@ -1,4 +1,4 @@
-"""Whether an energy register may stand where it was read (DiiA part 252, bank 202), and what it means if not."""
+"""Judges the readings of an energy register (DiiA part 252, bank 202): which are believed, and what the others mean."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import NamedTuple
 
 from agent.savings.intervals import Anomaly
 
-# A lamp never draws more than this many times its full power: a register that says so is another register, or was
+# A lamp never draws more than this many times its full power. A register that shows more is another register or was
 # misread, or the board declares the wrong power.
 POSSIBLE_FACTOR = 2.0
-# More than any luminaire draws.
+# More W than any luminaire draws.
 MOST_POWER_W = 1000.0
-# Two spans whose energy is the same multiple of what the model has, within this factor, are of one lamp.
+# Two spans belong to one lamp if their ratios of counted to modelled energy differ by no more than this factor.
 STEADY_FACTOR = 1.5
-# Between the readings of two processes lie two clocks: one may be so much ahead of the other.
+# Seconds by which the clocks of two processes may differ.
 CLOCKS_DIFFER_S = 86_400.0
-# Where the clock is known to have gone back between them, any outage is possible up to this one.
+# Seconds. The longest outage that is possible between two processes, if the clock is known to have gone back.
 LONGEST_OUTAGE_S = 400 * 86_400.0
 
 
 class Stand(NamedTuple):
-    """A register as read: when, and what it showed in Wh."""
+    """A reading of a register: the time (Unix seconds) and the value in Wh."""
 
     at: float
     energy_wh: float
 
 
 class Step(NamedTuple):
-    """What a reading decides: `stand` is believed from now on. `counts`: its rise is the lamp's energy; otherwise it is
-    another register's, and only the next rise counts."""
+    """A decision on a stand, which is believed from now on. If it `counts`, its rise is the lamp's energy; if not, it
+    belongs to another register, and only the next rise counts."""
 
     stand: Stand
     counts: bool
 
 
 class Register:
-    """One luminaire's register: `believed` is its newest stand that is, `doubtful` a later one that is too high, of
-    which only the next reading tells what it was.
+    """The energy register of a luminaire.
 
-    `most_w` is what the lamp was found to draw, where that is more than the board makes possible. `slack_s` is how much
-    more time may have passed since `believed` than the clock says; 0 where this process has read it itself.
+    `believed` is the newest stand that is believed. `doubtful` is a later stand that is too high; the next reading
+    decides what it was. `most_w` is the power that the lamp was found to draw, if the board makes it seem impossible.
+    `slack_s` is by how many seconds more than the clock says `believed` may be past; it is 0 if this process read it.
     """
 
     def __init__(self, name: str, declared_w: float) -> None:
@@ -52,21 +52,25 @@ class Register:
         self.slack_s = 0.0
 
     def is_plausible(self, stand: Stand, full_power_w: float, resolution_wh: float) -> bool:
-        """Whether it may stand there by now."""
+        """Returns whether the register can show this stand, after the one that is believed."""
         return self.believed is None or self._is_possible(self.believed, stand, full_power_w, resolution_wh)
 
     def read(
         self, stand: Stand, full_power_w: float, resolution_wh: float, model_wh: Callable[[float, float], float]
     ) -> tuple[list[Step], list[Anomaly]]:
-        """What a reading decides, oldest first, and what was odd. `model_wh` gives the model's energy of a span."""
+        """Returns the decisions that a reading leads to, oldest first, and its anomalies. `model_wh` returns the energy
+        of a span by the power model."""
         steps, anomalies = self._decided(stand, full_power_w, resolution_wh, model_wh)
         if steps:
             self.believed, self.doubtful, self.slack_s = steps[-1].stand, None, 0.0
         return steps, anomalies
 
     def moved(self, seconds: float, not_after: float) -> None:
-        """What this process has read was read so much later. What was read before it was read by another clock, which
-        was ahead where that is after an instant."""
+        """Takes note that the clock was set: stands that this process has read are `seconds` later than they seemed.
+
+        A stand of an earlier process was read by another clock. If it is later than `not_after`, that clock was ahead,
+        and the time of the stand is not known.
+        """
         if self.believed is not None:
             if not self.slack_s:
                 self.believed = self.believed._replace(at=self.believed.at + seconds)
@@ -82,7 +86,7 @@ class Register:
         if believed is None:
             return [Step(stand, counts=False)], []
         if self._is_possible(believed, stand, full_power_w, resolution_wh):
-            return [Step(stand, counts=True)], []  # where one before was doubtful, it was misread
+            return [Step(stand, counts=True)], []  # if an earlier stand was doubtful, it was misread
         if doubtful is None:
             if self._could_be_a_lamp(believed, stand, resolution_wh):
                 self.doubtful = stand
@@ -109,12 +113,12 @@ class Register:
         return [Step(stand, counts=False)], [self._another_register(believed, stand)]
 
     def _is_possible(self, since: Stand, stand: Stand, full_power_w: float, resolution_wh: float) -> bool:
-        """Whether this lamp can have drawn that."""
+        """Returns whether this lamp can have drawn the rise between two stands."""
         most_w = POSSIBLE_FACTOR * max(full_power_w, self._declared_w, self.most_w)
         return 0 <= stand.energy_wh - since.energy_wh <= self._most_wh(most_w, since, stand, resolution_wh)
 
     def _could_be_a_lamp(self, since: Stand, stand: Stand, resolution_wh: float) -> bool:
-        """Whether any lamp can have drawn that."""
+        """Returns whether any lamp can have drawn the rise between two stands."""
         return 0 <= stand.energy_wh - since.energy_wh <= self._most_wh(MOST_POWER_W, since, stand, resolution_wh)
 
     def _most_wh(self, most_w: float, since: Stand, stand: Stand, resolution_wh: float) -> float:

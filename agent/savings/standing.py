@@ -1,4 +1,4 @@
-"""Boundaries of a luminaire's record before which all stands for good, few of them however long the record is."""
+"""Bases of a luminaire's record: boundaries before which it is final. They stay few, even in a long record."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ DAY_S = 86_400
 
 
 class Base(NamedTuple):
-    """A quarter's boundary and the sum there: what is recorded before it stands."""
+    """The boundary of a quarter (Unix seconds) and the growing sum there. The record before it is final."""
 
     at: float
     sum_wh: float
 
 
 def thinned(bases: Sequence[Base]) -> list[Base]:
-    """The oldest one, the newest, and between them fewer the further back they lie: a dozen in ten years."""
+    """Returns the oldest base, the newest, and fewer and fewer between them the further back they lie: a dozen in ten
+    years."""
     first, *middle, newest = bases
     return [first, *(base for base in middle if _is_kept(base, newest)), newest]
 

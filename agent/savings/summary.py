@@ -1,7 +1,7 @@
-"""The saving of a period, as an auditor reads it (IPMVP): baseline minus use minus control's own use, with its quality.
+"""Sums up the saving of a period for an auditor (IPMVP): baseline minus use minus control's own use, with its quality.
 
-Made from the bodies of interval and control records, wherever they were kept. A span that several bodies are about
-counts once. Shares and means go by time: a body is of a quarter, or of a whole day.
+A summary is made from the bodies of interval and control records, from any store. A span that several bodies cover
+counts once. Shares and means are weighted by time, because a body covers a quarter or a whole day.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 from agent.savings.emission_factors import EmissionFactor, factor_for
 from agent.savings.intervals import QUARTER_S
 
-# A record's body as JSON or CBOR gave it back; the keys are those of Interval and ControlInterval.
+# The body of a record, read from JSON or CBOR. Its keys are the fields of Interval or ControlInterval.
 Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class LuminaireSummary:
-    """One luminaire's row. `quarters` is how many are on record, alone or as part of a day. `saving_percent` is None
-    without a baseline (a span of daylight, a lamp out of order)."""
+    """The summary of a luminaire. `quarters` is how many quarters are on record, alone or as part of a day.
+    `saving_percent` is None if the baseline is 0 (a span of daylight, a lamp out of order)."""
 
     luminaire: str
     quarters: int
@@ -44,11 +44,11 @@ class LuminaireSummary:
 class Summary:
     """All luminaires over the period from the first to the last quarter on record (Unix seconds).
 
-    `burning_h`: hours of the switching convention in which a lamp was available, mean of the luminaires.
-    `net_saving_kwh` may be negative. `break_even_luminaires`: how many such luminaires pay for control's own energy;
-    None where more of them would not help, because a luminaire saves nothing. `co2_kg` goes with the net saving, by
-    the factors named; None where the table has none. `duplicates` counts bodies about a span that an earlier one is
-    about (of this luminaire, or of control); `holes` counts quarters that none is about.
+    `burning_h` is the mean of the luminaires' hours of the switching convention in which the lamp was available.
+    `net_saving_kwh` may be negative. `break_even_luminaires` is how many such luminaires save as much energy as control
+    uses; it is None if they save nothing. `co2_kg` is the CO2 of the net saving by `emission_factors`, or None if the
+    table has no factor for a year. `duplicates` counts the bodies of a span that an earlier body covers (of one
+    luminaire, or of control). `holes` counts the quarters that no body covers.
     """
 
     start: int
@@ -71,10 +71,10 @@ class Summary:
 
 
 def summarise(intervals: Iterable[Body], controls: Iterable[Body], country: str = "NL") -> Summary:
-    """The summary of the records given, in the order in which they were told and without those that were revoked
-    (VoidIntervals). Control counts over the luminaires' period only.
+    """Returns the summary of these records. Control counts in the period of the luminaires only.
 
-    Raises ValueError where there is no interval.
+    The records must stand in the order in which they were made, without those that were revoked (VoidIntervals). Raises
+    ValueError if there is no interval.
     """
     by_name: defaultdict[str, list[Body]] = defaultdict(list)
     for body in intervals:
@@ -82,14 +82,14 @@ def summarise(intervals: Iterable[Body], controls: Iterable[Body], country: str 
     if not by_name:
         raise ValueError("there are no energy intervals to summarise; wait for the first quarter to close.")
     told = sum(len(bodies) for bodies in by_name.values())
-    once = {name: _once(by_name[name]) for name in sorted(by_name, key=_with_numbers)}
-    bodies = [body for own in once.values() for body in own]
+    distinct = {name: _without_repeats(by_name[name]) for name in sorted(by_name, key=_name_order)}
+    bodies = [body for own in distinct.values() for body in own]
     start = min(_start(body) for body in bodies)
     end = max(_end(body) for body in bodies)
     control_told = [body for body in controls if start <= _start(body) < end]
-    control = _once(control_told)
+    control = _without_repeats(control_told)
 
-    rows = tuple(_row(name, own) for name, own in once.items())
+    rows = tuple(_row(name, own) for name, own in distinct.items())
     baseline_kwh, used_kwh = _kwh(bodies, "baseline_wh"), _kwh(bodies, "actual_wh")
     control_kwh = _kwh(control, "control_wh")
     net_kwh = baseline_kwh - used_kwh - control_kwh
@@ -116,9 +116,9 @@ def summarise(intervals: Iterable[Body], controls: Iterable[Body], country: str 
     )
 
 
-def _once(bodies: Iterable[Body]) -> list[Body]:
-    """One luminaire's bodies (or control's) in order of time, without those about a span that an earlier one is about:
-    the first one told counts, as in the store."""
+def _without_repeats(bodies: Iterable[Body]) -> list[Body]:
+    """Returns the bodies of one luminaire (or of control) in order of time. Of bodies with overlapping spans, the first
+    counts, as in the store."""
     kept: list[Body] = []
     starts: list[int] = []
     for body in bodies:
@@ -161,7 +161,7 @@ def _row(name: str, bodies: list[Body]) -> LuminaireSummary:
 
 
 def _burning_h(body: Body) -> float:
-    """The baseline is full power over the burning hours, so these follow from it."""
+    """Returns the burning hours, which follow from the baseline: it is full power over these hours."""
     full_power_w = float(body["full_power_w"])
     return float(body["baseline_wh"]) / full_power_w if full_power_w > 0 else 0.0
 
@@ -169,12 +169,13 @@ def _burning_h(body: Body) -> float:
 def _break_even(control_kwh: float, saving_kwh: float, luminaires: int) -> int | None:
     if saving_kwh <= 0:
         return None
-    # One part in a billion is rounding, not a further lamp.
+    # A rounding error of one part in a billion must not add a luminaire.
     return max(1, math.ceil(control_kwh * luminaires / saving_kwh - 1e-9))
 
 
 def _co2(bodies: list[Body], controls: Iterable[Body], country: str) -> tuple[float | None, tuple[EmissionFactor, ...]]:
-    """The net saving of each calendar year (UTC) by that year's factor."""
+    """Returns the kg of CO2 of the net saving, each calendar year (UTC) by its factor, and these factors. If a year has
+    no factor, returns None and no factors."""
     net_wh: defaultdict[int, float] = defaultdict(float)
     for body in bodies:
         net_wh[_year(body)] += float(body["baseline_wh"]) - float(body["actual_wh"])
@@ -210,7 +211,7 @@ def _quality_shares(bodies: list[Body]) -> dict[str, float]:
 
 
 def _shares(bodies: list[Body], key: str) -> Counter[str]:
-    """Which share of the time has which value."""
+    """Returns the share of the time (0-1) that each value of a key has."""
     seconds = Counter[str]()
     for body in bodies:
         seconds[str(body[key])] += int(body["duration_s"])
@@ -218,7 +219,7 @@ def _shares(bodies: list[Body], key: str) -> Counter[str]:
     return Counter({value: of_it / whole for value, of_it in seconds.items()})
 
 
-def _with_numbers(name: str) -> list[tuple[bool, int, str]]:
-    """Sorts "lamp-2" before "lamp-10"."""
+def _name_order(name: str) -> list[tuple[bool, int, str]]:
+    """Returns a sort key that puts "lamp-2" before "lamp-10"."""
     parts = re.split("([0-9]+)", name)  # each second part is a number
     return [(bool(index % 2), int(part) if index % 2 else 0, part) for index, part in enumerate(parts)]

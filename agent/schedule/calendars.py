@@ -1,6 +1,6 @@
-"""Which control program applies in which night: a calendar's rules in the order of their priority (TALQ 2.7.1, shaped).
+"""Calendars: rules that give each night its control program, in the order of their priority (modelled on TALQ 2.7.1).
 
-A day runs from noon to noon and bears the date of its evening: one night belongs to one day.
+A day runs from noon to noon and bears the date of its evening, so that a night belongs to one day.
 """
 
 from agent.schedule.civil import date_of_day, day_of_date, days_in_month, easter, weekday
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from agent.schedule.program import Program
 
 
-# An occurrence of a weekday in its month: 0 is each, 1..5 the Nth.
+# The last occurrence of a weekday in its month. 0 stands for each, and 1..5 for the Nth.
 LAST = -1
 
-# Special days: by their distance from Easter Sunday, or by their date.
+# Special days: the days from Easter Sunday to each of them, or its month and day.
 EASTER_DAYS = (
     ("goede-vrijdag", -2),
     ("pasen", 0),
@@ -40,7 +40,7 @@ KONINGSDAG = "koningsdag"
 
 
 class SpecialDay(Value):
-    """A day of the operator's own: a name and its dates, (year or 0, month, day)."""
+    """A special day that the operator defines: a name and its dates, (year or 0 for each year, month, day)."""
 
     FIELDS = ("name", "dates")
 
@@ -50,11 +50,11 @@ class SpecialDay(Value):
 
 
 class Rule(Value):
-    """The nights in which a program applies; every condition that is given must hold.
+    """A program and the nights in which it applies: those that meet every condition given.
 
-    `weekdays`: 1 (Monday) to 7. `occurrence`: only the Nth (1..5) or the last (LAST) such weekday of its month.
-    `dates`: (year or 0, month, day). `first`, `last`: such dates, both included; without years the range may run over
-    New Year. `days`: names of special days.
+    `weekdays` are 1 (Monday) to 7. `occurrence` restricts them to the Nth (1..5) or the last (LAST) in their month.
+    `dates` are (year or 0 for each year, month, day). `first` and `last` are such dates too, and both belong to the
+    range; without years it may run over New Year. `days` are names of special days.
     """
 
     FIELDS = ("program", "weekdays", "occurrence", "dates", "first", "last", "days")
@@ -78,7 +78,8 @@ class Rule(Value):
         self.days = days
 
     def holds(self, day: int, special: "tuple[SpecialDay, ...]" = ()) -> bool:
-        """Whether the night that begins on this day (a number since 1970-01-01) is one of the rule's."""
+        """Returns whether the rule holds in the night that begins on this day (days since 1970-01-01). `special` are
+        the operator's special days."""
         date = date_of_day(day)
         if self.weekdays and not self._on_weekday(day, date):
             return False
@@ -97,7 +98,7 @@ class Rule(Value):
 
 
 class Calendar(Value):
-    """Rules, the first one that holds wins; `program` where none does."""
+    """A calendar: the first of its rules that holds decides a night, or `program` if none does."""
 
     FIELDS = ("name", "program", "rules", "special")
 
@@ -114,19 +115,20 @@ class Calendar(Value):
         self.special = special
 
     def rule_of(self, day: int) -> "Rule | None":
-        """The rule that decides the night that begins on this day; None where it is the calendar's own program."""
+        """Returns the rule that decides the night that begins on this day (days since 1970-01-01), or None if no rule
+        does."""
         for rule in self.rules:
             if rule.holds(day, self.special):
                 return rule
         return None
 
     def program_of(self, day: int) -> "Program":
-        """The program of the night that begins on this day (a number since 1970-01-01)."""
+        """Returns the program of the night that begins on this day (days since 1970-01-01)."""
         rule = self.rule_of(day)
         return rule.program if rule else self.program
 
     def programs(self) -> "list[Program]":
-        """Every program that this calendar may ask for, each once."""
+        """Returns every program that a night of this calendar may have, each once."""
         found = [self.program]
         for rule in self.rules:
             if rule.program not in found:
@@ -135,18 +137,19 @@ class Calendar(Value):
 
 
 def special_names() -> "list[str]":
-    """The special days that need no definition."""
+    """Returns the names of the special days that need no definition."""
     return [entry[0] for entry in EASTER_DAYS] + [entry[0] for entry in DATED_DAYS] + [KONINGSDAG]
 
 
 def is_special(name: str, day: int, special: "tuple[SpecialDay, ...]" = ()) -> bool:
-    """Whether this day bears this name; an operator's own definition goes before ours."""
+    """Returns whether this day (days since 1970-01-01) has this name. A definition of the operator's in `special` goes
+    before the built-in one."""
     date = date_of_day(day)
     for own in special:
         if own.name == name:
             return _among(date, own.dates)
     if name == KONINGSDAG:
-        # 27 April; the day before where that is a Sunday.
+        # 27 April, or 26 April if the 27th is a Sunday.
         birthday = day_of_date(date[0], 4, 27)
         return day == (birthday - 1 if weekday(birthday) == 7 else birthday)
     for known, from_easter in EASTER_DAYS:

@@ -1,22 +1,27 @@
-"""What a photocell is taken to say: dark counts after seconds, light only after minutes, and one that flickers is dark.
+"""Decides which of a photocell's readings count: dark counts after seconds, light only after minutes, and a photocell
+that flickers counts as dark.
 
-So neither headlights, lightning and birds nor a loose contact switch a street, and in doubt it is lit.
+So headlights, lightning, birds or a loose contact do not switch a street, and in doubt the street is lit.
 """
 
 from collections import namedtuple
 
-# How long it must say dark, or light, before that counts.
+# The seconds for which a photocell must say dark, or light, before it counts.
 DARK_LASTS_S = 5.0
 LIGHT_LASTS_S = 300.0
-# One that turns so often, never steady for LIGHT_LASTS_S in between, flickers.
+# A photocell flickers once it has turned this often without being steady for LIGHT_LASTS_S in between.
 FLICKERS_FROM = 10
-# How long a reading is believed when no other one follows.
+# The seconds for which a reading is believed if no other reading follows.
 BELIEVED_S = 3600.0
 
 
 class CellState(namedtuple("CellState", ("dark", "since", "other_since", "seen", "says_dark", "turned", "turns"))):
-    """A photocell: what it counts as since when; since when it was the other before that (None: never seen so); when
-    it last spoke; what it said then, since when; how often it has turned without being steady. Unix times."""
+    """The state of a photocell. Times are Unix seconds.
+
+    The photocell has counted as dark or light (`dark`) since `since`, and before that as the opposite since
+    `other_since` (None: the opposite was never seen). It last spoke at `seen`, and has said `says_dark` since `turned`.
+    It has turned `turns` times without being steady in between.
+    """
 
     dark: bool
     since: float
@@ -28,7 +33,7 @@ class CellState(namedtuple("CellState", ("dark", "since", "other_since", "seen",
 
 
 def settled(cell: "CellState", unix: float) -> "CellState":
-    """The state with what has lasted long enough by now."""
+    """Returns the state at `unix`: a turn that has lasted long enough by then counts."""
     counts_from = settles_at(cell)
     if counts_from is None or unix < counts_from:
         return cell
@@ -36,19 +41,20 @@ def settled(cell: "CellState", unix: float) -> "CellState":
 
 
 def settles_at(cell: "CellState") -> "float | None":
-    """When what it says now will count; None: it counts."""
+    """Returns when the photocell's newest word will count, or None if it counts already."""
     if cell.says_dark == cell.dark:
         return None
     return cell.turned + (DARK_LASTS_S if cell.says_dark else LIGHT_LASTS_S)
 
 
 def flickers(cell: "CellState", unix: float) -> bool:
-    """Whether it has turned again and again, and not been steady since."""
+    """Returns whether the photocell has turned again and again, and has not been steady since."""
     return cell.turns >= FLICKERS_FROM and unix - cell.turned < LIGHT_LASTS_S
 
 
 def after_reading(before: "CellState | None", says_dark: bool, unix: float) -> "CellState":
-    """The state of a photocell that says this now. Of one that was not known, or silent, light must last first."""
+    """Returns the state of a photocell after a reading at `unix`. A photocell that was unknown or silent counts as dark
+    until it has said light for long enough."""
     if before is None or unix - before.seen >= BELIEVED_S:
         return CellState(True, unix, None, unix, says_dark, unix, 0)
     cell = settled(before, unix)
@@ -61,7 +67,8 @@ def after_reading(before: "CellState | None", says_dark: bool, unix: float) -> "
 
 
 def darker(one: "CellState", other: "CellState") -> "CellState":
-    """Of two photocells that count as one: the dark one, in doubt the one that has been dark longer, or light less."""
+    """Returns the state that counts for two photocells together: that of a dark one before that of a light one. Of two
+    dark ones, it is the one that has been dark for longer; of two light ones, the one that became light later."""
     if one.dark != other.dark:
         return one if one.dark else other
     if one.dark:

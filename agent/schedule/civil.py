@@ -1,12 +1,12 @@
-"""Dates of the proleptic Gregorian calendar as day numbers, for a platform without `datetime`.
+"""Converts dates of the proleptic Gregorian calendar to day numbers and back, for a platform without `datetime`.
 
-Years are counted from 1 March, so that the leap day comes last and months follow from one division. Easter: the
-anonymous Gregorian algorithm (Meeus, "Astronomical Algorithms", chapter 8).
+Years are counted from 1 March, so that the leap day comes last and one division gives the month. Easter follows from
+the anonymous Gregorian algorithm (Meeus, "Astronomical Algorithms", chapter 8).
 """
 
 
 def date_of_day(day: int) -> "tuple[int, int, int]":
-    """Year, month 1..12 and day of the month 1..31 of a day number; day 0 is 1970-01-01."""
+    """Returns the year, the month (1..12) and the day of the month (1..31) of a day number. Day 0 is 1970-01-01."""
     # Day 0 of the 400-year era is 0000-03-01, which lies 719468 days before 1970-01-01.
     era, of_era = divmod(day + 719468, 146097)
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
@@ -18,7 +18,7 @@ def date_of_day(day: int) -> "tuple[int, int, int]":
 
 
 def day_of_date(year: int, month: int, day: int) -> int:
-    """The day number of a date; day 0 is 1970-01-01."""
+    """Returns the day number of a date. Day 0 is 1970-01-01."""
     if month <= 2:
         year -= 1
     era, of_era = divmod(year, 400)
@@ -27,17 +27,17 @@ def day_of_date(year: int, month: int, day: int) -> int:
 
 
 def weekday(day: int) -> int:
-    """1 (Monday) to 7 (Sunday) of a day number: day 0 was a Thursday."""
+    """Returns the weekday of a day number, from 1 (Monday) to 7 (Sunday). Day 0, 1970-01-01, was a Thursday."""
     return (day + 3) % 7 + 1
 
 
 def days_in_month(year: int, month: int) -> int:
-    """28 to 31."""
+    """Returns how many days a month (1..12) has in a year: 28 to 31."""
     return day_of_date(year + month // 12, month % 12 + 1, 1) - day_of_date(year, month, 1)
 
 
 def easter(year: int) -> int:
-    """The day number of Easter Sunday."""
+    """Returns the day number of Easter Sunday in a year. Day 0 is 1970-01-01."""
     golden = year % 19
     century, of_century = divmod(year, 100)
     leaps, rest = divmod(century, 4)

@@ -1,6 +1,6 @@
-"""What can be out of order where a target level is worked out: the conditions by name, each with its sentence.
+"""The conditions that can disturb the target level of a luminaire: each has a name and a sentence.
 
-The agent makes an event of each, under the condition's name and in these words.
+The agent makes an event of a condition, under its name and with its sentence.
 """
 
 from agent.schedule import photocells

@@ -1,4 +1,4 @@
-"""The undisturbed course of a luminaire's level over a stretch of time: what a preview shows."""
+"""Works out the undisturbed course of a luminaire's level over a span of time, for previews."""
 
 from collections import namedtuple
 
@@ -21,9 +21,12 @@ def changes(
     end: float,
     operating_hours: "float | None" = None,
 ) -> "list[Change]":
-    """The undisturbed levels of a luminaire (no sensor, no override; photocells switch at the program's marks) within
-    [start, end): the first stands at `start`, each holds until the next. Luminaires that are alike share one list,
-    which is worked out once for a `place`: do not change it."""
+    """Returns the undisturbed levels of a luminaire within [start, end) (Unix seconds): the first change stands at
+    `start`, and each holds until the next.
+
+    Undisturbed means that there is no sensor and no override, and that photocells switch at the program's marks. Like
+    luminaires share one list, which is worked out once for a `place`: the caller must not change it.
+    """
     planned = plan.luminaires[luminaire]
     key = (id(planned.calendar), planned.output, id(plan.floor), start, end, operating_hours)
     found = place.recall(key)
@@ -35,7 +38,8 @@ def changes(
 
 
 class Course(namedtuple("Course", ("calendar", "floor", "changes"))):
-    """A stretch of undisturbed levels, kept with those whose ids are its key."""
+    """The undisturbed levels in a span of time. The calendar and the floor are kept with them, because their ids are
+    part of the key in the place's cache."""
 
     calendar: "Calendar"
     floor: "Floor"
@@ -63,6 +67,6 @@ def _course(
                 break
             # A change from before the start stands at the start.
             append_change(found, Change(max(change.unix, start), change.percent, change.fade_s))
-        # An instant that belongs to no later day than its own would never end: step over it.
+        # If a clock change leaves `at` at the end of its own day, step over it: the loop must not stand still.
         at = max(day.end, at + 1.0)
     return found

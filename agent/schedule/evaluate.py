@@ -1,13 +1,13 @@
-"""A program's level over a night, and when a lamp burns: a pure function of time, program, almanac and place.
+"""Evaluates a program's level over a night, and when a lamp burns, by pure functions of time, program and place.
 
 A night is a day from noon to noon of the local clock, so that it belongs to one date: that of its evening.
-- White night (the sun never passes below the horizon): off, as at noon, where the period hangs on the sun.
-- Polar night: lit. A missing sunset counts as the noon at which the day begins, a missing sunrise as that at its end.
-- An angle that the sun does not reach while it does set: the mark counts as the sun's lowest point; a period of which
-  both ends are missing so is empty.
-- A period whose end comes before its beginning is empty that night: a morning switch-on after sunrise never burns all
-  day.
-Photocells, dynamic controls and overrides come on top of it in agent/schedule/target.py.
+- In a white night (the sun never passes below the horizon), a period that depends on the sun alone is empty.
+- In the polar night the lamps are lit. A missing sunset counts as the noon at which the day begins, a missing sunrise
+  as the noon at which it ends.
+- If the sun sets but does not reach the angle of a mark, the mark counts as the sun's lowest point. A period with both
+  ends missing in this way is empty.
+- A period with its end before its beginning is empty that night: a morning switch-on after sunrise never burns all day.
+Photocells, dynamic controls and overrides are applied afterwards, in agent/schedule/target.py.
 """
 
 from collections import namedtuple
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Change(namedtuple("Change", ("unix", "percent", "fade_s"))):
-    """From `unix` on the level is `percent`, reached by a fade of `fade_s`."""
+    """A change of level: from `unix` on (Unix seconds) the level is `percent`, reached by a fade of `fade_s`."""
 
     unix: float
     percent: float
@@ -33,9 +33,10 @@ class Change(namedtuple("Change", ("unix", "percent", "fade_s"))):
 
 
 class ProgramNight:
-    """One program in one day: its steps and lit periods in order of time, and the changes of level they make.
+    """A program in a day: its steps and lit periods in order of time, and the changes of level that follow from them.
 
-    The first change stands at the day's noon; `steps` are (instant, step), `periods` (begin, end).
+    `steps` are (instant, step) and `periods` are (begin, end), in Unix seconds. The first change stands at the noon at
+    which the day begins.
     """
 
     def __init__(self, place: "Place", program: "Program", day: "Day") -> None:
@@ -46,7 +47,8 @@ class ProgramNight:
         self.changes = self._changes()
 
     def holding(self, unix: float) -> "tuple[float, Step]":
-        """The step that holds at this instant, lit or not, and since when in this day."""
+        """Returns the instant since which a step holds (the day's noon at the earliest), and the step that holds at
+        `unix`, whether or not the lamp is lit."""
         since, holding = self.day.start, self.steps[-1][1]
         for instant, step in self.steps:
             if instant > unix:
@@ -55,7 +57,7 @@ class ProgramNight:
         return since, holding
 
     def lit(self, unix: float) -> bool:
-        """Whether this instant lies within a lit period."""
+        """Returns whether this instant lies within a lit period."""
         return any(begin <= unix < finish for begin, finish in self.periods)
 
     def _changes(self) -> "list[Change]":
@@ -72,19 +74,19 @@ class ProgramNight:
 
 
 def program_night(place: "Place", program: "Program", day: "Day") -> "ProgramNight":
-    """This program in this day, from the place's memory where it was asked for before."""
+    """Returns the program in this day, from the place's cache if it is there."""
     key = (id(program), day.number)
     found = place.recall(key)
     if found is None:
         found = ProgramNight(place, program, day)
-        # It holds the program, so that no other one can come to have its id while this is kept.
+        # The value keeps the program alive, so that no other program can get its id while this key is in the cache.
         place.keep(key, found)
     assert isinstance(found, ProgramNight)
     return found
 
 
 def append_change(changes: "list[Change]", change: "Change") -> None:
-    """Adds a change of level. One at the same instant replaces what stood there; one to the same level is none."""
+    """Adds a change of level. It replaces an earlier change at its instant, and is left out if the level stays."""
     if changes and changes[-1].unix == change.unix:
         changes.pop()
     if not changes or changes[-1].percent != change.percent:
@@ -101,7 +103,8 @@ def burning_spans(
     end: float,
     cache: "Cache | None" = None,
 ) -> "list[tuple[float, float]]":
-    """When, within [start, end), a lamp burns that is switched at `on` and `off`: spans in order, apart."""
+    """Returns the spans within [start, end) (Unix seconds) in which a lamp burns that is switched at `on` and `off`.
+    They are in order and do not overlap."""
     place = _place(cache, almanac, latitude, longitude)
     convention = Program("", on, off, (), 0)
     spans: "list[tuple[float, float]]" = []
@@ -111,7 +114,7 @@ def burning_spans(
         for begin, finish in _periods(place, convention, day):
             if max(begin, start) < min(finish, until):
                 spans.append((max(begin, start), min(finish, until)))
-        # An instant that belongs to no later day than its own would never end: step over it.
+        # If a clock change leaves `start` at the end of its own day, step over it: the loop must not stand still.
         start = max(until, start + 1.0)
     return spans
 
@@ -126,7 +129,8 @@ def burning_seconds(
     end: float,
     cache: "Cache | None" = None,
 ) -> float:
-    """How long a lamp that is switched at `on` and `off` burns within [start, end), in seconds."""
+    """Returns the seconds within [start, end) (Unix seconds) in which a lamp burns that is switched at `on` and
+    `off`."""
     spans = burning_spans(on, off, almanac, latitude, longitude, start, end, cache)
     return sum([finish - begin for begin, finish in spans])
 
@@ -136,9 +140,9 @@ def _place(cache: "Cache | None", almanac: "Almanac", latitude: float, longitude
 
 
 def _periods(place: "Place", program: "Program", day: "Day") -> "list[tuple[float, float]]":
-    """The lit periods within this day, in order, apart from each other.
+    """Returns the lit periods within this day. They are in order and do not overlap.
 
-    Near the poles an offset can carry a switching past noon; so the days before and after are asked too.
+    Near the poles an offset can carry a switching past noon, so the days before and after count too.
     """
     found = []  # type: list[tuple[float, float]]
     for number in (day.number - 1, day.number, day.number + 1):
@@ -153,7 +157,7 @@ def _periods(place: "Place", program: "Program", day: "Day") -> "list[tuple[floa
 
 
 def _period(place: "Place", program: "Program", day: "Day") -> "tuple[float, float]":
-    """When this night's lit period begins and ends; empty where the end is not after the beginning."""
+    """Returns the beginning and the end of this night's lit period. It is empty if the end is not the later one."""
     on, off = program.on, program.off
     white = [passing_of(mark, day).white for mark in (on, off) if mark.kind != TIME]
     if white and False not in white:
@@ -169,7 +173,7 @@ def _period(place: "Place", program: "Program", day: "Day") -> "tuple[float, flo
 def _ordered_steps(place: "Place", program: "Program", day: "Day") -> "list[tuple[float, Step]]":
     steps = []
     for index, step in enumerate(program.steps):
-        # Two times that a clock change makes one instant keep their order of the clock, and the later one holds.
+        # A clock change can put two times at one instant: they keep their order on the clock, and the later one holds.
         order = seconds_after_noon(step.at) if step.at.kind == TIME else -1
         steps.append((_step_instant(place, step.at, day), order, index, step))
     steps.sort(key=_order)
@@ -177,9 +181,10 @@ def _ordered_steps(place: "Place", program: "Program", day: "Day") -> "list[tupl
 
 
 def _step_instant(place: "Place", mark: "Mark", day: "Day") -> float:
-    """When a step comes; always inside its day.
+    """Returns the instant of a step, which always lies within its day.
 
-    In a white night both sunset and sunrise count as the sun's lowest point; in the polar night as noons (see above).
+    In a white night, sunset and sunrise count as the sun's lowest point. In the polar night, a missing sunset counts as
+    the noon at which the day begins, and a missing sunrise as the noon at which it ends.
     """
     missing = day.start
     if mark.kind != TIME:

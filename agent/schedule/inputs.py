@@ -1,6 +1,6 @@
-"""The input state: the little that rules need of the past (sources that are active, photocells, operating hours).
+"""The input state: the little that rules need to know of the past (active sources, photocells, operating hours).
 
-It is kept in memory and under /run, never sent. Whatever is not known of the past counts as the lit case.
+It is kept in memory and under /run, and never sent. An unknown past counts as the case in which the lamp is lit.
 """
 
 from collections import namedtuple
@@ -13,10 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agent.schedule.plan import Plan
 
-# A clock may be set back so far without its past becoming its future.
+# Seconds by which a clock may be set back before earlier inputs count as lying in the future.
 BACKWARD_S = 60.0
 
-# So soon a source that is active says it again: until then one whose past is lost may be active.
+# Seconds within which an active source says so again. Until then, a source with a lost past may be active.
 REPEATS_S = 60.0
 
 # The kind of a reading that gives a luminaire's operating hours.
@@ -25,10 +25,11 @@ KINDS = (PRESENCE, TRAFFIC, LUX, PHOTOCELL, OPERATING_HOURS)
 
 
 class Reading(namedtuple("Reading", ("sensor", "kind", "value", "where"))):
-    """What a sensor says. `where`: the luminaire or group it watches; "" for the whole gateway.
+    """A reading of a sensor. `where` is the luminaire or group that it watches, or "" for the whole gateway.
 
-    kind "presence": 1 somebody is there, 0 nobody (a sensor that only pulses sends 1 and at once 0); "traffic": a
-    count; "lux": illuminance; "photocell": 1 dark, 0 light; "operating_hours": the lamp's, of the luminaire `where`.
+    The kind says what the value means. "presence": 1 for people there, 0 for none (a sensor that only pulses sends 1
+    and at once 0). "traffic": a count. "lux": illuminance in lux. "photocell": 1 for dark, 0 for light.
+    "operating_hours": the hours of the lamp of the luminaire `where`.
     """
 
     sensor: str
@@ -38,9 +39,12 @@ class Reading(namedtuple("Reading", ("sensor", "kind", "value", "where"))):
 
 
 class InputState(namedtuple("InputState", ("begun", "active", "cells", "operating_hours"))):
-    """`begun`: since when the past is known (Unix). `active`: input key -> (since, until) of its last activity, without
-    the hold. `cells`: photocell key, "@" and the sensor's name -> CellState. `operating_hours`: luminaire -> hours.
-    Nothing in it is changed."""
+    """The input state; it never changes, and a reading makes a new one. Times are Unix seconds.
+
+    `begun` is the time since which the past is known. `active` has, by input key, the (since, until) of the last
+    activity, without the hold. `cells` has the CellState by the photocell's key, "@" and the sensor's name.
+    `operating_hours` has the hours by luminaire.
+    """
 
     begun: float
     active: "dict[str, tuple[float, float]]"
@@ -49,12 +53,13 @@ class InputState(namedtuple("InputState", ("begun", "active", "cells", "operatin
 
 
 def no_inputs(unix: float) -> "InputState":
-    """The state of one who knows nothing of what was before `unix`."""
+    """Returns the state in which nothing is known of the time before `unix`."""
     return InputState(unix, {}, {}, {})
 
 
 def observe(plan: "Plan", state: "InputState", reading: "Reading", unix: float) -> "InputState":
-    """The state after this reading. A value that is no number changes nothing."""
+    """Returns the state after a reading at `unix` (Unix seconds). A reading of NaN or of an unknown kind changes
+    nothing."""
     state = _of_now(plan, state, unix)
     value = reading.value
     if value != value or reading.kind not in KINDS:
@@ -65,11 +70,11 @@ def observe(plan: "Plan", state: "InputState", reading: "Reading", unix: float) 
         return InputState(state.begun, state.active, state.cells, hours)
     active = dict(state.active)
     if reading.kind == PRESENCE:
-        # Paths listen to every presence, whether or not a program does.
-        _mark(active, PRESENCE + "@" + reading.where, value > 0, unix)
+        # Paths need every presence, even if no program asks for it.
+        _note(active, PRESENCE + "@" + reading.where, value > 0, unix)
     for dynamic in plan.dynamics:
         if dynamic.source in (reading.kind, reading.sensor) and dynamic.key != PRESENCE:
-            _mark(active, dynamic.key + "@" + reading.where, dynamic.holds(value), unix)
+            _note(active, dynamic.key + "@" + reading.where, dynamic.holds(value), unix)
     cells = state.cells
     if reading.kind in (LUX, PHOTOCELL):
         cells = dict(cells)
@@ -80,14 +85,14 @@ def observe(plan: "Plan", state: "InputState", reading: "Reading", unix: float) 
                 if reading.kind == PHOTOCELL:
                     dark = value > 0
                 else:
-                    # Between the two levels nothing changes; what was never seen counts as dark there.
+                    # Between the two levels nothing changes; a photocell that was never seen counts as dark there.
                     dark = value < (cell.off_lux if before is None or before.says_dark else cell.on_lux)
                 cells[key] = after_reading(before, dark, unix)
     return InputState(state.begun, active, cells, state.operating_hours)
 
 
 def to_json(state: "InputState") -> "dict[str, object]":
-    """What from_json reads, of JSON's own types."""
+    """Returns the state in JSON's own types, for from_json."""
     return {
         "begun": state.begun,
         "active": {key: list(state.active[key]) for key in state.active},
@@ -97,7 +102,8 @@ def to_json(state: "InputState") -> "dict[str, object]":
 
 
 def from_json(found: object, unix: float) -> "InputState":
-    """The state that to_json wrote; where it is none, that of one who knows nothing (no_inputs)."""
+    """Returns the state that to_json wrote. If `found` is no such state, returns the state in which nothing is known of
+    the time before `unix`."""
     try:
         return _checked(found)
     except (TypeError, ValueError, LookupError, OverflowError):
@@ -128,8 +134,8 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _mark(active: "dict[str, tuple[float, float]]", key: str, holds: bool, unix: float) -> None:
-    """Notes whether a condition holds now. Without a further reading it is believed for BELIEVED_S."""
+def _note(active: "dict[str, tuple[float, float]]", key: str, holds: bool, unix: float) -> None:
+    """Notes whether a condition holds now. Without a further reading, it counts as holding for BELIEVED_S."""
     before = active.get(key)
     running = before is not None and before[0] <= unix < before[1]
     if holds:
@@ -137,11 +143,11 @@ def _mark(active: "dict[str, tuple[float, float]]", key: str, holds: bool, unix:
         active[key] = (since, unix + BELIEVED_S)
     elif before is not None and running:
         active[key] = (before[0], unix)
-    # Inactive now says nothing of just before: what is not known stays unknown.
+    # If nothing is known of a source, being inactive now tells nothing of the moment before: it stays unknown.
 
 
 def _of_now(plan: "Plan", state: "InputState", unix: float) -> "InputState":
-    """The state without what the clock makes impossible (it was set back) and what is over long ago."""
+    """Returns the state without inputs that lie in the future (the clock was set back) or were over long ago."""
     latest = unix + BACKWARD_S
     if state.begun > latest:
         return InputState(unix, {}, {}, state.operating_hours)

@@ -1,5 +1,5 @@
-"""Moments of a night as an operator writes them: by the clock, by sunset and sunrise, by the sun's angle, by the
-middle of the night."""
+"""Marks: moments of a night as an operator writes them, by the clock, by sunset and sunrise, by the sun's angle, or by
+the middle of the night."""
 
 from agent.schedule.value import Value
 
@@ -16,7 +16,7 @@ MIDPOINT = "midpoint"
 
 # Civil twilight: the sun's centre 6 degrees below the horizon.
 CIVIL_DEG = -6.0
-# What dusk and dawn stand for.
+# The kinds of the marks that the words "dusk" and "dawn" stand for.
 _WORDS = (("dusk", SUN_BELOW), ("dawn", SUN_ABOVE))
 # Astronomical twilight ends at -18; above 10 degrees no lamp is switched.
 LOWEST_DEG = -18.0
@@ -26,9 +26,10 @@ HIGHEST_DEG = 10.0
 class Mark(Value):
     """A moment of each night.
 
-    kind "time": `offset_s` is the local clock's second of the day, 0..86399. All other kinds: `offset_s` is added to
-    that event (negative: earlier), -43200..43200. "sun below" and "sun above": the sun's centre passes `angle_deg`
-    downward in the evening, upward in the morning. "midpoint": the middle between sunset and sunrise.
+    For the kind "time", `offset_s` is the local clock's second of the day, 0..86399. For all other kinds, `offset_s` is
+    added to the event (negative: earlier), -43200..43200. "sun below" and "sun above" are the events at which the sun's
+    centre passes `angle_deg`, downward in the evening and upward in the morning. "midpoint" is the middle between
+    sunset and sunrise.
     """
 
     FIELDS = ("kind", "offset_s", "angle_deg")
@@ -40,17 +41,17 @@ class Mark(Value):
 
     @property
     def evening(self) -> bool:
-        """Whether the sun passes this mark on its way down."""
+        """True if the sun passes this mark on its way down."""
         return self.kind in (SUNSET, SUN_BELOW)
 
     @property
     def morning(self) -> bool:
-        """Whether the sun passes this mark on its way up."""
+        """True if the sun passes this mark on its way up."""
         return self.kind in (SUNRISE, SUN_ABOVE)
 
 
 class MarkError(ValueError):
-    """The text is no mark; the message says what to write instead."""
+    """The text is no mark. The message says what to write instead."""
 
 
 _ANY_MARK = (
@@ -60,7 +61,8 @@ _ANY_MARK = (
 
 
 def parse_mark(text: str) -> "Mark":
-    """The mark that "22:00", "sunset+00:20", "dawn", "sun below -3" or "midpoint-02:00" writes. Raises MarkError."""
+    """Returns the mark of a text such as "22:00", "sunset+00:20", "dawn", "sun below -3" or "midpoint-02:00". Raises
+    MarkError for any other text."""
     for kind in (SUNSET, SUNRISE, MIDPOINT):
         if text.startswith(kind):
             return Mark(kind, _offset(text, kind))
@@ -77,7 +79,7 @@ def parse_mark(text: str) -> "Mark":
 
 
 def mark_text(mark: "Mark") -> str:
-    """The mark as parse_mark reads it, in whole minutes."""
+    """Returns the text of a mark, in whole minutes, as parse_mark reads it."""
     minutes = abs(mark.offset_s) // 60
     clock = "%02d:%02d" % (minutes // 60, minutes % 60)
     if mark.kind == TIME:
@@ -94,12 +96,12 @@ def mark_text(mark: "Mark") -> str:
 
 
 def seconds_after_noon(mark: "Mark") -> int:
-    """Where a mark of the kind "time" lies in the day that runs from noon to noon: 0..86399."""
+    """Returns the seconds (0..86399) from noon to a mark of the kind "time"."""
     return (mark.offset_s - NOON_S) % DAY_S
 
 
 def clock_seconds(text: str) -> "int | None":
-    """The second of the day that "HH:MM" names; None for anything else."""
+    """Returns the second of the day that a text "HH:MM" names, or None for any other text."""
     if len(text) != 5 or text[2] != ":":
         return None
     for place in (0, 1, 3, 4):
@@ -112,7 +114,7 @@ def clock_seconds(text: str) -> "int | None":
 
 
 def _offset(text: str, event: str) -> int:
-    """The seconds that stand behind an event's name."""
+    """Returns the seconds of the offset behind an event's name. Raises MarkError if anything else stands there."""
     rest = text[len(event) :]
     if not rest:
         return 0
@@ -123,7 +125,8 @@ def _offset(text: str, event: str) -> int:
 
 
 def _angle_mark(text: str, kind: str) -> "Mark":
-    """The mark of "sun below -3", with or without an offset behind the angle."""
+    """Returns the mark of a text such as "sun below -3", with or without an offset behind the angle. Raises
+    MarkError."""
     rest = text[len(kind) :]
     # The sign of the offset is the first one behind the angle's own.
     end = len(rest)
@@ -141,7 +144,7 @@ def _angle_mark(text: str, kind: str) -> "Mark":
 
 
 def _degrees(text: str) -> "float | None":
-    """The number of "-3", "0" or "-0.5"; None for anything else."""
+    """Returns the number of a text such as "-3", "0" or "-0.5", or None for any other text."""
     digits = text[1:] if text[:1] == "-" else text
     whole, point, part = digits.partition(".")
     for piece in (whole, part) if point else (whole,):

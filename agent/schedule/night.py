@@ -1,4 +1,4 @@
-"""One night of a calendar: its program's level from noon to noon, with the installer's floor where it is dark."""
+"""A night of a calendar: its program's level from noon to noon, lifted to the installer's floor while it is dark."""
 
 from agent.schedule.conditions import POLAR_NIGHT, WHITE_NIGHT
 from agent.schedule.evaluate import Change, ProgramNight, append_change, program_night
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Night:
-    """A calendar's night: its program, the undisturbed changes of its level with the floor in them, and the sun."""
+    """A night of a calendar: its program, the undisturbed changes of its level, lifted to the floor, and the sun."""
 
     def __init__(self, place: "Place", calendar: "Calendar", floor: "Floor", day: "Day") -> None:
-        # Kept alive, because their ids are the key under which a place remembers this night.
+        # Kept alive, because their ids are part of the key under which the place keeps this night.
         self.calendar = calendar
         self.floor = floor
         self.start = day.start
@@ -26,14 +26,14 @@ class Night:
         self.dark = day.nights()
         self.changes = self.floored(self.marks.changes)
         self.conditions = _sun_conditions(self.marks)
-        # When the sun came up before this day's noon: long before where it did not set, else then at the latest.
+        # The time of the sunrise before this day's noon: NEVER if the sun did not set, and at the latest that noon.
         before = place.day(day.number - 1).horizon
         self.up_since = NEVER if before.white else day.start
         if before.sunrise is not None:
             self.up_since = min(day.start, before.sunrise)
 
     def floored(self, before: "list[Change]") -> "list[Change]":
-        """These changes, of this night, with the installer's floor where it is dark."""
+        """Returns these changes of this night, lifted to the installer's floor while it is dark."""
         found = []  # type: list[Change]
         for index, change in enumerate(before):
             until = before[index + 1].unix if index + 1 < len(before) else self.end
@@ -49,11 +49,11 @@ class Night:
         return found
 
     def is_dark(self, unix: float) -> bool:
-        """Whether the installer's floor holds at this instant."""
+        """Returns whether it is dark at this instant, so that the installer's floor holds."""
         return any(begin <= unix < end for begin, end in self.dark)
 
     def change_at(self, unix: float) -> "Change":
-        """The undisturbed level at an instant of this night."""
+        """Returns the change that gives the undisturbed level at an instant of this night."""
         current = self.changes[0]
         for change in self.changes:
             if change.unix > unix:
@@ -63,7 +63,7 @@ class Night:
 
 
 def night_of(place: "Place", calendar: "Calendar", floor: "Floor", unix: float) -> "Night":
-    """The calendar's night that holds this instant, from the place's memory where it is there."""
+    """Returns the calendar's night that holds this instant, from the place's cache if it is there."""
     day = place.day_at(unix)
     key = (id(calendar), id(floor), day.number)
     found = place.recall(key)
@@ -71,7 +71,7 @@ def night_of(place: "Place", calendar: "Calendar", floor: "Floor", unix: float) 
         found = Night(place, calendar, floor, day)
         before = Night(place, calendar, floor, place.day(day.number - 1)).changes[-1]
         if before.percent == found.changes[0].percent:
-            # What held before noon holds on: it is as old as it is.
+            # The level before noon goes on, so it has held since before this night.
             found.changes[0] = before
         place.keep(key, found)
     assert isinstance(found, Night)

@@ -1,12 +1,16 @@
-"""From the light that is asked for to the lamp's own percent: virtual output, then constant light output, then the
-minimum level (the order of TALQ 2.7.1)."""
+"""Converts the light that is asked for into the lamp's own percent: by virtual output, then constant light output, then
+the minimum level (the order of TALQ 2.7.1)."""
 
 from agent.schedule.value import Value
 
 
 class Output(Value):
-    """A luminaire's output. 100 % asked is `virtual_percent` of the lamp; `curve` is what it needs of that by its
-    operating hours, (hours, percent) in order, straight in between; a lit lamp never goes below `min_percent`."""
+    """The output of a luminaire.
+
+    A light of 100 % is `virtual_percent` of the lamp. `curve` gives the percent of that which the lamp needs at its
+    operating hours: points (hours, percent) in order, with straight lines between them. A lit lamp never goes below
+    `min_percent`.
+    """
 
     FIELDS = ("virtual_percent", "curve", "min_percent")
 
@@ -18,7 +22,8 @@ class Output(Value):
         self.min_percent = min_percent
 
     def of(self, percent: float, operating_hours: "float | None") -> float:
-        """The lamp's percent (0..100) for this light in percent of the design. Unknown hours count as the most."""
+        """Returns the lamp's percent (0..100) for a light in percent of the design. Unknown operating hours (None) give
+        the most light."""
         if percent <= 0:
             return 0.0
         if self.virtual_percent == 100 and not self.curve:
@@ -27,7 +32,7 @@ class Output(Value):
         return min(100.0, max(lamp, self.min_percent))
 
     def share(self, operating_hours: "float | None") -> float:
-        """What constant light output leaves of the full output after so many operating hours: 0..1."""
+        """Returns the share (0..1) of the full output that constant light output gives at these operating hours."""
         curve = self.curve
         if not curve:
             return 1.0

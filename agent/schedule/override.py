@@ -1,16 +1,17 @@
-"""Overrides: a level, or the program again, for some luminaires and for a while (TALQ 2.7.1; LwM2M 3416/53)."""
+"""Overrides: they give luminaires a level, or their program back, for a time (TALQ 2.7.1; LwM2M 3416/53)."""
 
 from agent.schedule.value import Value
 
-# How long an override lasts that does not say it.
+# The seconds that an override lasts if it does not say when it expires.
 DEFAULT_S = 7200
 
 
 class Override(Value):
-    """From `start` (Unix) until `expires` the level is `percent` (0..100); None: the program goes on (resume).
+    """An override: from `start` until `expires` (Unix seconds) the level is `percent` (0..100). A `percent` of None
+    ends earlier overrides, and the program goes on (resume).
 
-    `luminaires` and `groups` name whom it is for; both empty: all of the gateway's. A new one replaces the old: of
-    those that have begun, the one with the latest start counts, and of equal ones the one that came last.
+    It is for the luminaires and groups named; if both are empty, for all of the gateway. A new override replaces an old
+    one: of those that have begun, the one with the latest start counts, and of equal starts the last in order.
     """
 
     FIELDS = ("percent", "start", "expires", "luminaires", "groups", "fade_s")
@@ -32,18 +33,18 @@ class Override(Value):
         self.fade_s = fade_s
 
     def covers(self, luminaire: str, groups: "tuple[str, ...]") -> bool:
-        """Whether it is for this luminaire, which belongs to these groups."""
+        """Returns whether the override is for this luminaire, which belongs to these groups."""
         if not self.luminaires and not self.groups:
             return True
         return luminaire in self.luminaires or any(group in self.groups for group in groups)
 
     def moved(self, seconds: float) -> "Override":
-        """The same override, so much later (negative: earlier): by a clock that was set."""
+        """Returns this override moved by so many seconds (negative: earlier), as needed after the clock was set."""
         start, expires = self.start + seconds, self.expires + seconds
         return Override(self.percent, start, expires, self.luminaires, self.groups, self.fade_s)
 
     def as_json(self) -> "dict[str, object]":
-        """What from_json reads, of JSON's own types."""
+        """Returns the override in JSON's own types, for from_json."""
         return {
             "percent": self.percent,
             "start": self.start,
@@ -55,7 +56,7 @@ class Override(Value):
 
 
 def from_json(found: object) -> "Override":
-    """The override that as_json wrote. Raises ValueError, with a sentence, where it is none."""
+    """Returns the override that as_json wrote. Raises ValueError, with a sentence, for anything else."""
     if not isinstance(found, dict):
         raise ValueError("an override is a JSON object")
     percent = found.get("percent")
@@ -70,9 +71,10 @@ def from_json(found: object) -> "Override":
 def in_force(
     overrides: "tuple[Override, ...]", luminaire: str, groups: "tuple[str, ...]", unix: float, longest_s: float
 ) -> "tuple[Override | None, float]":
-    """The override that sets this luminaire's level now, else None; and when the latest one ended (-inf: never).
+    """Returns the override that sets this luminaire's level now, and NEVER. If there is none, returns None and the time
+    at which the latest override ended (NEVER if there was none).
 
-    None lasts longer than `longest_s`, whatever it says.
+    An override lasts no longer than `longest_s`, even if it expires later.
     """
     latest = None
     for each in overrides:
@@ -87,12 +89,14 @@ def in_force(
 
 
 def kept(overrides: "tuple[Override, ...]", unix: float) -> "tuple[Override, ...]":
-    """Those that may still count: the expired ones are left out, but for those that hold back an older one."""
+    """Returns the overrides that may still count: those that have not expired, and expired ones that hold back an older
+    one."""
     running = [each for each in overrides if each.expires > unix]
     oldest = min([each.start for each in running] + [-NEVER])
     return tuple([each for each in overrides if each.expires > unix or each.start >= oldest])
 
 
+# A time before all times, for an event that never happened.
 NEVER = float("-inf")
 
 

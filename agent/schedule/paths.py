@@ -1,11 +1,14 @@
-"""Light follows the cyclist: which luminaires a presence at one of them raises, along the paths of a board."""
+"""Makes light follow the cyclist: a presence at a luminaire raises its neighbours along the paths of a board."""
 
 from agent.schedule.value import Value
 
 
 class Path(Value):
-    """Luminaires in the order of travel. A presence at one raises it, `ahead` after it and `behind` before it to at
-    least `percent`, for `hold_s`, by fades of `ramp_up_s` and `ramp_down_s`; all of them at once."""
+    """A path: luminaires in the order of travel.
+
+    A presence at a luminaire raises it, `ahead` luminaires after it and `behind` before it, all at once, to at least
+    `percent`. They keep that level for `hold_s`, and fade up in `ramp_up_s` and down in `ramp_down_s`.
+    """
 
     FIELDS = ("name", "luminaires", "ahead", "behind", "percent", "hold_s", "ramp_up_s", "ramp_down_s")
 
@@ -30,7 +33,8 @@ class Path(Value):
         self.ramp_down_s = ramp_down_s
 
     def raised_by(self, luminaire: str) -> "tuple[str, ...]":
-        """The luminaires that a presence at this one raises, in the order of the path; none where it is not on it."""
+        """Returns the luminaires that a presence at this luminaire raises, in the order of the path. If the luminaire
+        is not on the path, there are none."""
         if luminaire not in self.luminaires:
             return ()
         at = self.luminaires.index(luminaire)
@@ -38,7 +42,7 @@ class Path(Value):
 
 
 def raised(paths: "tuple[Path, ...]", luminaire: str) -> "list[str]":
-    """The luminaires that a presence at this one raises along all paths, each once."""
+    """Returns the luminaires that a presence at this luminaire raises along all paths, each once."""
     found = []  # type: list[str]
     for path in paths:
         for name in path.raised_by(luminaire):

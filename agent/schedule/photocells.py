@@ -1,8 +1,8 @@
-"""The active period of a program by its photocell, alone or within a window around the program's on and off.
+"""Works out the active period of a program with a photocell: all day, or within a window around its on and off.
 
-A photocell's state is what observe() has seen (agent/schedule/inputs.py); whatever it does not know counts as dark, so
-that the lamp burns. Of several sensors that feed one photocell, each that speaks may say dark. Where all have been
-silent for an hour, the marks of the program hold.
+The state of a photocell comes from observe() (agent/schedule/inputs.py). An unknown state counts as dark, so that the
+lamp burns. If several sensors feed a photocell, it is dark if any of them that speaks says dark. If all have been
+silent for an hour, the lamp is switched by the marks of the program.
 """
 
 from agent.schedule.cells import BELIEVED_S, CellState, darker, flickers, settled
@@ -11,27 +11,28 @@ from agent.schedule.inputs import BACKWARD_S, InputState
 from agent.schedule.override import NEVER
 from agent.schedule.program import Photocell
 
-# Conditions.
+# The names of conditions (agent/schedule/conditions.py).
 CONTRADICTS = "photocellContradictsSun"
 SILENT = "photocellSilent"
 FLICKERS = "photocellFlickers"
 
-# How far a photocell may be from the sun, and for how long.
+# Seconds by which a photocell may differ from the sun before it contradicts the sun.
 _TOLERANCE_S = 3600.0
-# Without a clock light counts for so long, as long as the shortest day of the Netherlands (the sun's 7 h 40 min and the
-# bright part of its twilights): a photocell that jams keeps the street dark no longer.
+# Without a clock, light counts for this many seconds: the shortest day of the Netherlands (7 h 40 min from sunrise to
+# sunset, and the bright part of the twilights). A photocell that jams keeps the street dark no longer.
 _LONGEST_LIGHT_S = 28800.0
-# And only after a dark of so long: one that was not seen dark may be jammed, and a glitch is no night.
+# Without a clock, light counts only after the photocell has been dark for this many seconds: a photocell that was not
+# seen dark may be jammed, and a glitch is no night.
 _LEAST_NIGHT_S = 3600.0
 
 
 def believed(cell: "CellState", unix: float) -> bool:
-    """Whether this state may decide: it was seen within the last hour."""
+    """Returns whether this state may decide: the photocell has spoken within the last hour."""
     return unix - BELIEVED_S < cell.seen <= unix + BACKWARD_S
 
 
 def heard(photocell: "Photocell", inputs: "InputState", unix: float) -> "CellState | None":
-    """What this photocell counts as now; None where none of its sensors has spoken within the last hour."""
+    """Returns the state of this photocell now, or None if none of its sensors has spoken within the last hour."""
     found = None  # type: CellState | None
     for key in inputs.cells:
         if key.startswith(photocell.key + "@") and believed(inputs.cells[key], unix):
@@ -41,12 +42,12 @@ def heard(photocell: "Photocell", inputs: "InputState", unix: float) -> "CellSta
 
 
 def flickering(inputs: "InputState", unix: float) -> "list[str]":
-    """The sensors that flicker, by name."""
+    """Returns the sorted names of the sensors that flicker."""
     return sorted({key.partition("@")[2] for key in inputs.cells if flickers(inputs.cells[key], unix)})
 
 
 def says_light(photocell: "Photocell", inputs: "InputState", unix: float) -> bool:
-    """Whether, with a clock that only counts, this photocell can be believed that it is light."""
+    """Returns whether this photocell can be believed to say light, without knowing the time of day."""
     cell = heard(photocell, inputs, unix)
     if cell is None or cell.dark or cell.other_since is None:
         return False
@@ -56,15 +57,15 @@ def says_light(photocell: "Photocell", inputs: "InputState", unix: float) -> boo
 def active(
     marks: "ProgramNight", up_since: float, inputs: "InputState", unix: float
 ) -> "tuple[bool, float, tuple[str, ...]]":
-    """Whether the active period of a program with a photocell runs, since about when, and conditions.
+    """Returns whether the active period of a program with a photocell runs, since about when, and its conditions.
 
-    `up_since`: when the sun rose before this day's noon.
+    `up_since` is the time of the sunrise before this day's noon (NEVER if the sun did not set before it).
     """
     photocell = marks.program.photocell
     assert photocell is not None
     cell = heard(photocell, inputs, unix)
     if cell is None:
-        # The state may be lost, and the photocell about to speak; or it is silent for good.
+        # Just after the state was lost, the photocell may still speak. Later, it is silent for good.
         waits = unix < inputs.begun + BELIEVED_S
         conditions = () if waits else (SILENT,)
         if not waits:
@@ -88,13 +89,13 @@ def active(
 
 
 def _contradiction(marks: "ProgramNight", up_since: float, cell: "CellState", unix: float) -> "tuple[bool, bool]":
-    """Whether cell and sun have disagreed for more than an hour; and whether it is deep night: the sun has been down
-    for more than an hour, and stays so for another."""
+    """Returns whether photocell and sun have disagreed for more than an hour, and whether it is deep night: the sun has
+    been down for more than an hour, and stays down for another."""
     sun = marks.day.horizon
     if sun.white:
         down, turned, deep = False, up_since, False
     else:
-        # What does not happen in this night happened long before, or will long after.
+        # An event that is missing in this night counts as long before it (sunset) or long after it (sunrise).
         sunset = NEVER if sun.sunset is None else sun.sunset
         sunrise = -NEVER if sun.sunrise is None else sun.sunrise
         down = sunset <= unix < sunrise
@@ -115,13 +116,14 @@ def _by_marks(marks: "ProgramNight", unix: float) -> "tuple[bool, float]":
 
 
 def _windowed(marks: "ProgramNight", cell: "CellState | None", unix: float) -> "tuple[bool, float]":
-    """By the sun, and near to its switchings by the photocell; None: one that is not known, so lit in doubt."""
+    """Returns whether the lamp is lit, and since when, if the photocell decides only within its windows around the
+    switchings of the program. A photocell that is not known (None) counts as dark there."""
     photocell = marks.program.photocell
     assert photocell is not None
     since = marks.day.start
     for begin, finish in marks.periods:
         middle = (begin + finish) / 2.0
-        # At the day's own noon nothing is switched.
+        # A period that reaches the day's noon is not switched there, so it has no window.
         opens, closes = begin, finish
         if begin > marks.day.start:
             opens, begin = begin - photocell.before_s, min(middle, begin + photocell.after_s)
@@ -141,12 +143,14 @@ def _windowed(marks: "ProgramNight", cell: "CellState | None", unix: float) -> "
 
 
 def _dark_since(cell: "CellState | None", opens: float) -> bool:
-    """Whether it was, or may have been, dark at some time since the window opened: then the lamp is on, and stays."""
+    """Returns whether it was, or may have been, dark at some time since the window opened: the lamp is then on, and
+    stays on."""
     return cell is None or cell.dark or cell.since > opens
 
 
 def _light_since(cell: "CellState | None", opens: float) -> bool:
-    """Whether it is known to have been light at some time since the window opened: then the lamp is off for good."""
+    """Returns whether it is known to have been light at some time since the window opened: the lamp is then off for
+    good."""
     if cell is None:
         return False
     return not cell.dark or (cell.other_since is not None and cell.since > opens)

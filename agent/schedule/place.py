@@ -1,4 +1,4 @@
-"""A place on earth with its civil time and its sun, and the days from noon to noon that it was asked about."""
+"""A place on earth with its civil time and its sun, and a cache of its days from noon to noon."""
 
 from agent.schedule.civil import date_of_day
 from agent.schedule.marks import CIVIL_DEG, DAY_S, MIDPOINT, NOON_S, TIME, Mark, seconds_after_noon
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Day:
-    """One local day from noon (`start`) to noon (`end`), Unix times, with the sun's night in it."""
+    """A local day from noon (`start`) to noon (`end`), in Unix seconds, with the sun's night in it."""
 
     def __init__(self, place: "Place", number: int, start: float, end: float) -> None:
         self.number = number
@@ -22,11 +22,11 @@ class Day:
 
     @property
     def horizon(self) -> "SunNight":
-        """When the sun's upper limb passes the horizon."""
+        """The night of the sun in which its upper limb passes the horizon."""
         return self.passing(HORIZON_DEG)
 
     def passing(self, angle_deg: float) -> "SunNight":
-        """When the sun's centre passes this angle, in degrees above the horizon."""
+        """Returns the night of the sun in which its centre passes this angle, in degrees above the horizon."""
         for known, night in self._suns:
             if known == angle_deg:
                 return night
@@ -36,13 +36,13 @@ class Day:
         return found
 
     def nights(self) -> "list[tuple[float, float]]":
-        """When, within this day, it is night for the installer's floor: the sun below -6 degrees. Spans in order,
-        apart from each other."""
+        """Returns the spans of this day in which it is night for the installer's floor: the sun is below -6 degrees.
+        They are in order and do not overlap."""
         found = []  # type: list[tuple[float, float]]
         for night in self._civil_nights():
             if night.white:
                 continue
-            # Where the sun does not pass -6 degrees on one side, it is dark until its highest point, and beyond.
+            # If the sun does not pass -6 degrees on a side of the night, it is dark up to the sun's highest point.
             begin = night.midnight - _HALF_SUN_DAY_S if night.sunset is None else night.sunset
             end = night.midnight + _HALF_SUN_DAY_S if night.sunrise is None else night.sunrise
             begin = max(begin, self.start)
@@ -54,35 +54,36 @@ class Day:
         return found
 
     def _civil_nights(self) -> "list[SunNight]":
-        """The nights of the sun that may reach into this day."""
+        """Returns the nights of the sun that may reach into this day."""
         own = self.passing(CIVIL_DEG)
         begin, end = self.start + _BROAD_DAYLIGHT_S, self.end - _BROAD_DAYLIGHT_S
         if own.sunset is not None and own.sunrise is not None and begin <= own.sunset and own.sunrise <= end:
             return [own]
-        # Near the poles, and by the clock of another place, those before and after do.
+        # Near the poles, and by the clock of another place, the nights before and after may reach into it.
         place = self._place
         before = night_around(place.latitude, place.longitude, self.start, CIVIL_DEG)
         after = night_around(place.latitude, place.longitude, self.end, CIVIL_DEG)
         return [before, own, after]
 
 
-# From one lowest point of the sun to its highest: half a day, and half a minute at most.
+# Seconds; a little more than the time from the sun's lowest point to its highest, which is at most half a day and half
+# a minute.
 _HALF_SUN_DAY_S = 43260.0
-# A night that leaves so much of the day light at both ends has neighbours that end and begin far from this day.
+# If a night leaves this many seconds of light at both ends of the day, its neighbours do not reach into the day.
 _BROAD_DAYLIGHT_S = 10800.0
 
 
 class Place:
-    """A place and what it remembers: days, and whatever is worked out for them. Memory only saves time: answers are
-    the same with it and without it."""
+    """A place, with a cache of its days and of the values worked out for them. The cache only saves time: it never
+    changes an answer."""
 
-    # Days that are kept: an evaluation touches four.
+    # The days in the cache: an evaluation touches four.
     _KEPT_DAYS = 16
-    # Nights of programs and calendars that are kept: a street has a few of each.
+    # The nights of programs and calendars in the cache: a street has a few of each.
     _KEPT_NIGHTS = 64
 
     def __init__(self, almanac: "Almanac", latitude: float, longitude: float) -> None:
-        """Latitude -90..90 north, longitude -180..180 east, in degrees."""
+        """Takes the latitude, -90..90 degrees north, and the longitude, -180..180 degrees east."""
         self.almanac = almanac
         self.latitude = latitude
         self.longitude = longitude
@@ -91,18 +92,18 @@ class Place:
         self._order = []  # type: list[object]
 
     def recall(self, key: object) -> "object | None":
-        """What was kept under this key, if it still is."""
+        """Returns the value kept under this key, or None if there is none."""
         return self._kept.get(key)
 
     def keep(self, key: object, found: object) -> None:
-        """Keeps what was worked out; the oldest goes when there is too much."""
+        """Keeps a value under a key. If the cache is full, the oldest value is dropped."""
         if len(self._order) >= self._KEPT_NIGHTS:
             del self._kept[self._order.pop(0)]
         self._order.append(key)
         self._kept[key] = found
 
     def day_at(self, unix: float) -> "Day":
-        """The day from noon to noon that holds this instant."""
+        """Returns the day from noon to noon that holds this instant."""
         for day in self._days:
             if day.start <= unix < day.end:
                 return day
@@ -110,7 +111,7 @@ class Place:
         return self.day(int((local - NOON_S) // DAY_S))
 
     def day(self, number: int) -> "Day":
-        """The day whose noon lies in day `number` since 1970-01-01, by the local calendar."""
+        """Returns the day that begins at noon of the local date `number` days after 1970-01-01."""
         for day in self._days:
             if day.number == number:
                 return day
@@ -121,14 +122,19 @@ class Place:
         return day
 
     def clock_time(self, number: int, second_of_day: int) -> float:
-        """The instant at which local clocks show this second of the day with this number."""
+        """Returns the instant at which local clocks show this second of the local date `number` days after
+        1970-01-01."""
         year, month, day = date_of_day(number)
         return self.almanac.local_to_unix(year, month, day, second_of_day)
 
     def instant(
         self, mark: "Mark", day: "Day", when_missing: float, shift_missing: bool, noon_is_end: bool = False
     ) -> float:
-        """When a mark comes in this day. A sun event that does not happen counts as `when_missing`, offset or not."""
+        """Returns the instant of a mark in this day.
+
+        An event of the sun that does not happen counts as `when_missing`; the mark's offset is added to that only if
+        `shift_missing` says so. A mark at noon is the start of the day, or its end if `noon_is_end` says so.
+        """
         if mark.kind == TIME:
             after_noon = seconds_after_noon(mark)
             if after_noon == 0:
@@ -136,7 +142,7 @@ class Place:
             return self.clock_time(day.number if mark.offset_s > NOON_S else day.number + 1, mark.offset_s)
         passing = passing_of(mark, day)
         if mark.kind == MIDPOINT:
-            # Where one of them is missing, the sun's lowest point is the middle.
+            # If sunset or sunrise is missing, the sun's lowest point is the middle.
             if passing.sunset is None or passing.sunrise is None:
                 return passing.midnight + mark.offset_s
             return (passing.sunset + passing.sunrise) / 2.0 + mark.offset_s
@@ -147,12 +153,12 @@ class Place:
 
 
 def passing_of(mark: "Mark", day: "Day") -> "SunNight":
-    """The sun's night that a mark by the sun belongs to: its own angle's, else the horizon's."""
+    """Returns the night of the sun for a mark by the sun: that of its angle, or of the horizon if it has no angle."""
     return day.horizon if mark.angle_deg is None else day.passing(mark.angle_deg)
 
 
 class Cache:
-    """The places that were asked about last. It only saves time: answers are the same with it and without it."""
+    """A cache of the places that were asked for last. It only saves time: it never changes an answer."""
 
     _KEPT = 4
 
@@ -160,7 +166,7 @@ class Cache:
         self._places = []  # type: list[Place]
 
     def place(self, almanac: "Almanac", latitude: float, longitude: float) -> "Place":
-        """This place, with what is remembered of it."""
+        """Returns this place, with its cache if it was asked for recently."""
         for place in self._places:
             if place.almanac is almanac and place.latitude == latitude and place.longitude == longitude:
                 return place

@@ -1,5 +1,7 @@
-"""All that decides over a gateway's light, resolved: calendars, groups, overrides, paths, outputs, the installer's
-floor. The host makes it from its files (agent/config/plan.py); target_of() evaluates it."""
+"""The plan of a gateway's light, with all names resolved: calendars, groups, overrides, paths, outputs, the floor.
+
+The agent makes it from its files (agent/config/plan.py), and target_of() evaluates it.
+"""
 
 from agent.schedule.calendars import Calendar
 from agent.schedule.output import Output
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 
 
 class Floor(Value):
-    """What the installer guarantees at night (the sun below -6 degrees): nothing goes below `night_percent`, and
-    nothing is dark unless `dark_allowed` and the program says so too. No override lasts longer than
-    `longest_override_s`. `night_percent` 0 counts as the least light where dark is not agreed on."""
+    """The installer's guarantee for the night (the sun below -6 degrees).
+
+    No lamp goes below `night_percent`, and no lamp is dark unless `dark_allowed` and the program both say so. A
+    `night_percent` of 0 counts as the least light if they do not. No override lasts longer than `longest_override_s`.
+    """
 
     FIELDS = ("night_percent", "dark_allowed", "longest_override_s")
 
@@ -29,7 +33,7 @@ class Floor(Value):
         self.longest_override_s = longest_override_s
 
     def lifted(self, percent: float, program: "Program") -> float:
-        """A level of this program at night, where it is allowed; else the lowest that is."""
+        """Returns a level of this program if the floor allows it at night, or else the lowest level that it allows."""
         if percent >= self.night_percent and percent > 0:
             return percent
         if percent <= 0 and self.dark_allowed and program.dark:
@@ -37,12 +41,12 @@ class Floor(Value):
         return max(self.night_percent, LEAST_PERCENT)
 
 
-# What is still light: the lowest level that DALI's percent can name whole.
+# The lowest level, in whole percent, that is still light.
 LEAST_PERCENT = 1.0
 
 
 class PlannedLuminaire:
-    """One luminaire's part of a plan: its calendar, its groups, its output; and the sources that it listens to."""
+    """A luminaire's part of a plan: its calendar, its groups, its output, and the sources that it listens to."""
 
     def __init__(
         self, name: str, calendar: "Calendar", groups: "tuple[str, ...]" = (), output: "Output | None" = None
@@ -51,29 +55,29 @@ class PlannedLuminaire:
         self.calendar = calendar
         self.groups = groups
         self.output = output or Output()
-        # Along paths: the input key of a presence, and the path that carries it here.
+        # The input keys of the presences that raise this luminaire, each with the path that leads here.
         self.listens = []  # type: list[tuple[str, Path]]
         self._watched = {}  # type: dict[int, tuple[Program, list[tuple[Dynamic, list[str]]]]]
 
     def watched(self, program: "Program") -> "list[tuple[Dynamic, list[str]]]":
-        """A program's dynamic controls, and for each the input keys under which it finds its source; the last first,
-        for the first has the last word."""
+        """Returns a program's dynamic controls, each with the input keys of its source. They come in the order in which
+        they apply: the last first, because the first has the last word."""
         found = self._watched.get(id(program))
         if found is None:
             places = ("", self.name) + self.groups
             controls = []  # type: list[tuple[Dynamic, list[str]]]
             for dynamic in program.dynamics:
                 controls.insert(0, (dynamic, [dynamic.key + "@" + place for place in places]))
-            # The program stays with its id.
+            # The value keeps the program alive, so that no other program can get its id.
             found = (program, controls)
             self._watched[id(program)] = found
         return found[1]
 
 
 class Plan:
-    """A gateway's plan. It does not change: a new override makes a new plan (`with_overrides`).
+    """The plan of a gateway. It does not change: a new override makes a new plan (`with_overrides`).
 
-    `safe_percent` is the level when something is wrong.
+    `safe_percent` is the level of a lamp when something is wrong.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class Plan:
         safe_percent: float = 100,
     ) -> None:
         self.luminaires = {each.name: each for each in luminaires}
-        # In the order that they were given in: a dict keeps none on MicroPython.
+        # The order in which they were given: a dict keeps none on MicroPython.
         self.names = [each.name for each in luminaires]
         self.floor = floor or Floor()
         self.overrides = overrides
@@ -100,11 +104,12 @@ class Plan:
         self.dynamics = _distinct([dynamic for program in self.programs for dynamic in program.dynamics])
         self.photocells = [program.photocell for program in self.programs if program.photocell]
         holds = [dynamic.hold_s for dynamic in self.dynamics] + [path.hold_s for path in paths]
-        # How long an input that is over may still matter.
+        # The seconds for which an input that is over may still matter.
         self.longest_hold_s = max(holds + [0.0])
 
     def with_overrides(self, overrides: "tuple[Override, ...]") -> "Plan":
-        """The same plan with these overrides in place of its own, in the order in which they were given."""
+        """Returns a copy of the plan that has these overrides in place of its own, in the order in which they were
+        given."""
         luminaires = [self.luminaires[name] for name in self.names]
         return Plan(luminaires, self.floor, overrides, self.paths, self.safe_percent)
 
@@ -120,7 +125,7 @@ class Plan:
 
 
 def plain_plan(program: "Program", names: "list[str]", safe_percent: float = 100) -> "Plan":
-    """The plan of one program for these luminaires, with nothing else to it."""
+    """Returns a plan that gives these luminaires one program, without groups, paths or overrides."""
     calendar = Calendar(program.name, program)
     return Plan([PlannedLuminaire(name, calendar) for name in names], safe_percent=safe_percent)
 
@@ -128,7 +133,7 @@ def plain_plan(program: "Program", names: "list[str]", safe_percent: float = 100
 def _distinct(dynamics: "list[Dynamic]") -> "list[Dynamic]":
     found = {}  # type: dict[str, Dynamic]
     for dynamic in dynamics:
-        # Controls of one condition share its input; only how long they hold differs.
+        # Controls with one condition share its input, and the longest hold counts.
         if dynamic.key not in found or found[dynamic.key].hold_s < dynamic.hold_s:
             found[dynamic.key] = dynamic
     return [found[key] for key in sorted(found)]

@@ -1,5 +1,4 @@
-"""A control program as a value: when the lamp burns, at which level from when, and what sensors do to it (names as in
-TALQ 2.7.1)."""
+"""The control program: when a lamp burns, the steps of its level, and the effects of sensors (names of TALQ 2.7.1)."""
 
 from collections import namedtuple
 
@@ -51,7 +50,7 @@ __all__ = (
     "seconds_after_noon",
 )
 
-# What a dynamic control does to the level: x becomes ...
+# The operations of a dynamic control: the level x becomes ...
 SET = "set"  # percent
 MAX = "max"  # the larger of x and percent
 MIN = "min"  # the smaller of x and percent
@@ -60,7 +59,7 @@ SUB = "sub"  # x - percent
 MUL = "mul"  # x * percent / 100
 OPERATIONS = (SET, MAX, MIN, ADD, SUB, MUL)
 
-# The kinds of a reading that a dynamic control may name as its source, beside a sensor's own name.
+# The kinds of reading that a dynamic control may name as its source. It may also name a sensor.
 PRESENCE = "presence"
 TRAFFIC = "traffic"
 LUX = "lux"
@@ -69,7 +68,7 @@ PHOTOCELL = "photocell"
 
 
 class Step(namedtuple("Step", ("at", "percent", "fade_s"))):
-    """From this mark on: the level in percent (0..100), reached by a fade of so many seconds."""
+    """A step: from the mark `at` on, the level is `percent` (0..100), reached by a fade of `fade_s` seconds."""
 
     at: "Mark"
     percent: float
@@ -77,11 +76,12 @@ class Step(namedtuple("Step", ("at", "percent", "fade_s"))):
 
 
 class Photocell(Value):
-    """The active period by a photocell: dark below `on_lux`, light from `off_lux` (>= on_lux) on.
+    """A photocell that decides the active period: it is dark below `on_lux`, and light from `off_lux` (>= on_lux) on.
 
-    With a window (`before_s` + `after_s` > 0) it decides only that near to the program's `on` and `off`: a signal
-    before the window switches at its start, one inside at the signal, none at its end. Without, it decides all day.
-    `source`: "photocell" (any photocell or lux sensor) or a sensor's name.
+    With a window (`before_s` + `after_s` > 0) it decides only that near to the program's `on` and `off`. A signal
+    before the window switches at its start, and a signal within it at once; without a signal, the lamp is switched at
+    its end. Without a window, the photocell decides all day. `source` is "photocell" (any photocell or lux sensor) or
+    a sensor's name.
     """
 
     FIELDS = ("source", "on_lux", "off_lux", "before_s", "after_s")
@@ -92,20 +92,20 @@ class Photocell(Value):
         self.off_lux = off_lux
         self.before_s = before_s
         self.after_s = after_s
-        # Under which this photocell's state is kept.
+        # The key of this photocell in the input state.
         self.key = "%s:%g:%g" % (source, on_lux, off_lux)
 
     @property
     def windowed(self) -> bool:
-        """Whether the sun has the last word."""
+        """True if the photocell decides only within a window, so that the program's marks have the last word."""
         return self.before_s + self.after_s > 0
 
 
 class Dynamic(Value):
-    """A dynamic control: while its source is active, and `hold_s` longer, the level is changed by the operation.
+    """A dynamic control: its operation changes the level while its source is active, and for `hold_s` longer.
 
-    Active is a presence; a traffic count above `above`; a lux reading below `below` (None: that side does not count).
-    `ramp_up_s` and `ramp_down_s` are the fades to the changed level and back.
+    A source is active during a presence, or while its reading (a traffic count, lux) is above `above` and below `below`
+    (None: there is no such bound). `ramp_up_s` is the fade to a higher level, and `ramp_down_s` to a lower one.
     """
 
     FIELDS = ("source", "operation", "percent", "hold_s", "ramp_up_s", "ramp_down_s", "above", "below")
@@ -134,11 +134,11 @@ class Dynamic(Value):
             key += ">%g" % above
         if below is not None:
             key += "<%g" % below
-        # Under which this control's condition is kept: controls of one condition share it.
+        # The key of this control's condition in the input state: controls with one condition share it.
         self.key = key
 
     def applied(self, percent: float) -> float:
-        """What this control, active, makes of a level; within 0..100."""
+        """Returns the level (0..100) that this control makes of a level while it is active."""
         operation = self.operation
         if operation == MAX:
             return max(percent, self.percent)
@@ -153,7 +153,7 @@ class Dynamic(Value):
         return self.percent
 
     def holds(self, value: float) -> bool:
-        """Whether a reading of this value meets the condition."""
+        """Returns whether a reading of this value meets the condition."""
         if self.above is None and self.below is None:
             return value > 0
         if self.above is not None and not value > self.above:
@@ -162,12 +162,12 @@ class Dynamic(Value):
 
 
 class Program(Value):
-    """Lit from `on` to `off` at the level of the latest step; dark otherwise.
+    """A control program: the lamp is lit from `on` to `off` at the level of the latest step, and dark otherwise.
 
-    Before the night's first step the last one of the night holds (a fixed time holds until the next and wraps round
-    the day, which runs from noon to noon). `fade_s`: the fade of switching on and off. `dark`: the operator knows that
-    it leaves the street dark at times. `min_burning_s`: once on, a lamp burns that long. `trim_on_s`, `trim_off_s`: it
-    is switched on that much later, off that much earlier. `dynamics`: the first has the last word.
+    Before the night's first step its last step holds (a step holds until the next, and wraps round the day, which runs
+    from noon to noon). `fade_s` is the fade of switching on and off. `dark` says that the operator means it if the
+    program leaves the street dark at times. Once on, a lamp burns for `min_burning_s`. It is switched on `trim_on_s`
+    later and off `trim_off_s` earlier. Of the `dynamics`, the first has the last word.
     """
 
     FIELDS = (

@@ -1,19 +1,21 @@
-"""The sun over a place: its elevation, and when it passes a given elevation in the evening and in the morning.
+"""Computes the sun over a place: its elevation, and when it passes a given elevation in the evening and the morning.
 
 The earth's heliocentric longitude is the VSOP87 series (Bretagnon and Francou 1988) cut at 1.5 seconds of arc, with
-nutation and aberration as in Meeus, "Astronomical Algorithms", chapters 22 and 25. Needs floats of 64 bits.
+nutation and aberration as in Meeus, "Astronomical Algorithms", chapters 22 and 25. It needs floats of 64 bits.
 """
 
 import math
 from collections import namedtuple
 
-# The sun's upper limb on the horizon: 34' of refraction and a radius of 16'. What an almanac calls sunset and sunrise.
+# The elevation of the sun's centre when an almanac speaks of sunset and sunrise: its upper limb is on the horizon, with
+# 34' of refraction and a radius of 16'.
 HORIZON_DEG = -50.0 / 60.0
 
 # Unix seconds of J2000.0, 2000-01-01 12:00.
 J2000_UNIX = 946728000.0
 
-# Terrestrial time runs ahead of universal time: 69 s in 2020. A second too many moves the sun by 0.04 seconds of arc.
+# Seconds by which terrestrial time is ahead of universal time; it was 69 s in 2020. An error of a second moves the sun
+# by 0.04 seconds of arc.
 TERRESTRIAL_AHEAD_S = 70.0
 
 # VSOP87, earth, L0: amplitude (1e-8 rad), phase (rad), frequency (rad per thousand Julian years).
@@ -36,20 +38,21 @@ _L0 = (
 )
 _L0_CONSTANT = 1.75347046
 _L1_CONSTANT = 6283.31966747
-# L1: the same, each term times the time.
+# VSOP87, earth, L1: amplitude, phase and frequency in the units of L0. Its sum is multiplied by the time.
 _L1 = ((206059.0, 2.678235, 6283.07585), (4303.0, 2.6351, 12566.1517))
 
-# How closely an event is found: a millisecond where the sun moves fastest (its sine changes by 7.3e-5 a second).
+# The accuracy of an event: a millisecond if the sun moves at its fastest (its sine changes by 7.3e-5 a second).
 _SINE_TOLERANCE = 7.3e-8
 
 _HALF_DAY_S = 43200.0
 
 
 class SunNight(namedtuple("SunNight", ("sunset", "sunrise", "midnight", "white"))):
-    """One night of the sun: Unix times; None where that event does not happen.
+    """A night of the sun, in Unix seconds. An event that does not happen is None.
 
-    `midnight` is when the sun stands lowest. `white`: even then it does not pass below the asked elevation. An event
-    that is missing without `white` means that the sun stays below it on that side of the night (polar night).
+    The sun stands lowest at `midnight`. `white` says that even then it does not pass below the elevation asked for. If
+    an event is missing and the night is not `white`, the sun stays below that elevation on that side of the night (the
+    polar night).
     """
 
     sunset: "float | None"
@@ -59,7 +62,7 @@ class SunNight(namedtuple("SunNight", ("sunset", "sunrise", "midnight", "white")
 
 
 def _place_in_sky(unix: float) -> "tuple[float, float]":
-    """The sun's apparent declination and its hour angle at Greenwich, both in radians, at this instant."""
+    """Returns the sun's apparent declination and its hour angle at Greenwich, both in radians, at this instant."""
     days = (unix - J2000_UNIX) / 86400.0
     millennia = (days + TERRESTRIAL_AHEAD_S / 86400.0) / 365250.0
     centuries = millennia * 10.0
@@ -75,7 +78,7 @@ def _place_in_sky(unix: float) -> "tuple[float, float]":
         + millennia
         * (_L1_CONSTANT + l1 * 1e-8 + millennia * (52919.0 + 8720.0 * math.cos(1.0721 + 6283.0758 * millennia)) * 1e-8)
     )
-    # Distance in astronomical units: only aberration needs it, to a hundredth.
+    # The distance in astronomical units. Only aberration needs it, to a hundredth.
     distance = 1.00014 + 0.0167067 * math.cos(3.0984635 + 6283.07585 * millennia)
 
     node = math.radians(125.04452 - 1934.136261 * centuries)
@@ -107,10 +110,10 @@ def _place_in_sky(unix: float) -> "tuple[float, float]":
 
 
 def elevation_deg(latitude: float, longitude: float, unix: float) -> float:
-    """The elevation of the sun's centre, in degrees, seen from the earth's centre and without refraction.
+    """Returns the elevation of the sun's centre, in degrees, seen from the earth's centre and without refraction.
 
-    Latitude north and longitude east are positive, in degrees. An observer on the ground sees it up to 0.0024
-    degree lower.
+    Latitude north and longitude east are positive, in degrees. An observer on the ground sees the sun up to 0.0024
+    degrees lower.
     """
     return math.degrees(math.asin(_sine_of_elevation(math.radians(latitude), math.radians(longitude), unix)))
 
@@ -122,7 +125,8 @@ def _sine_of_elevation(phi: float, east: float, unix: float) -> float:
 
 
 def night_around(latitude: float, longitude: float, unix: float, passes_deg: float = HORIZON_DEG) -> "SunNight":
-    """The sun's night whose middle is nearest to `unix`: when the sun passes `passes_deg` downward and upward again."""
+    """Returns the night of the sun with its middle nearest to `unix`: when the sun passes `passes_deg` downward, and
+    upward again. Latitude north and longitude east are positive, in degrees."""
     phi = math.radians(latitude)
     east = math.radians(longitude)
     midnight = unix
@@ -141,10 +145,11 @@ def night_around(latitude: float, longitude: float, unix: float, passes_deg: flo
 
 
 def _passing(phi: float, east: float, threshold: float, dark: float, light: float) -> "float | None":
-    """When between `dark` (midnight) and `light` (noon) the sun stands at the threshold; None where noon is dark too.
+    """Returns when between `dark` (midnight) and `light` (noon) the sun stands at the threshold, or None if noon is
+    dark too.
 
-    False position with the Illinois correction: it keeps the root between its two ends, so it cannot run away near
-    the poles.
+    The method is false position with the Illinois correction. It keeps the root between its two ends, so it cannot run
+    away near the poles.
     """
     low = _sine_of_elevation(phi, east, dark) - threshold
     high = _sine_of_elevation(phi, east, light) - threshold
@@ -156,7 +161,7 @@ def _passing(phi: float, east: float, threshold: float, dark: float, light: floa
         value = _sine_of_elevation(phi, east, middle) - threshold
         if abs(value) < _SINE_TOLERANCE:
             return middle
-        # An end that stays twice would slow the search down: its weight is halved.
+        # An end that stays twice would slow the search down, so its weight is halved.
         if value < 0.0:
             dark, low = middle, value
             if last < 0:

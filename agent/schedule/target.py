@@ -1,14 +1,15 @@
-"""The target level of a luminaire at an instant: override, else dynamic control, else the calendar's program, else the
-default level; then its output; at night never below the installer's floor.
+"""Works out the target level of a luminaire at an instant.
 
-Pure: the answer depends on the time, the plan, the place and the input state alone.
-- A clock that cannot be believed: lit, or by the photocell where the program has one that speaks and has seen a night;
-  its light counts for eight hours at most.
-- A photocell that is silent: lit for an hour, then the program's `on` and `off` hold. One that says light while the
-  sun has been down for more than an hour, and will be for another: lit. A contradiction that has lasted for more than
-  an hour is a condition.
-- A source of which the past is not known (the state was lost) counts as active where that gives more light, for as
-  long as it is held, and for a minute at least.
+An override goes before dynamic controls, these before the calendar's program, and the program before the default level.
+The luminaire's output follows. At night the level never falls below the installer's floor. The functions are pure: the
+answer depends only on the time, the plan, the place and the input state.
+- If the clock cannot be believed, the lamp is lit, or follows a photocell of its programs that speaks and has seen a
+  night. The photocell's light then counts for eight hours at most.
+- If a photocell is silent, the lamp is lit for an hour; then the program's `on` and `off` switch it. If a photocell
+  says light although the sun has been down for more than an hour and will be for another, the lamp is lit. A
+  contradiction that has lasted for more than an hour is a condition.
+- A source with an unknown past (the state was lost) counts as active if that gives more light. It does so for as long
+  as it is held, and for a minute at least.
 """
 
 from collections import namedtuple
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
     from agent.schedule.plan import Plan, PlannedLuminaire
     from agent.schedule.program import Program
 
-# Why a level is the target (names as in TALQ 2.7.1, and the floor).
+# The reasons for a target level (the names of TALQ 2.7.1, and the floor).
 DEFAULT = "default"
 OVERRIDE = "override"
 SENSOR = "sensor"
 PROGRAM = "program"
 FLOOR = "floor"
 
-# No gateway of this kind was there before 2020: an earlier time is a clock that was never set.
+# The beginning of 2020. No gateway of this kind is older, so an earlier time comes from a clock that was never set.
 _EARLIEST_UNIX = 1577836800.0
 
 
 class Target(namedtuple("Target", ("percent", "fade_s", "reason", "conditions"))):
     """The target level in percent of the lamp's light (0-100, after its output), the fade in seconds that leads to it,
-    why, and the names of the conditions (agent/schedule/conditions.py) that hold."""
+    the reason for it, and the names of the conditions that hold (agent/schedule/conditions.py)."""
 
     percent: float
     fade_s: float
@@ -51,8 +52,8 @@ class Target(namedtuple("Target", ("percent", "fade_s", "reason", "conditions"))
 def target_of(
     plan: "Plan", luminaire: str, place: "Place", inputs: "InputState", unix: float, clock_valid: bool = True
 ) -> "Target":
-    """Returns the target of this luminaire at this instant (Unix seconds). Keep the `place`: what it remembers makes
-    this quick."""
+    """Returns the target of this luminaire at this instant (Unix seconds). The caller should keep the `place`: its
+    cache makes this quick."""
     planned = plan.luminaires.get(luminaire)
     if planned is None:
         return Target(plan.safe_percent, 0.0, DEFAULT, (UNKNOWN_LUMINAIRE,))
@@ -67,7 +68,7 @@ def target_of(
     if program.photocell is not None:
         percent, fade_s, since, more = _by_photocell(night, inputs, unix)
         conditions += more
-    # Sensors count within the active period, be its step 0 %.
+    # Sensors count within the active period, even during a step of 0 %.
     if (program.dynamics or planned.listens) and (percent > 0 or night.marks.lit(unix)):
         changed = _with_dynamics(planned, program, inputs, unix, percent, fade_s, since)
         if changed[0] != percent:
@@ -81,7 +82,7 @@ def target_of(
             fade_s = program.fade_s
     percent = planned.output.of(percent, inputs.operating_hours.get(luminaire))
     if night.is_dark(unix):
-        # The floor is of the light that comes out: no output takes any of it away.
+        # The floor is about the light that comes out, so it is applied after the output.
         lifted = plan.floor.lifted(percent, program)
         if lifted != percent:
             percent, reason = lifted, FLOOR
@@ -89,7 +90,8 @@ def target_of(
 
 
 def _without_clock(plan: "Plan", planned: "PlannedLuminaire", inputs: "InputState", unix: float) -> "Target":
-    """Lit at the safe level, unless every photocell of the luminaire's programs that speaks says light."""
+    """Returns the target without a clock: the safe level, or dark if the luminaire's programs have photocells and all
+    of these can be believed to say light."""
     cells = [program.photocell for program in planned.calendar.programs() if program.photocell]
     light = [photocells.says_light(cell, inputs, unix) for cell in cells]
     percent = 0.0 if light and False not in light else plan.safe_percent
@@ -97,7 +99,8 @@ def _without_clock(plan: "Plan", planned: "PlannedLuminaire", inputs: "InputStat
 
 
 def _by_photocell(night: "Night", inputs: "InputState", unix: float) -> "tuple[float, float, float, tuple[str, ...]]":
-    """The level, its fade, since when, and conditions, where the active period is a photocell's."""
+    """Returns the level, its fade, since when it holds, and the conditions, if a photocell decides the active
+    period."""
     program = night.program
     lit, since, conditions = photocells.active(night.marks, night.up_since, inputs, unix)
     if not lit:
@@ -115,9 +118,9 @@ def _with_dynamics(
     fade_s: float,
     since: float,
 ) -> "tuple[float, float, float]":
-    """The level after the paths and the program's dynamic controls, its fade, and since when.
+    """Returns the level after the paths and the program's dynamic controls, its fade, and since when it holds.
 
-    The fade is that of the latest thing that happened: a step of the program, a control that began or one that ended.
+    The fade is that of the latest event: a step of the program, or a control that began or ended.
     """
     for key, path in planned.listens:
         state, at = _activity((key,), path.hold_s, inputs, unix)
@@ -145,11 +148,12 @@ _ACTIVE, _OVER, _UNKNOWN = 1, 0, -1
 def _activity(
     keys: "list[str] | tuple[str, ...]", hold_s: float, inputs: "InputState", unix: float
 ) -> "tuple[int, float]":
-    """Whether one of these inputs is active with its hold, and since when; or when the last one ended."""
+    """Returns whether one of these inputs is active (its hold included), and since when. If none is, returns when the
+    last one ended. If that is not known, returns _UNKNOWN and the time since which the past is known."""
     since = unix
     ended = NEVER
     state = _OVER
-    # It is not known what was just before the state began.
+    # Nothing is known of the time just before the state began.
     recent = unix < inputs.begun + max(hold_s, REPEATS_S)
     for key in keys:
         entry = inputs.active.get(key)
@@ -157,7 +161,7 @@ def _activity(
             if recent and state == _OVER:
                 state = _UNKNOWN
         elif entry[0] > unix + BACKWARD_S:
-            # It comes from a future that a clock set back has taken away.
+            # The entry lies in the future: the clock was set back since.
             if state == _OVER:
                 state = _UNKNOWN
         elif unix < entry[1] + hold_s:

@@ -1,8 +1,9 @@
-"""A value with named fields that may have defaults: what namedtuple lacks on MicroPython."""
+"""Values that have named fields with defaults, which namedtuple does not offer on MicroPython."""
 
 
 class Value:
-    """Two values are equal where their class and all their FIELDS are. Nothing changes one after it was made."""
+    """A value. Two values are equal if their classes and all their FIELDS are equal. A value never changes after it was
+    made."""
 
     FIELDS = ()  # type: tuple[str, ...]
 

@@ -21,7 +21,7 @@ from agent.wire.mqtt import GOODBYE_S, Broker, Link, LinkLost, Session, until_on
 
 BATCH_RECORDS = 50
 WINDOW_BATCHES = 4
-"""How many batches are on their way at once; as many are sent again where no acknowledgement comes."""
+"""How many batches are on their way at once; as many are sent again if no acknowledgement comes."""
 
 FIRST_ACK_WAIT_S = 60.0
 LONGEST_ACK_WAIT_S = 900.0
@@ -32,19 +32,19 @@ LARGEST_BATCH_BYTES = 200_000
 """The length of the records' bodies in the journal; a collector takes a payload of up to 1 MB."""
 
 ALONE_AFTER_S = 3600.0
-"""Another gateway of this name is gone where no collector has mentioned it for this long."""
+"""Another gateway of this name is gone if no collector has mentioned it for this long."""
 
 EPOCH_PAUSE_S = 3600.0
-"""The least time between two new epochs, where a collector finds conflicts without end."""
+"""The least time between two new epochs, if a collector finds conflicts without end."""
 
 
 class MqttReporter:
     """Sends one journal to one broker. `run` it in a task; `stop` ends it with an offline state.
 
-    `birth` holds what the gateway is (version, board, luminaires ...); wire, gateway and epoch are added.
+    `birth` holds the facts of the gateway (version, board, luminaires ...); wire, gateway and epoch are added.
     `on_change(False, sentence)` is called once when the broker is away, `on_change(True, sentence)` when it is back.
-    `on_twin(True, sentence)` is called where another gateway sends under this name, `on_twin(False, sentence)` once
-    that is over. `was_away` is True where the broker was away before the restart, and that was said.
+    `on_twin(True, sentence)` is called when another gateway sends under this name, `on_twin(False, sentence)` once
+    that is over. `was_away` is True if `on_change` has told, before the restart, that the broker was away.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class MqttReporter:
         self._on_twin = on_twin or (lambda _there, _text: None)
         self._twin_met_at: float | None = None
         self.sent = 0  # records published, repetitions included
-        self.repeated = 0  # of these, published before by this process
+        self.repeated = 0  # those of them that this process had published before
 
     async def run(self) -> None:
-        """Sends until `stop`. Raises JournalError where the journal cannot be read."""
+        """Sends until `stop`. Raises JournalError if the journal cannot be read."""
         self._running = asyncio.ensure_future(self._link.run(self.run_session))
         try:
             await asyncio.shield(self._running)
@@ -88,9 +88,9 @@ class MqttReporter:
                 raise
 
     async def stop(self) -> None:
-        """Publishes the offline state where there is a connection, disconnects, and lets `run` return."""
+        """Publishes the offline state if there is a connection, disconnects, and lets `run` return."""
         if self._session is not None:
-            # Where that does not get through, the will says it.
+            # If that does not get through, the will tells it.
             with contextlib.suppress(LinkLost, TimeoutError):
                 await self._clock.wait_for(self._publish_state(self._session, online=False), GOODBYE_S)
         if self._running is not None:
@@ -98,7 +98,7 @@ class MqttReporter:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def run_session(self, session: Session) -> None:
-        """Sends and receives over one connection, until it is lost. Raises LinkLost, and JournalError where the journal
+        """Sends and receives over one connection, until it is lost. Raises LinkLost, and JournalError if the journal
         cannot be read."""
         self._session = session
         try:
@@ -124,7 +124,7 @@ class MqttReporter:
             try:
                 acknowledgement = payloads.decode_acknowledgement(message.payload)
             except payloads.PayloadError:
-                continue  # not a collector's: the next time-out sends again what it may have been about
+                continue  # not a collector's; the next time-out sends again the records that it may have named
             await self._settle(acknowledgement)
 
     async def _settle(self, acknowledgement: payloads.Acknowledgement) -> None:
@@ -139,7 +139,7 @@ class MqttReporter:
             return
         self._epoch_begun_at = now
         numbers = f"from {spans[0][0]} on" if len(spans) > 1 or spans[0][1] > spans[0][0] else f"at {spans[0][0]}"
-        with contextlib.suppress(JournalError):  # the next commit says so, and does it
+        with contextlib.suppress(JournalError):  # the next commit logs that, and does it
             await journal.begin_epoch(
                 f"A collector holds other records {numbers} under the epoch {acknowledgement.epoch}: this journal was"
                 " restored from a copy, or another gateway runs with one."

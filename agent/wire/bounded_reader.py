@@ -1,8 +1,8 @@
 """Reads an MQTT connection within bounds, in place of aiomqtt's reader, which takes all that a peer sends as it comes.
 
 paho holds a packet of up to 256 MB (MQTT-2.2.3) whole, and a flood of small ones leaves the lamps no processor. Here a
-rush is followed by a steady rate, and of a packet that is too long only the head is kept. What is not read waits in the
-kernel and then at the broker, whose own bounds end it.
+rush is followed by a steady rate, and of a packet that is too long only the head is kept. Unread bytes wait in the
+kernel and then at the broker, which has bounds of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LARGEST_TOPIC_BYTES = 512
 """The topics in use have 60. A longer one makes the payload seem shorter, which is then garbage."""
 
 READ_BYTES = 65_536
-"""What is read at most between two turns of the event loop."""
+"""The most bytes that are read between two turns of the event loop."""
 
 RUSH_PACKETS = 200
 PACKETS_EACH_S = 50.0

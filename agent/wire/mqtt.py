@@ -20,7 +20,7 @@ from agent.interfaces import Clock, World
 from agent.wire.bounded_reader import LARGEST_TOPIC_BYTES, Reading
 
 ANSWER_S = 30.0
-"""How long the broker may take to answer a CONNECT, PUBLISH or SUBSCRIBE; a slow SIM needs some seconds."""
+"""How long the broker may take to answer a CONNECT, PUBLISH or SUBSCRIBE; a slow SIM card needs several seconds."""
 
 GOODBYE_S = 5.0
 """How long a DISCONNECT may take to go out."""
@@ -158,8 +158,8 @@ class Link:
 
     `on_change(False, sentence)` is called once when the broker is away, however often it is tried, and
     `on_change(True, sentence)` once a session has got through again (`established`). `will` gives the topic and payload
-    that the broker publishes when the connection is lost; it is asked at each attempt. `was_away` is True where the
-    broker was away when the agent was stopped, and that was said.
+    that the broker publishes when the connection is lost; it is asked at each attempt. `was_away` is True if the
+    broker was away when the agent was stopped, and `on_change` had told so.
     """
 
     def __init__(

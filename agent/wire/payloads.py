@@ -1,7 +1,7 @@
-"""Topics and CBOR (RFC 8949) payloads of wire version 0: what gateway and collector say to each other by MQTT.
+"""Topics and CBOR (RFC 8949) payloads of wire version 0: the messages between gateway and collector by MQTT.
 
-lichtmast/0/GATEWAY/birth    retained: what this gateway is
-lichtmast/0/GATEWAY/state    retained, also the will: online or offline, how much waits in the journal
+lichtmast/0/GATEWAY/birth    retained: the facts of this gateway
+lichtmast/0/GATEWAY/state    retained, also the will: online or offline, and the depth of the journal
 lichtmast/0/GATEWAY/records  a SenML pack of journal records (protocols/senml.py)
 lichtmast/0/GATEWAY/ack      to the gateway: the ranges that a collector has committed, and those that it cannot
 
@@ -38,7 +38,7 @@ class PayloadError(Exception):
 
 
 class Batch(NamedTuple):
-    """Journal records of one gateway and epoch. `sender` is None where the batch does not name it."""
+    """Journal records of one gateway and epoch. `sender` is None if the batch does not name it."""
 
     gateway: str
     epoch: str

@@ -1,4 +1,4 @@
-"""`lichtmast bench catch_up`: a gateway that comes back after 400 days puts them on record, in real time."""
+"""`lichtmast bench catch_up`: the real time in which a gateway, back after 400 days, puts these days on record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The figures, one by one as they are known."""
+    """Yields each figure as soon as it is known."""
     board = with_luminaires(load_board(DEMO_BOARD), LUMINAIRES)
     with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
         folder = Path(name)
@@ -39,7 +39,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
         board = replace(board, buses=buses, upstream=None)
         begins = DEMO_NIGHT.toordinal() * DAY_S - 719_163 * DAY_S
         took_s, pause_s, missing = run_virtual(lambda clock: _away(board, folder, clock, arguments.days), begins)
-    # The journal keeps what is not acknowledged for 400 days: a little less, and nothing of it is too old.
+    # The journal keeps records that are not acknowledged for 400 days. With a little less, no record is too old.
     what = f"{arguments.days:g} days without an agent, {LUMINAIRES} luminaires"
     yield Row(f"{what}: put on record in", took_s, "s", "real", 20.0)
     yield Row(f"{what}: longest pause of the loop meanwhile", 1000 * pause_s, "ms", "real", 50.0)
@@ -69,19 +69,19 @@ async def _away(board: Board, folder: Path, clock: VirtualClock, days: float) ->
 
 
 class _Closing:
-    """Times the closing of all quarters, from the first commit that holds one. It looks at commits only: a task that
-    polled beside them would take the interpreter from the journal's thread."""
+    """Times the closing of all quarters, from the first commit that holds one. It looks at commits only, because a task
+    that polls beside them would take the interpreter from the journal's thread."""
 
     def __init__(self, agent: Agent, from_: float, until: float) -> None:
         self._agent, self._from, self._until = agent, from_, until
         self._began: float | None = None
         self.pause_s = 0.0
-        """The longest turn of the loop since then."""
+        """The longest turn of the loop since the closing began, in s."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Is set when the last piece goes to the disk."""
+        """Set when the last quarter goes to the disk."""
 
     def at_a_commit(self) -> dict[str, object]:
-        # The readings of the first sweep take time on the bus; with the first piece that is closed it begins.
+        # The readings of the first sweep take time on the bus; the closing begins with the first quarter closed.
         state = self._agent.metering.state()
         closed_until = [float(str(one["open_start"])) for one in state.values() if isinstance(one, dict)]
         if self._began is None and max(closed_until) > self._from:
@@ -96,7 +96,7 @@ class _Closing:
             self.pause_s = max(self.pause_s, seconds)
 
     def took_s(self) -> float:
-        """Real seconds since it began."""
+        """Returns the real seconds since the closing began."""
         assert self._began is not None
         return time.perf_counter() - self._began
 

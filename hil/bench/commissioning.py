@@ -1,7 +1,7 @@
 """Figures of commissioning: forward frames from INITIALISE to TERMINATE, and bus time, with python-dali beside them.
 
-Both talk to the same emulated gear on the same emulated bus, on virtual time, each frame as soon as the bus has
-settled: so the figures show the search and nothing of an interface or of the host.
+Both talk to equal emulated gear on an equal emulated bus, on virtual time. Each sends a frame as soon as the bus has
+settled, so the figures show the search alone, without an interface or a host.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INITIALISE, TERMINATE = 0xA5, 0xA1
 
 @dataclass(frozen=True)
 class Run:
-    """One run: frames and seconds from the first INITIALISE to the end of TERMINATE."""
+    """The frames and seconds of a run, from the first INITIALISE to the end of TERMINATE."""
 
     frames: int
     bus_s: float
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The figures, one by one as they are known."""
+    """Yields each figure as soon as it is known."""
     seeds: int = max(1, arguments.seeds)
     for count in (1, 4, 16, 64):
         runs = [_ours(count, seed) for seed in range(seeds)]
@@ -79,7 +79,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def _fail_safe(count: int) -> Iterator[Row]:
-    """What comes before and after the search: the broadcast of the fail-safe levels, and their read-back."""
+    """Yields the frames before and after the search: the broadcast of the fail-safe levels, and their read-back."""
 
     async def story(bench: _Bench) -> tuple[int, int]:
         for name in ("SET POWER ON LEVEL", "SET SYSTEM FAILURE LEVEL"):
@@ -96,7 +96,7 @@ def _fail_safe(count: int) -> Iterator[Row]:
 
 
 class _Bench:
-    """A bus with emulated gear, and whoever speaks on it; `frames` counts both of a pair."""
+    """A controller on a bus with emulated gear. `frames` counts both frames of a pair."""
 
     def __init__(self, street: Street) -> None:
         self.street = street
@@ -182,7 +182,7 @@ def _has_peer() -> bool:
 
 
 def _theirs(count: int, seed: int) -> Run:
-    """python-dali's own sequence; its scan of the 64 addresses comes before INITIALISE and is not counted."""
+    """Runs python-dali's own sequence. Its scan of the 64 addresses comes before INITIALISE and is not counted."""
     theirs = importlib.import_module("dali.sequences")
     frames = importlib.import_module("dali.frame")
 
@@ -214,7 +214,7 @@ def _their_frame(frames: Any, outcome: Outcome) -> Any:
 
 
 def _check(street: Street, count: int) -> None:
-    """A run that left a gear without an address of its own has no figures."""
+    """Raises RuntimeError if the run left a gear without an address of its own, as its figures would mean nothing."""
     given = sorted(gear.variables.short_address for gear in street.gear)
     if given != list(range(count)):
         raise RuntimeError(f"after commissioning the short addresses are {given}, not 0 to {count - 1}")

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The figures, one by one as they are known."""
+    """Yields each figure as soon as it is known."""
     yield from commissioning.rows(arguments)
     yield from scheduling.rows()
     yield from levels_first.rows()

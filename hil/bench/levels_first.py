@@ -1,7 +1,7 @@
-"""How soon a level that is due reaches the bus while one query fails: each query of the code's table, in every way.
+"""The delay of a level that is due while one query fails: each query of the code's table, failing in every way.
 
-On virtual time, with an interface that is no product's: it takes a frame's time for each frame, and answers as gear
-would, but for the one query.
+The time is virtual, and the interface is not that of a product. It takes a frame's time for each frame, and answers
+every query as gear does, except for the failing one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUERIES = [
     for name, row in table.items()
     if row.answer
 ]
-"""Every query that gear may be asked, taken from the code."""
+"""Every query to gear in the code's tables."""
 
 START_WALL = 1_766_000_000.0
 LAMPS = 3
@@ -74,8 +74,11 @@ FAILURES: Mapping[str, Callable[[], Reply]] = {
 
 
 class Outcome(NamedTuple):
-    """What came of it: the longest time (ms) from a cycle's begin to the frame of the level that fell due there,
-    whether all lamps came to all their levels, the queries asked, and the names of the events."""
+    """The outcome of some cycles with one failing query.
+
+    `delay_ms` is the longest time from the start of a cycle to the frame of the level that was due then. `all_told` is
+    True if each lamp reached each level. `asked` holds the queries that were asked, `events` the names of the events.
+    """
 
     delay_ms: float
     all_told: bool
@@ -84,7 +87,7 @@ class Outcome(NamedTuple):
 
 
 class _Interface:
-    """Gear at short addresses 0, 1 ... as a table of answers."""
+    """An interface with gear at short addresses 0, 1 ..., which answers from a table."""
 
     def __init__(self, clock: VirtualClock, failing: str, failure: str) -> None:
         self._clock = clock
@@ -120,7 +123,7 @@ class _Interface:
             if self._failure == "the interface is silent":
                 await self._clock.sleep(SILENT_S)
             return FAILURES[self._failure]()
-        return self._answer(meaning.name, _only(meaning.address))
+        return self._answer(meaning.name, _short_address(meaning.address))
 
     def _answer(self, name: str, number: int | None) -> Reply:
         if number is None:
@@ -143,12 +146,15 @@ class _Interface:
         return answered(answers[name]) if name in answers else NO_ANSWER
 
 
-def _only(address: Address | None) -> int | None:
+def _short_address(address: Address | None) -> int | None:
     return address.number if address is not None and address.kind == Address.SHORT else None
 
 
 def with_one_failing(query: str, failure: str, telemetry_share: float = 0.05) -> Outcome:
-    """Some cycles of the control, with a new level due at each, while this query (none: "") fails in this way."""
+    """Runs CYCLES control cycles, with a new level due at each, while `query` fails in the way `failure`.
+
+    With an empty `query`, no query fails.
+    """
 
     async def story(clock: VirtualClock) -> Outcome:
         events: list[str] = []
@@ -181,7 +187,7 @@ def with_one_failing(query: str, failure: str, telemetry_share: float = 0.05) ->
 
 
 def rows() -> Iterator[Row]:
-    """The worst of all queries and all ways to fail."""
+    """Yields the longest delay of all queries and all ways to fail."""
     log = logging.getLogger("lichtmast")
     log.disabled = True  # each failure has its event
     delays = {(query, failure): with_one_failing(query, failure).delay_ms for query in QUERIES for failure in FAILURES}

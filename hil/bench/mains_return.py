@@ -1,4 +1,4 @@
-"""How soon a full street is told its levels once its mains are back: by what feeds its bus, and its telemetry share."""
+"""The time until a full street has its levels after its mains are back, by bus supply and telemetry share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ FOUND_WITHIN_S = 50.0
 
 
 class Return(NamedTuple):
-    """`found_s`: from the mains to the moment that the agent can know of them, which is a bus that is usable again, or
-    gear that says so when it is asked. `told_s`: from there until every lamp shows its level. `reported`: the
-    luminaires of which it was found out that they had lost their mains."""
+    """The times after the return of the mains, in s.
+
+    `found_s` is the time until the agent can know of it: because the bus is usable again, or because gear says so when
+    it is asked. `told_s` is the time from then until every lamp shows its level. `reported` holds the luminaires whose
+    loss of mains was reported.
+    """
 
     found_s: float
     told_s: float
@@ -31,7 +34,7 @@ class Return(NamedTuple):
 
 
 def mains_return(folder: Path, bus_supply: str, telemetry_percent: int) -> Return:
-    """Mains are gone for three seconds by night, where the street burns at half and its safe level is another."""
+    """Takes the mains away for three seconds by night. The street burns at half; its safe level is a different one."""
     seen: list[Return] = []
 
     async def story(bench: Bench) -> None:
@@ -60,7 +63,7 @@ def mains_return(folder: Path, bus_supply: str, telemetry_percent: int) -> Retur
 
 
 def _first_yes(bench: Bench, otherwise: float) -> float:
-    """When gear first said that it had lost its mains."""
+    """Returns the loop time at which gear first said that it had lost its mains, or `otherwise` if it never did."""
     for frame in bench.street.bus.trace:
         if frame.value == ALL_GEAR_QUERY_POWER_FAILURE and frame.outcome in (Result.ANSWER, Result.GARBLED):
             return frame.time
@@ -68,7 +71,10 @@ def _first_yes(bench: Bench, otherwise: float) -> float:
 
 
 def rows() -> Iterator[Row]:
-    """The street whose gear feeds its bus, and the one whose bus lives on, each with a small telemetry share."""
+    """Yields the time for a street whose gear feeds its bus, and for one whose bus has a separate supply.
+
+    Each is measured with a telemetry share of 50 % and of 5 %.
+    """
     for bus_supply, since in (("gear", "the bus is usable"), ("separate", "gear said so")):
         for percent in (50, 5):
             with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as folder:

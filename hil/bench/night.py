@@ -26,7 +26,7 @@ from hil.embedded_broker import embedded_broker
 from hil.night import NightResult, live_a_night, with_luminaires
 
 QUIET_AFTER_QUARTER_S = 90.0
-"""By then the sweep of a quarter, its records and their acknowledgements are over."""
+"""Time after which the sweep of a quarter, its records and their acknowledgements are over."""
 MOST_WAIT_S = 30.0
 MOST_FRAMES_A_READING = 3.5
 MOST_BUS_LOAD_PERCENT = 1.0
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The figures, one by one as they are known."""
+    """Yields each figure as soon as it is known."""
     yield from _virtual(10, 5.0)
     yield from _virtual(64, 15.0)
     yield from run_until_stopped(_real(min(13.0, arguments.minutes)))
@@ -70,7 +70,7 @@ def _night(luminaires: int, night: date) -> NightResult:
 
 @contextlib.asynccontextmanager
 async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs `work` beside what is inside, and cancels it at the end, also where the inside fails or is cancelled."""
+    """Runs `work` beside the body of the `with`, and cancels it at the end, even if the body fails."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -81,10 +81,10 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _emulated(board_text: Callable[[int, Path], str], folder: Path) -> AsyncIterator[list[str]]:
-    """The words of `run` for this board, with a broker, a collector and `emulate` beside it.
+    """Yields the words of `run` for this board, while a broker, a collector and `emulate` run beside it.
 
-    `board_text` makes the board for a broker's port and a folder of serial ports. After the inside, `emulate` has ended
-    and its report is in the folder.
+    `board_text` returns the board for a broker's port and a folder of serial ports. After the `with`, `emulate` has
+    ended, and its report is in the folder.
     """
     async with embedded_broker() as port, _beside(collect("127.0.0.1", port, folder / "store.sqlite", MachineClock())):
         board = folder / "board.toml"
@@ -97,11 +97,11 @@ async def _emulated(board_text: Callable[[int, Path], str], folder: Path) -> Asy
 
 
 async def _real(minutes: float) -> list[Row]:
-    """`run` beside `emulate`, with a broker and a collector, over a stretch without a program step or a sweep."""
+    """Measures `run` beside `emulate`, with broker and collector, over a stretch without a program step or a sweep."""
     with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
         folder = Path(name)
         async with _emulated(_board_on, folder) as run:
-            # Not across a quarter: the stretch must hold no sweep but the first, which comes at the start.
+            # The stretch must not cross a quarter: the only sweep is the first, which comes at the start.
             left_s = QUARTER_S - time.time() % QUARTER_S
             if left_s < QUIET_AFTER_QUARTER_S + minutes * 60 + MOST_WAIT_S:
                 await asyncio.sleep(left_s)
@@ -125,7 +125,7 @@ async def _real(minutes: float) -> list[Row]:
 
 
 async def _real_on_four_buses() -> list[Row]:
-    """The memory of `run` with 64 luminaires on four buses, once it has read them all."""
+    """Measures the memory of `run` with 64 luminaires on four buses, after it has read them all."""
     with tempfile.TemporaryDirectory(prefix="lichtmast-bench-") as name:
         folder = Path(name)
         async with _emulated(_four_buses_on, folder) as run:
@@ -139,8 +139,11 @@ READ_MEMORY_LOCATION = re.compile("h[0-9A-F]{2}C5")
 
 
 def _turnarounds(pairs: list[tuple[float, str]]) -> list[Row]:
-    """Frames of a transaction wait only for the host and for the 13.5 ms of priority 1; the first frame of the next
-    transaction also waits for its own priority's settling time (17.9 ms for telemetry), by the standard."""
+    """Returns the host's turnaround inside transactions, and for all frames.
+
+    Frames of a transaction wait only for the host and for the 13.5 ms of priority 1. By the standard, the first frame
+    of a transaction also waits for the settling time of its own priority (17.9 ms for telemetry).
+    """
     inside = [1000 * seconds for seconds, command in pairs if READ_MEMORY_LOCATION.fullmatch(command)]
     every = [1000 * seconds for seconds, _ in pairs]
     name = "host turnaround p99 at the emulator"
@@ -151,14 +154,14 @@ def _turnarounds(pairs: list[tuple[float, str]]) -> list[Row]:
 
 
 def _board_on(broker_port: int, ports: Path) -> str:
-    """The demo board with this broker, and its serial port in this folder."""
+    """Returns the text of the demo board with this broker, and with its serial port in this folder."""
     text = DEMO_BOARD.read_text(encoding="utf-8")
     text = re.sub(r'broker = ".*"', f'broker = "mqtt://127.0.0.1:{broker_port}"', text)
     return text.replace('"ports/', f'"{ports}/')
 
 
 def _four_buses_on(broker_port: int, ports: Path) -> str:
-    """The demo board with this broker, and with 16 luminaires on each of four buses in place of its own."""
+    """Returns the text of the demo board with this broker, and with four buses of 16 luminaires instead of its own."""
     head, rest = _board_on(broker_port, ports).split("[[bus]]")
     tail = rest[rest.index("[baseline]") :]
     return "\n".join([head, *(_bus_of_16(channel, ports) for channel in range(1, 5)), tail])

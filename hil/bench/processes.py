@@ -1,4 +1,4 @@
-"""Commands of ours as processes of their own, for figures and stories in real time; each is ended by its pid."""
+"""Runs `lichtmast` commands as processes of their own, for figures and stories in real time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ ENDS_WITHIN_S = 20.0
 
 @contextlib.contextmanager
 def lichtmast(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`lichtmast ARGUMENTS`, its output in `log`; asked to end by SIGTERM, and killed where it does not."""
+    """Runs `lichtmast ARGUMENTS` inside the `with`, with its output in `log`, and yields the process.
+
+    At the end, SIGTERM asks the process to end; after ENDS_WITHIN_S it is killed.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "agent.main", *arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL
@@ -27,7 +30,7 @@ def lichtmast(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process by its pid, politely first."""
+    """Ends a process: by SIGTERM, or by SIGKILL if it still runs after ENDS_WITHIN_S."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -38,13 +41,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of processor time that the process has used, its own and the kernel's for it (proc(5), stat)."""
+    """Returns the seconds of processor time of the process, with the kernel's work for it (proc(5), stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
 def memory_mib(pid: int) -> tuple[float, float]:
-    """Resident memory now, and its peak, in MiB (proc(5), status)."""
+    """Returns the resident memory of the process now, and its peak, in MiB (proc(5), status)."""
     sizes = {}
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")

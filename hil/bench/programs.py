@@ -42,7 +42,7 @@ CONVENTIONS = (
     ("sunset+00:15", "sunrise-00:15", 4096.0),
     ("sunset-00:20", "sunrise+00:20", 4522.0),
 )
-"""When lamps are switched, and the hours that this gives in the year."""
+"""Marks at which lamps are switched on and off, and the burning hours of the year that they give."""
 
 PLACES = {
     "Maastricht": (50.85, 5.69),
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The figures, one by one as they are known."""
+    """Yields each figure as soon as it is known."""
     yield _preview()
     yield _targets()
     yield _targets_on_micropython()
@@ -119,7 +119,7 @@ def _note(longest_ms: float) -> str:
 
 
 def burning_hours() -> Iterator[Row]:
-    """How far the hours between the events that fall in the local calendar year are from those that are asked for."""
+    """Yields for each convention how far the burning hours of the local calendar year are from the expected ones."""
     almanac = ZoneAlmanac("Europe/Amsterdam")
     start, end = (almanac.local_to_unix(year, 1, 1, 0) for year in (YEAR, YEAR + 1))
     for on, off, asked_h in CONVENTIONS:
@@ -134,7 +134,10 @@ def burning_hours() -> Iterator[Row]:
 
 
 def sun_beside_spa(each_days: int) -> Iterator[Row]:
-    """Events and elevations from 2020 to 2040 against NREL's SPA as pvlib computes it, every so many days."""
+    """Yields the differences from NREL's SPA, as pvlib computes it, of events and elevations from 2020 to 2040.
+
+    It compares every `each_days`-th day.
+    """
     events = (
         ("sun, ten places Maastricht to Groningen and the equator", PLACES, 10.0),
         ("sun, 60 N", NORTH, 30.0),
@@ -158,7 +161,7 @@ def sun_beside_spa(each_days: int) -> Iterator[Row]:
 
 
 def _largest_event_s(north: float, east: float, each_days: int) -> tuple[float, int]:
-    """The largest difference of sunsets and sunrises in seconds, and how many there were."""
+    """Returns the largest difference of sunsets and sunrises in seconds, and the number of these events."""
     pandas, solarposition = _peer()
     evenings = pandas.date_range("2020-01-01", "2040-12-31", freq=f"{each_days}D", tz="UTC")
     sunsets = solarposition.sun_rise_set_transit_spa(evenings, north, east)["sunset"]
@@ -175,7 +178,7 @@ def _largest_event_s(north: float, east: float, each_days: int) -> tuple[float, 
 
 def _largest_elevation_deg(north: float, each_days: int) -> tuple[float, int]:
     pandas, solarposition = _peer()
-    # Five hours past the whole days, so that every hour of the day comes in turn.
+    # A step of whole days and five hours more, so that every hour of the day has its turn.
     times = pandas.date_range("2020-01-01", "2040-12-31", freq=f"{24 * each_days // 5 + 5}h", tz="UTC")
     reference = solarposition.spa_python(times, north, 20.0, pressure=0, atmos_refract=0)["elevation"]
     pairs = zip(times, reference, strict=True)
@@ -183,7 +186,7 @@ def _largest_elevation_deg(north: float, each_days: int) -> tuple[float, int]:
 
 
 def _peer() -> tuple[Any, Any]:
-    """pandas and pvlib's solarposition: a peer, never a part of the agent."""
+    """Returns pandas and pvlib's solarposition, which are a peer and never a part of the agent."""
     import pandas
     from pvlib import solarposition
 

@@ -1,7 +1,7 @@
 """Figures of the bus scheduler, for each interface: rate, latency of a level command in a sweep, late answers, frames.
 
-On virtual time, so they show the scheduling and the bus; the processor time beside them is the host's own, for driver,
-scheduler and emulated street together.
+The time is virtual, so the figures show the scheduling and the bus. The processor time beside them is the host's, for
+the driver, the scheduler and the emulated street together.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ T = TypeVar("T")
 GEAR = 64
 START_WALL = 1_766_000_000.0
 BUS_LIMIT = 34.4
-"""16-bit frames a second at priority 2: 14.17 ms and 14.9 ms of settling each."""
+"""16-bit frames a second at priority 2: each takes 14.17 ms, and 14.9 ms of settling."""
 LEAST_RATE = {"atx_hat": 29.0}
-"""The HAT's N comes 12.4 ms after each frame; the others are asked for 95 % of the bus limit."""
+"""Least frames a second. The HAT's N comes 12.4 ms after each frame; the others must reach 95 % of the bus limit."""
 MOST_LATENCY_MS = {"atx_hat": 95.0}
 RATE_S = 20.0
 SWEEP_S = 600.0
@@ -43,7 +43,7 @@ LATE_S = 60.0
 
 
 def rows() -> Iterator[Row]:
-    """All figures, interface by interface."""
+    """Yields all figures, interface by interface."""
     for product in INTERFACES.own():
         yield _rate(product.name)
         yield from _latency(product.name)
@@ -52,7 +52,7 @@ def rows() -> Iterator[Row]:
 
 
 class _Bench:
-    """A street of 64 gear behind one emulated interface, and the bus that a driver speaks on."""
+    """A street of 64 gear behind one emulated interface, and the bus of the driver that speaks to it."""
 
     def __init__(self, street: Street, bus: DaliBus, clock: VirtualClock) -> None:
         self.street = street
@@ -60,7 +60,7 @@ class _Bench:
         self.clock = clock
 
     def frame_end(self, value: int) -> float:
-        """When the newest frame of this value ended on the emulated bus."""
+        """Returns the loop time at which the newest frame of this value ended on the emulated bus."""
         return next(frame.time for frame in reversed(self.street.bus.trace) if frame.value == value)
 
 
@@ -92,7 +92,7 @@ def _rate(name: str) -> Row:
             while bench.clock.monotonic() < began + RATE_S:
                 await bench.bus.send(gear_commands.level(addresses.short(number), 100))
 
-        # Two at a time: the next frame is always waiting.
+        # Two senders, so that a frame is always waiting.
         await asyncio.gather(keep_sending(1), keep_sending(2))
         frames = bench.street.statistics.forward_frames - before
         return frames / (bench.clock.monotonic() - began)
@@ -137,7 +137,7 @@ def _latency(name: str) -> Iterator[Row]:
 
 
 async def _sweep_for(bench: _Bench, seconds: float) -> int:
-    """Reads latched energy, gear after gear, for so long; returns how many were read."""
+    """Reads latched energy, gear after gear, for this many seconds. Returns the number of readings."""
     ends = bench.clock.monotonic() + seconds
     energy = memory_banks.ACTIVE_ENERGY
     count = 0
@@ -172,14 +172,17 @@ def _late_answers(name: str) -> Iterator[Row]:
             street.late_answer(number, 30.0 if late else 0.0)
 
     for where, disturb in (("on the serial line", on_the_line), ("on the bus", on_the_bus)):
-        wrong, right_afterwards = _on_a_street(name, functools.partial(_late, disturb))
+        wrong, right_afterwards = _on_a_street(name, functools.partial(_ask_late_gear, disturb))
         yield Row(f"{name}: answers late {where}: given to the wrong gear", wrong, "", "virtual", 0)
         what = f"{name}: answers late {where}: right on the first query after"
         yield Row(what, 100 * right_afterwards, "%", "virtual", 100.0, least=True)
 
 
-async def _late(disturb: Callable[[Street, bool], None], bench: _Bench) -> tuple[int, float]:
-    """Each gear shows a level of its own; so an answer says whose it is."""
+async def _ask_late_gear(disturb: Callable[[Street, bool], None], bench: _Bench) -> tuple[int, float]:
+    """Returns the number of answers given to the wrong gear, and the share that is right once the delay is over.
+
+    Each gear has a level of its own, so that its answer identifies it.
+    """
     for number in range(GEAR):
         await bench.bus.send(gear_commands.level(addresses.short(number), 100 + number))
     wrong = 0
@@ -204,18 +207,18 @@ async def _asked(bench: _Bench, number: int) -> int | None:
 
 
 def _planner() -> Iterator[Row]:
-    everybody = set(range(GEAR))
-    same = dict.fromkeys(everybody, TargetLevel(229, 8.0))
-    groups = StoredInGear({group: {number for number in everybody if number % 4 == group} for group in range(4)})
-    by_group = {number: TargetLevel(150 + 20 * (number % 4), 8.0) for number in everybody}
-    each = {number: TargetLevel(100 + number, 8.0) for number in everybody}
+    all_gear = set(range(GEAR))
+    same = dict.fromkeys(all_gear, TargetLevel(229, 8.0))
+    groups = StoredInGear({group: {number for number in all_gear if number % 4 == group} for group in range(4)})
+    by_group = {number: TargetLevel(150 + 20 * (number % 4), 8.0) for number in all_gear}
+    each = {number: TargetLevel(100 + number, 8.0) for number in all_gear}
     scene = StoredInGear(scenes={3: {number: target.level for number, target in each.items()}})
     for what, targets, stored in (
         ("all alike", same, StoredInGear()),
         ("four groups, a level each", by_group, groups),
         ("a level of its own each, stored as a scene", each, scene),
     ):
-        frames = len(plan(targets, everybody, stored))
+        frames = len(plan(targets, all_gear, stored))
         yield Row(
             f"frames from one step to the next, {GEAR} luminaires {what}",
             frames,

@@ -1,8 +1,8 @@
-"""How long the schedule takes for the targets of 64 luminaires: prints the mean and the longest in milliseconds.
+"""Measures the schedule's time for the targets of 64 luminaires, and prints the mean and the longest in milliseconds.
 
     micropython street_targets.py EVALUATIONS
 
-Runs under CPython and MicroPython. The street has two paths, dynamic controls and people on it: the dearest case.
+The script runs under CPython and MicroPython. Its street is the dearest case: two paths, dynamic controls, and people.
 """
 
 import sys
@@ -26,7 +26,7 @@ TICKS_PER_MS = 1000.0
 
 
 class ZoneWithoutSummer:
-    """A clock one hour ahead of UTC: MicroPython has no time zones."""
+    """An almanac one hour ahead of UTC in summer too, because MicroPython has no time zones."""
 
     def utc_offset_s(self, unix: float) -> int:
         return 3600
@@ -36,7 +36,7 @@ class ZoneWithoutSummer:
 
 
 def street() -> "Plan":
-    """64 luminaires in two groups, on a path there and a path back, by a program with presence and traffic."""
+    """Returns the plan of 64 luminaires in two groups, on a path there and a path back, with presence and traffic."""
     program = Program(
         "motion",
         parse_mark("sunset"),
@@ -56,7 +56,7 @@ def street() -> "Plan":
 
 
 def evaluate(evaluations: int) -> "tuple[float, float]":
-    """Mean and longest time in ms of evaluating every luminaire once."""
+    """Returns the mean and the longest time, in ms, of evaluating every luminaire once."""
     plan = street()
     place = Place(ZoneWithoutSummer(), 52.10, 5.18)
     unix = BEGIN_UNIX
@@ -71,7 +71,7 @@ def evaluate(evaluations: int) -> "tuple[float, float]":
             target_of(plan, name, place, state, unix)
         took = passed_us(began) / TICKS_PER_MS
         if turn:
-            # The first one fills the place's memory; it stands by itself.
+            # The first evaluation fills the memory of the place, so it does not count.
             total += took
             longest = max(longest, took)
         unix += STEP_S

@@ -1,4 +1,4 @@
-"""The performance table: one row a figure, beside the bound asked for and, where there is one, a peer's figure."""
+"""The performance table: a row for each figure, beside its bound and, if there is a peer, the peer's figure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `clock` says whose seconds these are: the host's ("real") or the emulated street's ("virtual", which
-    says nothing about the host's speed). `bound` is the most that is allowed, or with `least` the least; None where no
-    bound is asked."""
+    """One figure. `clock` says which seconds it counts: the host's ("real") or the emulated street's ("virtual", which
+    say nothing about the host's speed). `bound` is the highest value allowed, or with `least` the lowest; None sets no
+    bound."""
 
     name: str
     value: float | None
@@ -25,14 +25,14 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether the bound is kept. A row without a value could not be measured: that is no figure kept."""
+        """True if the bound is kept. A row without a value could not be measured, so it keeps no bound."""
         if self.bound is None or self.value is None:
             return self.bound is None
         return self.value >= self.bound if self.least else self.value <= self.bound
 
 
 def as_text(rows: Sequence[Row]) -> list[str]:
-    """The table for people."""
+    """Returns the table for people, line by line."""
     cells = [("", "figure", "value", "unit", "clock", "asked", "peer", "note")]
     cells += [
         (
@@ -52,12 +52,12 @@ def as_text(rows: Sequence[Row]) -> list[str]:
 
 
 def as_json(rows: Iterable[Row]) -> list[dict[str, object]]:
-    """The table for scripts."""
+    """Returns the table for scripts, as JSON objects."""
     return [{**asdict(row), "holds": row.holds} for row in rows]
 
 
 def percentile(values: Iterable[float], percent: float) -> float | None:
-    """The value below which `percent` of them lie (nearest rank); None without values."""
+    """Returns the value below which `percent` of the values lie (nearest rank), or None without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else None
 

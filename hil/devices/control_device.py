@@ -1,6 +1,6 @@
 """Control devices on a DALI bus (IEC 62386-103): sensors that answer 24-bit commands and send events by themselves.
 
-They live on the bus voltage: without it they are dark, and after it they have seen a power cycle.
+The bus feeds them. Without bus voltage they neither hear nor speak; once it is back, their status shows a power cycle.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ QUIESCENT_S = 15 * 60.0
 IDENTIFY_S = 10.0
 BOOT_S = 0.1
 POWER_NOTICE_S = (1.3, 5.0)
-"""After a start, when its notice is sent, where it is enabled (unverified)."""
+"""Bounds of the time from a start to the POWER CYCLE NOTIFICATION, if that is enabled (unverified)."""
 SETTLING_S = {2: (0.0149, 0.0161), 3: (0.0163, 0.0177), 4: (0.0179, 0.0193), 5: (0.0195, 0.0211)}
-"""From the last edge on the bus to an event, by its priority."""
+"""Bounds of the time from the last edge on the bus to an event, by the event's priority."""
 NOTICE_PRIORITY = 2
 VERSION = 0x08
-"""Parts 103 and 303 / 304 in version 2.0."""
+"""Version number of parts 103, 303 and 304 at version 2.0."""
 EDITION_3 = 0x0C
-"""From this version of part 103 on it knows QUERY AVAILABLE INSTANCE TYPES."""
+"""A device knows QUERY AVAILABLE INSTANCE TYPES from this version of part 103 on."""
 QUERY_AVAILABLE_INSTANCE_TYPES = 0x94
 WHOLE_DEVICE = 0xFE
 
@@ -38,7 +38,7 @@ SendEvent = Callable[[Callable[[], int | None], float, Callable[[bool], None]], 
 
 
 class ControlDevice:
-    """One control device with its instances. Times are loop seconds; a bus attaches it before anything else."""
+    """One control device with its instances. Times are loop seconds. A bus must attach the device before it is used."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ControlDevice:
         self._waiting: set[Instance] = set()
 
     def attach(self, loop: asyncio.AbstractEventLoop, send_event: SendEvent) -> None:
-        """The bus that it hangs on."""
+        """Connects the device to a bus, which takes its events by `send_event`."""
         self._loop = loop
         self._send = send_event
         for number, one in enumerate(self.instances):
@@ -78,16 +78,16 @@ class ControlDevice:
 
     # What happens to it
 
-    def presence(self, somebody: bool) -> None:
-        """Something moves in front of its occupancy sensor, or nothing any more. Raises ValueError without one."""
-        self._sensor(OccupancySensor).presence(somebody)
+    def presence(self, moving: bool) -> None:
+        """Starts or ends movement in front of the device's occupancy sensor. Raises ValueError if it has none."""
+        self._sensor(OccupancySensor).presence(moving)
 
     def illuminance(self, value: int) -> None:
-        """The light at its light sensor, 0 to 1023. Raises ValueError without one, or beyond that."""
+        """Sets the light at the device's light sensor, 0 to 1023. Raises ValueError outside that, or if it has none."""
         self._sensor(LightSensor).illuminance(value)
 
     def set_bus_voltage(self, present: bool, now: float) -> None:
-        """Bus voltage is its supply; what belongs in non-volatile memory is kept."""
+        """Switches the bus voltage, which is the device's supply. Its non-volatile memory survives the loss."""
         if present == self.powered:
             return
         self.powered = present
@@ -103,7 +103,10 @@ class ControlDevice:
             self._loop.call_later(self._rng.uniform(*POWER_NOTICE_S), self._notify)
 
     def receive(self, value: int, sequence: int, now: float) -> int | None:
-        """A 24-bit forward frame, complete at `now`; `sequence` counts all frames of the bus. The answer, or None."""
+        """Obeys a 24-bit forward frame, complete at `now`. Returns the answer, or None for silence.
+
+        `sequence` counts all frames of the bus.
+        """
         first, second, third = value >> 16, value >> 8 & 0xFF, value & 0xFF
         if not self.powered or now < self._hears_from or not first & 1:
             return None
@@ -117,19 +120,20 @@ class ControlDevice:
                     self._configure(third, now)
                 return None
             return self._query(third, now)
-        return self._to_instances(value, second, third, sequence, now)
+        return self._instance_command(value, second, third, sequence, now)
 
-    # What it is like
+    # Its state
 
     def quiescent(self, now: float) -> bool:
-        """Whether it must not send events."""
+        """Returns True while quiescent mode forbids the device to send events."""
         return now < self._quiet_until
 
     def identifying(self, now: float) -> bool:
         return now < self._identify_until
 
     def status(self, now: float) -> int:
-        """QUERY DEVICE STATUS: 1 quiescent, 2 no short address, 5 power cycle seen, 6 reset state."""
+        """Returns the answer to QUERY DEVICE STATUS. Bits: 1 quiescent, 2 no short address, 5 power cycle seen,
+        6 reset state."""
         return (
             self.quiescent(now) << 1
             | (self.addressing.short_address == MASK) << 2
@@ -164,32 +168,35 @@ class ControlDevice:
             if second in TWICE and not self._is_second(first << 16 | second << 8 | third, sequence, now):
                 return None
             return self.addressing.command(second, third, now)
-        return None  # nothing here can be written: its one bank is read-only
+        return None  # no other command has an effect, not even WRITE MEMORY LOCATION: the only bank is read-only
 
-    def _to_instances(self, value: int, byte: int, opcode: int, sequence: int, now: float) -> int | None:
-        meant = [one for one in self.instances if one.meant(byte)]
-        if any(one.configures(opcode) for one in meant):
+    def _instance_command(self, value: int, byte: int, opcode: int, sequence: int, now: float) -> int | None:
+        addressed = [one for one in self.instances if one.is_addressed(byte)]
+        if any(one.configures(opcode) for one in addressed):
             if self._is_second(value, sequence, now):
-                for one in meant:
+                for one in addressed:
                     one.configure(opcode, (self.dtrs[0], self.dtrs[1], self.dtrs[2]))
                 self.reset_state = False
             return None
         if opcode == QUERY_AVAILABLE_INSTANCE_TYPES:
-            return self._available_types(meant)
+            return self._available_types(addressed)
         answers = []
-        for one in meant:
+        for one in addressed:
             one.obey(opcode)
             answers.append(one.query(opcode))
-        # One device sends one backward frame; where its instances differ, part 103 has it answer nothing useful.
+        # A device sends a single backward frame. If its instances differ, part 103 defines no useful answer.
         said = {answer for answer in answers if answer is not None}
         return said.pop() if len(said) == 1 else None
 
-    def _available_types(self, meant: list[Instance]) -> int | None:
-        """A bit a type that this instance can be, which is the one it is: 32 bits, the highest in the answer and the
-        others in DTR2, DTR1 and DTR0 (which byte is where: unverified)."""
-        if self.version < EDITION_3 or len(meant) != 1:
+    def _available_types(self, addressed: list[Instance]) -> int | None:
+        """Returns the highest byte of the instance types that the single addressed instance can take.
+
+        Each type is one bit of 32; here only the type that the instance has is set. The lower bytes go to DTR2, DTR1
+        and DTR0 (the order of these bytes is unverified). Returns None if the device does not know the query.
+        """
+        if self.version < EDITION_3 or len(addressed) != 1:
             return None
-        bits = 1 << meant[0].type
+        bits = 1 << addressed[0].type
         self.dtrs = [bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFF]
         return bits >> 24
 
@@ -228,7 +235,7 @@ class ControlDevice:
             0x40: self.quiescent(now),
             0x45: self.power_cycle_notification,
             0x48: self.reset_state,
-            0x49: False,  # there is no application controller in it, and so none that is always active
+            0x49: False,  # APPLICATION CONTROLLER ALWAYS ACTIVE: the device has no application controller
         }
         if opcode in yes_no:
             return YES if yes_no[opcode] else None
@@ -255,7 +262,7 @@ class ControlDevice:
         location, self.dtrs[0] = self.dtrs[0], min(self.dtrs[0] + 1, 0xFF)
         return self.banks.read(self.dtrs[1], location, now)
 
-    # What it says by itself
+    # Its events
 
     def _speak(self, one: Instance) -> None:
         if one not in self._waiting and self.powered:
@@ -276,13 +283,16 @@ class ControlDevice:
             if through and info is not None:
                 one.told(info)
             elif info is not None and self.powered:
-                one.trigger()  # it met another frame
+                one.trigger()  # the event collided with another frame: it is told again
 
         self._waiting.add(one)
         self._send(message, self._rng.uniform(*SETTLING_S[one.values["priority"]]), done)
 
     def _source(self, one: Instance) -> int:
-        """The upper part of an event: who speaks. Without the address that its scheme needs: by type and number."""
+        """Returns the upper bits of an event, which name the sender as its event scheme says.
+
+        If the device lacks the address or group that the scheme needs, type and number of the instance name it.
+        """
         scheme, short, group = one.values["scheme"], self.addressing.short_address, one.values["primary group"]
         if scheme == 1 and short != MASK:
             return short << 17 | one.type << 10

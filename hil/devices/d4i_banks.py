@@ -1,8 +1,8 @@
-"""What D4i control gear keeps in its memory banks: 0 and 1 (nameplates), 201 (integrated bus supply), 202 to 204
-(energy), 205 to 207 (diagnostics and maintenance).
+"""The memory banks of D4i control gear: 0 and 1 (nameplates), 201 (integrated bus supply), 202 to 204 (energy),
+205 to 207 (diagnostics and maintenance).
 
-Layouts: IEC 62386-102 for bank 0, DiiA parts 251, 252 and 253 v1.1 (October 2019) for the others. That of
-bank 201 (part 250) is (unverified).
+The layout of bank 0 is that of IEC 62386-102; the others follow DiiA parts 251, 252 and 253 v1.1 (October 2019).
+The layout of bank 201 (part 250) is unverified.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOT_STATED = 0xFF
 
 
 class Measured(Protocol):
-    """What the banks ask of their gear; times in loop seconds."""
+    """The measurements that the banks take from their gear; times are loop seconds."""
 
     profile: GearProfile
     gear_starts: int
@@ -43,12 +43,12 @@ class Measured(Protocol):
 
 
 def in_units(value: float, exponent: int) -> float:
-    """A value in units of 10^exponent, without the rounding error of a fractional power of ten."""
+    """Returns a value in units of 10^exponent, without the rounding error of a fractional power of ten."""
     return value * 10.0**-exponent if exponent < 0 else value / 10.0**exponent
 
 
 def banks_of(gear: Measured, rng: random.Random, nominal_power_w: float, min_power_w: float) -> MemoryBanks:
-    """The banks of one specimen: serial number and identification come from `rng`."""
+    """Returns the banks of one gear. Its serial and identification numbers come from `rng`."""
     if gear.profile.edition_1_banks:
         return MemoryBanks({0: _edition_1_nameplate(rng)})
     banks = {
@@ -85,7 +85,7 @@ def _nameplate(rng: random.Random) -> MemoryBank:
 
 
 def _edition_1_nameplate(rng: random.Random) -> MemoryBank:
-    """Location 1 is a checksum there; part 102 came with more locations in its edition 2."""
+    """Returns bank 0 as edition 1 of part 102 lays it out: shorter, and with a checksum at location 1."""
     content = (
         bytes([0])
         + (4_008_321_000_019).to_bytes(6, "big")  # GTIN
@@ -119,7 +119,7 @@ def _luminaire(rng: random.Random, nominal_power_w: float, min_power_w: float) -
 def _energy(
     gear: Measured, power_share: Callable[[float], float] = lambda _now: 1.0, energy_share: float = 1.0
 ) -> MemoryBank:
-    """Bank 202, or another of its layout that measures such a multiple of what 202 does."""
+    """Returns bank 202, or a bank of that layout whose power and energy are the given multiples of those in 202."""
     profile = gear.profile
 
     def energy(now: float) -> int | None:
@@ -154,7 +154,8 @@ def _gear_diagnostics(gear: Measured, full_current_a: float) -> MemoryBank:
 
 
 def _lamp_diagnostics(gear: Measured) -> MemoryBank:
-    """Two of its counters can be written: they count on from there, and the others from the lamp's first day."""
+    """Returns bank 206. Two of its counters can be written and count on from the written value; the others count from
+    the lamp's first day."""
     zero_starts, zero_lit_s = 0, 0.0
 
     def count_starts_from(value: int, _now: float) -> None:
@@ -189,7 +190,7 @@ def _maintenance(gear: Measured) -> MemoryBank:
 
 
 def _supply(gear: Measured) -> MemoryBank:
-    """Which gear feed the bus is kept over mains loss; it is on when the gear leaves the factory."""
+    """Returns bank 201. Its switch survives mains loss, and the supply is on when the gear leaves the factory."""
     guaranteed_ma, highest_ma = gear.profile.supply_ma
     rom = {3: gear.profile.bank_version, 4: guaranteed_ma, 5: highest_ma}
     bank = MemoryBank(SUPPLY_ACTIVE, rom=rom, writable={SUPPLY_ACTIVE: 1})
@@ -198,12 +199,12 @@ def _supply(gear: Measured) -> MemoryBank:
 
 
 def _current_a(power_w: float) -> float:
-    """Into the lamp, where its gear draws that."""
+    """Returns the current into the lamp, in A, while its gear draws `power_w`."""
     return power_w * DRIVER_EFFICIENCY / LAMP_VOLTAGE_V
 
 
 def _lamp_current_a(gear: Measured, now: float) -> float:
-    """What flows through the lamp: bank 205 tells it as a share of the nominal current, bank 206 in A."""
+    """Returns the current through the lamp, in A. Bank 205 states it as a share of the nominal one, bank 206 in mA."""
     return _current_a(gear.power_w(now)) if gear.lit_level(now) > 0 else 0.0
 
 
@@ -212,5 +213,5 @@ def _power_factor(gear: Measured, now: float) -> int:
 
 
 def _temperature_c(gear: Measured, now: float) -> int:
-    """A simple thermal picture: 10 °C around, and a degree for each watt."""
+    """Returns the gear's temperature by a simple model: 10 °C of ambient air, and one degree more for each watt."""
     return 10 + round(gear.power_w(now))

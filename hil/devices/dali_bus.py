@@ -1,7 +1,8 @@
 """The timed two-wire bus at 1200 baud: frames, answers, collisions, settling, supply (IEC 62386-101).
 
-A forward frame costs one timer, at its end: gear (16 bits) and control devices (24 bits) act on it then, and what they
-answer, and when, is known. Control devices also speak by themselves: events, in a gap that the bus leaves.
+A forward frame costs one timer, at its end. Gear (16 bits) and control devices (24 bits) act on the frame then, and
+their answers and the times of these are known at once. Control devices also send events of their own when the bus is
+idle.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ SEEN_AFTER_S = 0.5 * BIT_S
 
 
 def frame_s(bits: int) -> float:
-    """Start bit and data bits, without the stop condition: 7.5 ms for 8, 14.17 for 16, 20.83 for 24."""
+    """Returns the seconds of start bit and data bits, without the stop condition: 7.5 ms for 8 bits, 14.17 ms for 16,
+    20.83 ms for 24."""
     return (bits + 1) * BIT_S
 
 
@@ -39,17 +41,18 @@ DTRS = (0xA3, 0xC3, 0xC5)
 
 
 class Result(Enum):
-    """How a forward frame ended for the one that sent it."""
+    """How a forward frame ended for its sender."""
 
     SILENCE = "no answer"
     ANSWER = "one backward frame"
     GARBLED = "several answers, or one that breaks the bit timing"
-    COLLISION = "somebody else was sending: the frame did not go out"
+    COLLISION = "another sender was on the bus: the frame did not go out"
     NO_VOLTAGE = "the bus has no voltage"
 
 
 class Outcome(NamedTuple):
-    """`ended` is the forward frame's last edge; `free` the end of all that belongs to it, stop conditions included."""
+    """The result of a forward frame. `ended` is its last edge; `free` is the end of the frame and its answer, stop
+    conditions included. Both are loop seconds."""
 
     result: Result
     value: int
@@ -58,7 +61,7 @@ class Outcome(NamedTuple):
 
 
 class TracedFrame(NamedTuple):
-    """One forward frame as a monitor would have written it down; `time` is its end, loop seconds."""
+    """One forward frame as a bus monitor writes it down; `time` is its end in loop seconds."""
 
     time: float
     bits: int
@@ -69,13 +72,13 @@ class TracedFrame(NamedTuple):
 
 _LOADED_TO_READ = (0xA3, 0xC3)
 _READ_FROM_GEAR = (0x1C5, 0x1A0)
-"""READ MEMORY LOCATION and QUERY ACTUAL LEVEL, to whichever address: bit 8 tells a command from a level."""
+"""READ MEMORY LOCATION and QUERY ACTUAL LEVEL to any address: bit 8 tells a command from a level."""
 
 
 @dataclass
 class BusStatistics:
-    """Counts since the start; `busy_s` is the time in which frames ran over the wires. `reading_frames` are those that
-    read what gear shows and holds: READ MEMORY LOCATION, the DTRs for it, QUERY ACTUAL LEVEL."""
+    """Counts since the start. `busy_s` is the time in which frames ran over the wires. `reading_frames` counts the
+    frames that read gear: READ MEMORY LOCATION, the DTRs for it, QUERY ACTUAL LEVEL."""
 
     since: float
     forward_frames: int = 0
@@ -87,7 +90,7 @@ class BusStatistics:
     busy_s: float = 0.0
 
     def load(self, now: float) -> float:
-        """Share of the time that the bus was busy, 0..1."""
+        """Returns the share of the time in which the bus was busy, 0..1."""
         return self.busy_s / (now - self.since) if now > self.since else 0.0
 
 
@@ -137,7 +140,7 @@ class DaliBus:
         self.stray_answer: list[Callable[[int], None]] = []
         self.foreign_frame: list[Callable[[int], None]] = []
         self.event_message: list[Callable[[int], None]] = []
-        """Hear each 24-bit event that a control device brought through."""
+        """Called with each 24-bit event that a control device has sent without a collision."""
         self._on_air: _OnAir | None = None
         self._last_edge = -1.0
         self._voltage_lost_at = -1.0
@@ -152,7 +155,7 @@ class DaliBus:
 
     @property
     def alive(self) -> bool:
-        """Whether frames can run."""
+        """True while the bus can carry frames."""
         return self.voltage and not self.shorted
 
     @property
@@ -160,7 +163,7 @@ class DaliBus:
         return self._last_edge
 
     def set_voltage(self, present: bool, *, shorted: bool = False) -> None:
-        """The bus supply goes or comes; with `shorted` the supply is there and the line is held low."""
+        """Switches the bus supply; with `shorted` the supply is present and the line is held low."""
         was = self.alive, self.shorted
         self.voltage, self.shorted = present, shorted
         if (self.alive, self.shorted) == was:
@@ -186,9 +189,9 @@ class DaliBus:
         settle: bool = False,
         event: bool = False,
     ) -> None:
-        """Sends a frame as soon as the stop condition of the last is over, with `settle` once the bus has settled.
+        """Sends a frame as soon as the stop condition of the last one is over; with `settle`, once the bus has settled.
 
-        `done` is called at its last edge; an answer then may still be on its way, until `Outcome.free`.
+        The bus calls `done` at the frame's last edge. An answer may then still be on its way, until `Outcome.free`.
         """
         now = self.loop.time()
         gap_s = SETTLING_S if settle else STOP_S
@@ -217,15 +220,16 @@ class DaliBus:
         self.loop.call_at(frame.end, self._ended, frame, done)
 
     def send_event(self, message: Callable[[], int | None], settling_s: float, done: Callable[[bool], None]) -> None:
-        """A control device wants to speak: in the first gap in which the bus has been idle for `settling_s`.
+        """Sends an event of a control device as soon as the bus has been idle for `settling_s`.
 
-        `message` is asked then, for what it says now (None: nothing any more). `done` hears whether it came through.
+        The bus calls `message` then for the event, or None if the device no longer wants to send. `done` is called with
+        True if the event came through.
         """
         now = self.loop.time()
         air = self._on_air
         idle_since = self._last_edge
         if air is not None and not air.event and abs(now - air.start) <= SEEN_AFTER_S:
-            idle_since = air.before  # what has begun just now, or is about to, a device does not see
+            idle_since = air.before  # a device cannot see a frame that began only just now, or is about to begin
         if now < idle_since + settling_s - TOLERANCE_S:
             self.loop.call_at(idle_since + settling_s, self.send_event, message, settling_s, done)
             return
@@ -244,7 +248,7 @@ class DaliBus:
         self.transmit(24, value, sent, event=True)
 
     def other_controller(self, value: int) -> None:
-        """Another controller on the same bus sends a 16-bit frame; who listens sees it."""
+        """Sends a 16-bit frame of another controller on this bus, which the listeners of `foreign_frame` see."""
 
         def seen(outcome: Outcome) -> None:
             if outcome.result not in (Result.COLLISION, Result.NO_VOLTAGE):
@@ -257,7 +261,7 @@ class DaliBus:
             self.transmit(16, value, seen, settle=True)
 
     def still_valid(self, outcome: Outcome) -> bool:
-        """Whether the bus kept its voltage until the answer was in."""
+        """Returns True if the bus has kept its voltage since the forward frame ended."""
         return self._voltage_lost_at < outcome.ended
 
     def _ended(self, frame: _OnAir, done: Callable[[Outcome], None]) -> None:
@@ -293,7 +297,7 @@ class DaliBus:
         for one in self._suspicious:
             if address < FIRST_SPECIAL and not one.hears(address):
                 one.overheard()
-        if address in DTRS:  # the most frequent frames of all, to all gear, and without an answer
+        if address in DTRS:  # a shortcut for the most frequent frames, which go to all gear and have no answer
             for gear in self._meant(address):
                 gear.load_dtr(address, opcode, end)
             return self._gather([], end)
@@ -306,7 +310,7 @@ class DaliBus:
         return self._gather(((one, one.receive(value, sequence, end)) for one in self.devices), end)
 
     def _gather(self, answers: Iterable[tuple[Gear | ControlDevice, int | None]], end: float) -> Outcome:
-        """What the backward frames of all who answer make together."""
+        """Returns the outcome of all backward frames together."""
         starts: list[float] = []
         values: list[int] = []
         garbled = False
@@ -359,7 +363,7 @@ class DaliBus:
             listener(late.value)
 
     def _meant(self, address: int) -> Sequence[Gear]:
-        """The gear that a frame can concern at all; each decides for itself whether it does."""
+        """Returns the gear that the frame may address; each gear decides for itself whether it does."""
         if address >= 0x80:
             return self.gear
         if self._by_short is None:

@@ -1,7 +1,7 @@
-"""D4i control gear with one lamp: power, frames received, what is due by itself (IEC 62386-102; parts 250 to 253).
+"""D4i control gear with one lamp: its power, its frames, its own changes of level (IEC 62386-102; parts 250 to 253).
 
-The gear owns no timer. Whatever would happen by itself (power-on level, system failure level, the end of a fade) has
-its time written down and is carried out, at that time, when somebody next looks.
+The gear owns no timer. It writes down when a change of its own is due (power-on level, system failure level, the end of
+a fade), and carries it out, as of that time, at the next call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hil.devices.power_curve import PowerCurve
 from hil.devices.power_history import CurvePoint, Feed, PowerHistory
 
 SEND_TWICE_S = 0.1
-"""A frame that must come twice: the second begins at most this long after the first has ended."""
+"""The second frame of a pair begins at most this long after the first one has ended."""
 FRAME_S = 17 / 1200
 """Start bit and 16 bits at 1200 baud."""
 RESET_DEAF_S = 0.3
@@ -86,35 +86,36 @@ class Gear:
         self._first_of_two: tuple[int, int, float] = (-1, -1, 0.0)
         self._draw(now)
 
-    # What happens to it
+    # Its supplies and its frames
 
     @property
     def powered(self) -> bool:
         return self._mains and not self.dead
 
     def set_mains(self, on: bool, now: float) -> None:
-        """Mains lost or back; what belongs in non-volatile memory is kept."""
+        """Switches the mains. The gear keeps its non-volatile memory."""
         self.run(now)
         if on != self._mains:
             self._mains = on
             self._power_changed(now)
 
     def set_dead(self, dead: bool, now: float) -> None:
-        """A dead gear neither answers nor lights nor draws anything."""
+        """Kills or revives the gear. A dead gear neither answers nor lights nor draws power."""
         self.run(now)
         if dead != self.dead:
             self.dead = dead
             self._power_changed(now)
 
     def set_lamp_failed(self, failed: bool, now: float) -> None:
-        """A lamp that gives no light any more; the gear keeps its level and reports lamp failure."""
+        """Breaks or repairs the lamp. With a broken lamp, the gear keeps its level and reports lamp failure."""
         self.run(now)
         self.failures += failed and not self.lamp_failed
         self.lamp_failed = failed
         self._draw(now)
 
     def set_bus_voltage(self, present: bool, now: float) -> None:
-        """Bus low for long enough is a system failure; its level then holds until the next command."""
+        """Switches the bus voltage. If it stays away long enough, the system failure level holds until the next
+        command."""
         self.run(now)
         if present == self._bus_voltage:
             return
@@ -123,13 +124,13 @@ class Gear:
         self._plan()
 
     def receive(self, address: int, opcode: int, sequence: int, now: float) -> int | None:
-        """A 16-bit forward frame that the bus brings here, complete at `now`; `sequence` counts all frames of the bus.
+        """Obeys a 16-bit forward frame, complete at `now`. Returns the answer as a byte, or None for silence (NO).
 
-        The answer as a byte, or None for silence (NO).
+        `sequence` counts all frames of the bus.
         """
-        if self._next_due <= now:  # asked here too: a broadcast comes to 64 gear, and next to none has anything due
+        if self._next_due <= now:  # checked before `run` too, for speed: a broadcast reaches 64 gear, mostly idle
             self.run(now)
-        if now < self._hears_from or not self.powered:
+        if now < self._hears_from or self.dead or not self._mains:
             return None
         if not address & 1:
             gear_commands.direct_level(self, address, opcode, now)
@@ -147,10 +148,10 @@ class Gear:
         return answer
 
     def load_dtr(self, address: int, content: int, now: float) -> None:
-        """DTR0, DTR1 or DTR2 (special commands 0xA3, 0xC3, 0xC5), complete at `now`: as `receive`, and quicker."""
+        """Loads DTR0, DTR1 or DTR2 (special commands 0xA3, 0xC3, 0xC5), complete at `now`; quicker than `receive`."""
         if self._next_due <= now:
             self.run(now)
-        if now < self._hears_from or not self.powered:
+        if now < self._hears_from or self.dead or not self._mains:
             return
         if self.profile.loses_command_after_lone_first and self._is_lost(address << 8 | content, now):
             return
@@ -164,19 +165,20 @@ class Gear:
             self.dtr2 = content
 
     def deafen(self, until: float) -> None:
-        """It hears nothing before that."""
+        """Makes the gear ignore all frames before the loop time `until`."""
         self._hears_from = max(self._hears_from, until)
 
     def hears(self, address: int) -> bool:
-        """Whether a frame with this address byte is meant for this gear."""
+        """Returns True if a frame with this address byte is meant for this gear."""
         return gear_commands.addressed(self, address)
 
     def overheard(self) -> None:
-        """A command went to another gear (only called where the profile makes that count)."""
+        """Ends the write-enabled state, because a command went to another gear. The bus calls this only if the profile
+        has `foreign_frames_close_writing`."""
         self.write_enabled = False
 
     def is_second(self, address: int, opcode: int, sequence: int, now: float) -> bool:
-        """Whether the frame is the second of a pair: the same, the very next on the bus, soon enough."""
+        """Returns True if the frame completes a pair: it repeats the frame directly before it, within SEND_TWICE_S."""
         frame = address << 8 | opcode
         first, heard, at = self._first_of_two
         if frame == first and sequence == heard + 1 and now - FRAME_S - at <= SEND_TWICE_S:
@@ -186,17 +188,17 @@ class Gear:
         return False
 
     def _is_lost(self, frame: int, now: float) -> bool:
-        """Whether this frame comes in place of the second of a pair, to gear that then drops both."""
+        """Returns True if this frame comes in place of the second of a pair, so that the gear drops both."""
         first, _, at = self._first_of_two
         if first in (-1, frame):
             return False
         self._first_of_two = (-1, -1, 0.0)
         return now - FRAME_S - at <= SEND_TWICE_S
 
-    # What it does
+    # Its changes of level
 
     def run(self, now: float) -> None:
-        """Carries out what was due up to `now`, each at its own time."""
+        """Carries out each change that was due up to `now`, as of its own time."""
         while self._next_due <= now:
             due = self._next_due
             if self.arc.off_at <= due:
@@ -213,21 +215,21 @@ class Gear:
             self._draw(due)
 
     def supply_switched(self) -> None:
-        """The integrated bus supply was switched, by its memory bank."""
+        """Tells the listener that a memory bank has switched the integrated bus supply."""
         self.supply_changed()
 
     def level_changed(self, now: float) -> None:
-        """A level command was carried out: it replaces the power-on level that was waited for."""
+        """Notes that a level command was carried out, which replaces a power-on level that is still due."""
         self._power_on_at = NEVER
         self.power_cycle_seen = False
         self._draw(now)
 
     def redraw(self, now: float) -> None:
-        """Something that bears on light or power has changed."""
+        """Records the light and power after a change that bears on them."""
         self._draw(now)
 
     def reset(self, now: float) -> None:
-        """RESET: all variables but the short address; full light; deaf for 300 ms."""
+        """Obeys RESET: resets all variables but the short address, gives full light, and is deaf for 300 ms."""
         self.variables = self.arc.variables = self.variables.reset(self.profile.physical_min_level)
         self.commissioning.reset()
         self.arc.go_to(self.variables.last_light_level, now)
@@ -237,7 +239,7 @@ class Gear:
         self._hears_from = now + RESET_DEAF_S
 
     def identify(self, now: float) -> None:
-        """Flashes for 10 s; the level itself stays."""
+        """Flashes the lamp for 10 s; the level stays."""
         self._identify_until = now + IDENTIFY_S
         self._flash_at = now + FLASH_S
         self._draw(now)
@@ -251,10 +253,10 @@ class Gear:
     def identifying(self, now: float) -> bool:
         return now < self._identify_until
 
-    # What it is like: the truth, and what it measures
+    # Its true state, and its measurements
 
     def status(self, now: float) -> int:
-        """QUERY STATUS, bits 0..7."""
+        """Returns the answer to QUERY STATUS, bits 0..7."""
         return (
             self.lamp_failed << 1
             | (self.history.lit_level(now) > 0) << 2
@@ -266,19 +268,19 @@ class Gear:
         )
 
     def feeds_bus(self, now: float) -> bool:
-        """Whether its integrated supply keeps the bus alive."""
+        """Returns True if the integrated supply of this gear feeds the bus."""
         return self.powered and self.banks.read(SUPPLY_BANK, SUPPLY_ACTIVE, now) == 1
 
     def measuring(self, now: float) -> bool:
         return now >= self._measuring_from
 
     def level(self, now: float) -> int:
-        """actualLevel; 0 without power."""
+        """Returns actualLevel; 0 without power."""
         self.run(now)
         return self.arc.level(now) if self.powered else 0
 
     def energy_wh_true(self, now: float) -> float:
-        """The floating-point integral of its own power, Wh, from which the register is taken."""
+        """Returns the floating-point integral of the gear's power in Wh, from which the register is taken."""
         self.run(now)
         return self.history.energy_wh(now)
 
@@ -287,7 +289,7 @@ class Gear:
         return self.history.power_w(now)
 
     def light(self, now: float) -> float:
-        """Share of full light, 0..1."""
+        """Returns the share of full light, 0..1."""
         self.run(now)
         return self.history.light(now)
 
@@ -336,7 +338,7 @@ class Gear:
             self.arc.go_to(level, now)
 
     def _draw(self, now: float) -> None:
-        """Writes down the course of light and power from `now` on, and what is due next."""
+        """Records the course of light and power from `now` on, and plans the next change."""
         arc = self.arc
         linear = self.variables.linear_curve
         if not self.powered:

@@ -1,9 +1,9 @@
-"""The ATX LED DALI HAT's serial protocol, spoken by the interface itself (AL-DALI-HAT and DALI-Pi, one to four buses).
+"""An emulated ATX LED DALI HAT: the interface's end of its serial protocol (AL-DALI-HAT and DALI-Pi, 1 to 4 buses).
 
     [1-3] h0123 t0123 l012345 j01 m0123456 LF   -->  a frame of 16 bits, twice 16, 24, 8, 25; the digit: bus 2 to 4
     [1-3] d v p u q LF                          -->  status, version, supply ...
-                  <--  [1-3] J01 N X Z LF            a frame's answer, none, a garbled one; it met another frame
-                  <--  [1-3] H0123 L012345 D21 LF    unasked: others' frames, the bus's voltage
+                  <--  [1-3] J01 N X Z LF            answer, no answer, garbled answer; collision
+                  <--  [1-3] H0123 L012345 D21 LF    unasked: frames of other senders, the bus's voltage
 
 19200 8N1, ASCII lines. A line counts as received when its last character would have come over the wire, and what the
 HAT says is delivered when its last character would have gone out.
@@ -22,11 +22,11 @@ from hil.devices.dali_bus import ANSWER_WINDOW_S, DaliBus, Outcome, Result
 from hil.devices.serial_interface import FrameQueue, SerialInterface
 
 LONGEST_LINE = 32
-"""More than this without a line feed is no command: it is thrown away up to the next line feed."""
+"""Characters. The HAT discards a longer line up to the next line feed."""
 WAITING_COMMANDS = 8
-"""Commands of one bus that the HAT can hold while another runs; further ones are lost."""
+"""Commands for one bus that the HAT holds while another one runs; it loses any further ones."""
 THINKING_S = 0.0002
-"""What the HAT takes for an answer of its own (version, supply)."""
+"""The time that the HAT needs to answer for itself (version, supply)."""
 
 COMMAND = re.compile(rb"([123]?)(?:([htljm])([0-9A-Fa-f]+)|([dvpuq]))")
 DIGITS = {b"h": (4,), b"t": (4,), b"l": (6,), b"j": (2,), b"m": (7, 8)}
@@ -34,7 +34,7 @@ BITS = {b"h": 16, b"t": 16, b"l": 24, b"j": 8, b"m": 25}
 
 
 class WithoutVoltage(Enum):
-    """What a frame is answered with while its bus has no voltage; the vendor does not say."""
+    """The HAT's reply to a frame while the bus has no voltage. The vendor does not document it."""
 
     STATUS = "the bus status, D01"
     DONE = "N, as if it had been sent"
@@ -66,11 +66,11 @@ class _Channel:
         self.hat.say(self.prefix + line + b"\n", ready)
 
     def _begin(self, command: _Command) -> None:
-        ended = partial(self._again, command) if command.letter == b"t" else self._done
+        ended = partial(self._first_of_two_ended, command) if command.letter == b"t" else self._done
         not_before = max(command.received, self._free_at)
         self.bus.transmit(BITS[command.letter], command.value, ended, not_before=not_before)
 
-    def _again(self, command: _Command, first: Outcome) -> None:
+    def _first_of_two_ended(self, command: _Command, first: Outcome) -> None:
         if first.result in (Result.NO_VOLTAGE, Result.COLLISION):
             self._done(first)
             return
@@ -81,7 +81,7 @@ class _Channel:
     def _done(self, outcome: Outcome) -> None:
         line, self._free_at = self._reply(outcome)
         if outcome.result is Result.ANSWER:
-            none = self.prefix + b"N\n"  # the bus lost its voltage in the middle of it
+            none = self.prefix + b"N\n"  # sent if the bus loses its voltage in the middle of the answer
             valid = partial(self.bus.still_valid, outcome)
             self.hat.say(self.prefix + line + b"\n", self._free_at, valid, none)
         elif line:
@@ -89,7 +89,7 @@ class _Channel:
         self.queue.end()
 
     def _reply(self, outcome: Outcome) -> tuple[bytes, float]:
-        """The line, and when it is ready."""
+        """Returns the line that reports the outcome, and the loop time at which it is ready."""
         if outcome.result is Result.ANSWER:
             return b"J%02X" % outcome.value, outcome.free
         if outcome.result is Result.GARBLED:
@@ -116,11 +116,11 @@ class DaliHat(SerialInterface):
         self.unparsed_lines = 0
         self._channels: list[_Channel] = []
         self._line = bytearray()
-        self._own: dict[bytes, Callable[[_Channel], bytes]] = {
+        self._own_replies: dict[bytes, Callable[[_Channel], bytes]] = {
             b"d": lambda channel: channel.status(),
             b"v": lambda _channel: b"V0708%02X" % len(self._channels),
             b"p": lambda _channel: b"P1610000",
-            # The form of these two replies is not known outside the vendor; they exist so that asking does no harm.
+            # The vendor does not publish the form of these two replies; they exist so that asking does no harm.
             b"u": lambda _channel: b"U0450",
             b"q": lambda channel: b"Q%08X" % (channel.bus.statistics.forward_frames & 0xFFFFFFFF),
         }
@@ -158,7 +158,7 @@ class DaliHat(SerialInterface):
             return
         channel = self._channels[number]
         if own is not None:
-            channel.say(self._own[own](channel), received + THINKING_S)
+            channel.say(self._own_replies[own](channel), received + THINKING_S)
         elif len(content) in DIGITS[letter]:
             channel.queue.add(_Command(letter, int(content, 16), received))
         else:

@@ -1,6 +1,6 @@
-"""Finding and addressing control devices: INITIALISE, RANDOMISE, COMPARE and their kin in 24 bits (IEC 62386-103).
+"""How control devices are found and addressed: INITIALISE, RANDOMISE, COMPARE and the like, 24 bits (IEC 62386-103).
 
-As with control gear, but a short address stands in a frame as it is, and INITIALISE has other words for "all".
+Two things differ from control gear: a frame carries the plain short address, and INITIALISE has other codes for "all".
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ UNADDRESSED = 0x7F
 YES = 0xFF
 INITIALISE_S = 15 * 60.0
 RANDOMISE_S = 0.1
-"""A new random address is there at most this long after RANDOMISE."""
+"""The standard's limit: a device has its new random address at most this long after RANDOMISE."""
 TERMINATE, INITIALISE, RANDOMISE, COMPARE, WITHDRAW = range(5)
 SEARCH_H, SEARCH_M, SEARCH_L, PROGRAM, VERIFY, QUERY_SHORT = range(5, 11)
 TWICE = (INITIALISE, RANDOMISE)
 
 
 class DeviceAddressing:
-    """The short and random address of one device, and its search state; times in loop seconds."""
+    """The short address, random address and search state of one device; times are loop seconds."""
 
     def __init__(self, short_address: int, rng: random.Random) -> None:
         self.short_address = short_address
@@ -31,28 +31,31 @@ class DeviceAddressing:
         self._new_random: tuple[float, int] | None = None
 
     def reset(self) -> None:
-        """RESET: random and search address; the short address stays."""
+        """Obeys RESET: random and search address go back to FFFFFF, and the short address stays."""
         self.random_address = self.search_address = 0xFFFFFF
         self._new_random = None
 
     def end(self) -> None:
-        """TERMINATE, or loss of power."""
+        """Ends the search, as TERMINATE and a loss of power do."""
         self._until = 0.0
 
     def assign(self, wanted: int) -> None:
-        """A short address 0-63, MASK for none; anything else is ignored."""
+        """Takes a short address, 0 to 63, or none with MASK. Ignores any other value."""
         if wanted < 64 or wanted == MASK:
             self.short_address = wanted
 
     def random(self, now: float) -> int:
-        """The random address, the new one once it is there."""
+        """Returns the random address: the new one as soon as RANDOMISE has produced it."""
         if self._new_random is not None and now >= self._new_random[0]:
             self.random_address = self._new_random[1]
             self._new_random = None
         return self.random_address
 
     def command(self, opcode: int, content: int, now: float) -> int | None:
-        """A special command; those of TWICE only when they have come twice. The answer, or None for NO."""
+        """Obeys a special command. Returns the answer, or None for NO.
+
+        The caller passes a command of TWICE only after it has come twice.
+        """
         if opcode == INITIALISE:
             if content == MASK or content == (UNADDRESSED if self.short_address == MASK else self.short_address):
                 self._until = now + INITIALISE_S

@@ -1,7 +1,7 @@
 """The input instances of control devices: occupancy (IEC 62386-303) and light sensors (-304) with their triggers.
 
-An instance decides what is worth an event, and when; its device puts the event into a frame and on the bus. Reset
-values marked so are not known from public texts.
+An instance decides when an event is due and what it says; its device frames the event and sends it on the bus. Reset
+values that no public text confirms are marked "unverified".
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ SETTINGS: dict[int, tuple[str, frozenset[int]]] = {
     0x66: ("group 2", GROUPS),
     0x67: ("scheme", frozenset(range(5))),
 }
-"""Opcode: what it takes from DTR0, and the values that it accepts. They go out twice."""
+"""Opcode: the setting that it takes from DTR0, and the accepted values. These commands must come twice."""
 ENABLE, DISABLE, SET_EVENT_FILTER = 0x62, 0x63, 0x68
 QUERIES = {0x84: "priority", 0x88: "primary group", 0x89: "group 1", 0x8A: "group 2", 0x8B: "scheme"}
 BYTE = frozenset(range(256))
 
 
 class Instance:
-    """What the instances of all types have. Times are loop seconds; `attach` comes before all else."""
+    """The part of an instance that all types share. Times are loop seconds. `attach` must be called first."""
 
     type = 0
     resolution = 0
@@ -50,19 +50,19 @@ class Instance:
         self.reset()
 
     def attach(self, number: int, loop: asyncio.AbstractEventLoop, speak: Callable[[Instance], None]) -> None:
-        """Its number in the device; `speak` is called when there is something to tell."""
+        """Gives the instance its number in the device. The instance calls `speak` when an event is due."""
         self.number = number
         self._loop = loop
         self._speak = speak
 
     def reset(self) -> None:
-        """RESET: all values; whether it is enabled stays."""
+        """Obeys RESET: all settings go back to their reset values, but the instance stays enabled or disabled."""
         self.values = {"priority": 4, "primary group": MASK, "group 1": MASK, "group 2": MASK, "scheme": 0}
         self.values.update(self.reset_values)
         self.event_filter = self.event_filter_reset
 
     def powered(self, on: bool) -> None:
-        """Power comes or goes: timers start anew, or end."""
+        """Switches the power. All timers end; with power, the report timer starts again."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -71,8 +71,8 @@ class Instance:
         if on:
             self._restart_report()
 
-    def meant(self, byte: int) -> bool:
-        """Whether a command with this instance byte concerns this instance."""
+    def is_addressed(self, byte: int) -> bool:
+        """Returns True if a command with this instance byte addresses this instance."""
         if byte < 0x20:
             return byte == self.number
         if 0x80 <= byte < 0xA0:
@@ -82,7 +82,7 @@ class Instance:
         return byte == 0xFF
 
     def configure(self, opcode: int, dtrs: tuple[int, int, int]) -> None:
-        """A command that has come twice."""
+        """Obeys a configuration command that has come twice."""
         if opcode in (ENABLE, DISABLE):
             self.enabled = opcode == ENABLE
         elif opcode == SET_EVENT_FILTER:
@@ -93,11 +93,11 @@ class Instance:
                 self.values[found[0]] = dtrs[0]
 
     def configures(self, opcode: int) -> bool:
-        """Whether this is a command that must come twice."""
+        """Returns True if this opcode is a configuration command, which must come twice."""
         return opcode in (ENABLE, DISABLE, SET_EVENT_FILTER) or opcode in SETTINGS or opcode in self.settings
 
     def query(self, opcode: int) -> int | None:
-        """The answer to a query; None is NO."""
+        """Returns the answer to a query, or None for NO."""
         name = QUERIES.get(opcode) or self.queries.get(opcode)
         if name is not None:
             return self.values[name]
@@ -116,39 +116,40 @@ class Instance:
         return None
 
     def obey(self, opcode: int) -> None:
-        """A command of this instance type that comes once."""
+        """Obeys an instruction of this instance type that comes once."""
 
     def input_value(self) -> int:
-        """What it senses, `resolution` bits."""
+        """Returns the sensed value, `resolution` bits wide."""
         raise NotImplementedError
 
     def info(self) -> int:
-        """The ten bits of an event that is sent now."""
+        """Returns the ten bits of event information for an event that is sent now."""
         raise NotImplementedError
 
     def take(self) -> int | None:
-        """The event information, if there is still something to tell. What happens after this is a further event."""
+        """Returns the information of the event that is due, or None if none is due any more. Any later change makes a
+        new event."""
         said = self.info() if self._due and self.enabled else None
         self._due = False
         return said
 
     def told(self, _info: int) -> None:
-        """The event has gone over the bus: deadtime and report time begin."""
+        """Notes that the event has gone over the bus: the deadtime and the report time begin."""
         self._dead_until = self._loop.time() + self.values["deadtime"] * 0.05
         self._restart_report()
         if self._due:
             self.trigger()
 
     def hush(self) -> None:
-        """Nothing of what waits is told: the device must be quiet."""
+        """Drops the event that waits, because the device must be quiet."""
         self._due = False
 
     def report(self) -> None:
-        """The report time has passed without an event."""
+        """Acts when the report time has passed without an event."""
         raise NotImplementedError
 
     def trigger(self) -> None:
-        """There is something to tell, at once or when the deadtime is over."""
+        """Makes an event due: at once, or when the deadtime is over."""
         self._due = True
         left = self._dead_until - self._loop.time()
         if left > 0:
@@ -175,7 +176,11 @@ class Instance:
         self.report()
 
     def _next_input_byte(self, *, first: bool) -> int | None:
-        """The value, highest bit first, its bits repeated to fill whole bytes; LATCH gives those after the first."""
+        """Returns one byte of the input value, highest bits first, or None after the last one.
+
+        QUERY INPUT VALUE (`first`) latches the value; QUERY INPUT VALUE LATCH reads its further bytes. The bits repeat
+        to fill whole bytes.
+        """
         if first:
             bits = f"{self.input_value():0{self.resolution}b}"
             length = -(-self.resolution // 8)
@@ -186,7 +191,7 @@ class Instance:
 
 
 class OccupancySensor(Instance):
-    """Instance type 3, sensing movement: occupied while something moves, and for the hold time after it."""
+    """Instance type 3, a movement sensor: occupied while something moves, and for the hold time after that."""
 
     type = 3
     resolution = 2
@@ -200,7 +205,7 @@ class OccupancySensor(Instance):
     """15 min, 20 s, 100 ms (unverified)."""
     OCCUPIED, VACANT, REPEAT, MOVEMENT, NO_MOVEMENT = 1, 2, 4, 8, 16
     event_filter_reset = OCCUPIED | VACANT
-    """(unverified)"""
+    """OCCUPIED and VACANT (unverified)."""
     SHORTEST_HOLD_S = 1.0
 
     def __init__(self) -> None:
@@ -208,13 +213,13 @@ class OccupancySensor(Instance):
         self.moving = self.occupied = False
         self._catching = self._repeat = False
 
-    def presence(self, somebody: bool) -> None:
-        """Something moves from now on, or no longer."""
-        if somebody == self.moving:
+    def presence(self, moving: bool) -> None:
+        """Starts or ends movement in front of the sensor."""
+        if moving == self.moving:
             return
-        newly_occupied = somebody and not self.occupied
-        self.moving, self.occupied = somebody, self.occupied or somebody
-        if somebody:
+        newly_occupied = moving and not self.occupied
+        self.moving, self.occupied = moving, self.occupied or moving
+        if moving:
             self._tell(self.MOVEMENT | (self.OCCUPIED if newly_occupied else 0))
             self._stop("hold")
         else:
@@ -263,7 +268,7 @@ class OccupancySensor(Instance):
 
 
 class LightSensor(Instance):
-    """Instance type 4: ten bits of light relative to its own range, told when it has changed by the hysteresis."""
+    """Instance type 4, a light sensor: ten bits relative to its range, told after a change beyond the hysteresis."""
 
     type = 4
     resolution = 10
@@ -276,7 +281,7 @@ class LightSensor(Instance):
     queries = {0x3C: "least hysteresis", 0x3D: "deadtime", 0x3E: "report", 0x3F: "hysteresis"}
     reset_values = {"report": 30, "deadtime": 30, "hysteresis": 5, "least hysteresis": 10}
     event_filter_reset = 1
-    """30 s, 1.5 s, 5 %, 10 counts at ten bits, and the one event there is: as in open firmware."""
+    """30 s, 1.5 s, 5 %, 10 counts at ten bits, and the only event of this type: the values of open firmware."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -284,7 +289,7 @@ class LightSensor(Instance):
         self._last_told = 0
 
     def illuminance(self, value: int) -> None:
-        """The light from now on, 0 to 1023. Raises ValueError beyond that."""
+        """Sets the light at the sensor, 0 to 1023. Raises ValueError outside that range."""
         if not 0 <= value < 1 << self.resolution:
             raise ValueError(f"relative illuminance is 0 to 1023, not {value}: scale it to the sensor's range")
         self.value = value

@@ -1,6 +1,6 @@
 """Arc power of control gear (IEC 62386-102, clause 9): levels, fades, limits and the DAPC sequence.
 
-A fade is a straight line along the levels in time; where the level stands is worked out when somebody asks.
+A fade is a straight line along the levels in time. The present level is computed when it is asked for.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from hil.devices.gear_variables import FADE_RATE_STEPS_S, MASK, Variables
 
 NEVER = float("inf")
 SEQUENCE_S = 0.2
-"""A DAPC sequence lives while commands come at most this far apart, and each fades for this long; UP and DOWN too."""
+"""A DAPC sequence lasts while its commands come at most this far apart. Each of them fades this long, as UP and DOWN
+do."""
 
 
 class ArcPower:
-    """Level as a function of time. Each method takes `now` in loop seconds, never earlier than the last."""
+    """The arc power level as a function of time. Each method takes `now` in loop seconds, which never goes backward."""
 
     def __init__(self, variables: Variables, level: int, now: float) -> None:
         self.variables = variables
@@ -25,7 +26,7 @@ class ArcPower:
         self._sequence_until = -NEVER
 
     def position(self, now: float) -> float:
-        """The level, between two steps during a fade; 0 = off."""
+        """Returns the level, fractional during a fade; 0 is off."""
         if now >= self.off_at:
             return 0.0
         if now >= self.end:
@@ -34,14 +35,14 @@ class ArcPower:
         return self.start_level + share * (self.end_level - self.start_level)
 
     def level(self, now: float) -> int:
-        """actualLevel: the nearest step."""
+        """Returns actualLevel, the nearest whole level."""
         return round(self.position(now))
 
     def fading(self, now: float) -> bool:
         return now < self.end or now < self.off_at < NEVER
 
     def switch_off_if_due(self, now: float) -> bool:
-        """Ends a fade to off; True when the lamp has just gone out, at `off_at`."""
+        """Ends a fade to off once its time has come. Returns True if the lamp went out now (at `off_at`)."""
         if now < self.off_at:
             return False
         self.start = self.end = self.off_at
@@ -50,7 +51,7 @@ class ArcPower:
         return True
 
     def dapc(self, level: int, now: float) -> None:
-        """DIRECT ARC POWER CONTROL: fades to the level; MASK stops a fade where it is; 0 fades to minimum, then off."""
+        """Obeys DIRECT ARC POWER CONTROL: fades to the level. MASK stops a fade; 0 fades to the minimum, then off."""
         if now <= self._sequence_until:
             self._sequence_until = now + SEQUENCE_S
             self._head_for(level, SEQUENCE_S, now)
@@ -61,12 +62,14 @@ class ArcPower:
         self._sequence_until = now + SEQUENCE_S
 
     def go_to(self, level: int, now: float, *, fade: bool = False) -> None:
-        """To `level` within the limits, at once or in the fade time; ends a DAPC sequence. MASK changes nothing."""
+        """Goes to `level` within the limits, at once or in the fade time, and ends a DAPC sequence. MASK sets no level
+        but stops a fade."""
         self._sequence_until = -NEVER
         self._head_for(level, self.variables.fade_s() if fade else 0.0, now)
 
     def step(self, steps: int, now: float) -> None:
-        """STEP UP / STEP DOWN: no fade; a lamp that is off stays off; at the limit it is a limit error."""
+        """Obeys STEP UP or STEP DOWN without a fade. A lamp that is off stays off; a step past the limit is a limit
+        error."""
         self._sequence_until = -NEVER
         level = self.level(now)
         if level == 0:
@@ -77,7 +80,10 @@ class ArcPower:
         self.limit_error = limited != wanted
 
     def slide(self, direction: int, now: float, *, endless: bool = False) -> None:
-        """UP / DOWN: 200 ms at the fade rate (again starts again); CONTINUOUS ones run on to the limit."""
+        """Obeys UP or DOWN: moves for 200 ms at the fade rate, or with `endless` (CONTINUOUS UP, DOWN) to the limit.
+
+        A command that comes during the movement begins a new one.
+        """
         self._sequence_until = -NEVER
         position = self.position(now)
         if position <= 0:
@@ -103,7 +109,7 @@ class ArcPower:
             self.step(+1, now)
 
     def keep_within_limits(self, now: float) -> None:
-        """After SET MAX / MIN LEVEL: a lamp that burns outside moves to the limit at once."""
+        """Moves a lamp that burns outside the limits to the nearer limit at once, as SET MAX and MIN LEVEL demand."""
         level = self.level(now)
         if level and self._limited(level) != level:
             self._move(self._limited(level), 0.0, now)
@@ -142,7 +148,7 @@ class ArcPower:
             self.variables.last_active_level = level
 
     def darken(self, now: float) -> None:
-        """Power is gone, or has just come back: dark, without a command; the last levels are remembered."""
+        """Goes dark without a command, as at a loss or return of power. The last levels are remembered."""
         self.start = self.end = now
         self.start_level = self.end_level = 0.0
         self.off_at = NEVER

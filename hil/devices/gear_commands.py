@@ -1,6 +1,6 @@
-"""What control gear does with a 16-bit forward frame: the command tables of IEC 62386-102, clause 11.
+"""How control gear obeys a 16-bit forward frame: the command tables of IEC 62386-102, clause 11.
 
-Opcodes stand here as the standard numbers them. Each function gets the gear, the opcode and the loop time.
+Opcodes are those of the standard. Each function takes the gear it acts on and the loop time.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ BROADCAST = 0xFF
 GO_TO_SCENE, QUERY_DEVICE_TYPE, QUERY_NEXT_DEVICE_TYPE, FIRST_EXTENSION = 0x10, 0x99, 0xA7, 0xE0
 QUERY_CONTENT_DTR = (0x98, 0x9C, 0x9D)
 ENABLE_DAPC_SEQUENCE = 0x09
-"""No level itself: it neither ends POWER CYCLE SEEN nor takes the place of POWER ON LEVEL."""
+"""This command sets no level: it neither ends POWER CYCLE SEEN nor replaces POWER ON LEVEL."""
 MORE_THAN_ONE, NO_MORE = 0xFF, 0xFE
 FIRST_OF_EDITION_2 = 0x08
-"""Version number from which on gear knows the address of those without a short address."""
+"""Gear knows the address "broadcast unaddressed" from this version number on."""
 
 LEVELS: dict[int, Callable[[Gear, float], None]] = {
     0x00: lambda gear, now: gear.arc.go_to(0, now),  # OFF
@@ -51,7 +51,7 @@ LEVELS.update({GO_TO_SCENE + scene: _go_to_scene(scene) for scene in range(16)})
 
 
 def addressed(gear: Gear, address: int) -> bool:
-    """Whether the address byte (its lowest bit aside) means this gear."""
+    """Returns True if the address byte, its lowest bit aside, addresses this gear."""
     target = address >> 1
     if target < 0x40:
         return target == gear.variables.short_address
@@ -63,7 +63,7 @@ def addressed(gear: Gear, address: int) -> bool:
 
 
 def direct_level(gear: Gear, address: int, level: int, now: float) -> None:
-    """DAPC: an even address byte, then the level."""
+    """Obeys DAPC, a frame with an even address byte and a level."""
     if not addressed(gear, address):
         return
     gear.write_enabled = False
@@ -74,8 +74,8 @@ def direct_level(gear: Gear, address: int, level: int, now: float) -> None:
 
 
 def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) -> int | None:
-    """An odd address byte, then an opcode; the answer, or None for NO."""
-    if not addressed(gear, address):
+    """Obeys a frame with an odd address byte and an opcode. Returns the answer, or None for NO."""
+    if address != BROADCAST and not addressed(gear, address):
         return None
     if opcode not in QUERY_CONTENT_DTR:
         gear.write_enabled = False
@@ -122,7 +122,10 @@ def _after_level(gear: Gear, before: int, now: float) -> None:
 
 
 def _device_type(gear: Gear, opcode: int, sequence: int) -> int | None:
-    """QUERY DEVICE TYPE, then QUERY NEXT DEVICE TYPE directly after it, in ascending order."""
+    """Returns the answer to QUERY DEVICE TYPE, or to QUERY NEXT DEVICE TYPE, which must directly follow it.
+
+    The types come in the order of the profile, which the standard wants ascending.
+    """
     types = gear.profile.device_types
     if opcode == QUERY_DEVICE_TYPE:
         gear.next_type = (0, sequence)
@@ -137,7 +140,10 @@ def _device_type(gear: Gear, opcode: int, sequence: int) -> int | None:
 
 
 def special(gear: Gear, address: int, content: int, sequence: int, now: float) -> int | None:
-    """Special commands go to all gear on the bus; the opcode is the address byte. DTRs: `Gear.load_dtr`."""
+    """Obeys a special command, which goes to all gear; its address byte is the opcode. Returns the answer, or None.
+
+    `Gear.load_dtr` obeys those that load the DTRs.
+    """
     if address in gear.profile.unknown_specials:
         return None
     if address in (0xC7, 0xC9):  # WRITE MEMORY LOCATION, and the one without a reply
@@ -148,7 +154,6 @@ def special(gear: Gear, address: int, content: int, sequence: int, now: float) -
         gear.device_type_sequence = (content, sequence)
         return None
     return _commission(gear, address, content, sequence, now)
-    return None
 
 
 def _write_memory(gear: Gear, content: int, now: float) -> int | None:

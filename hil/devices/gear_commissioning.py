@@ -1,4 +1,4 @@
-"""Finding and addressing gear: INITIALISE, RANDOMISE, COMPARE and their kin (IEC 62386-102, special commands)."""
+"""How control gear is found and addressed: INITIALISE, RANDOMISE, COMPARE and the like (IEC 62386-102)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Initialisation(Enum):
 
 
 class Commissioning:
-    """The search state of one gear; times in loop seconds."""
+    """The search state of one gear; times are loop seconds."""
 
     def __init__(self, gear: Gear) -> None:
         self._gear = gear
@@ -35,16 +35,16 @@ class Commissioning:
         return self._state if now < self._until else Initialisation.DISABLED
 
     def end(self) -> None:
-        """TERMINATE, or loss of power."""
+        """Ends the search, as TERMINATE and a loss of power do."""
         self._state = Initialisation.DISABLED
 
     def reset(self) -> None:
-        """RESET: search address and random address go back to FFFFFF."""
+        """Obeys RESET: the search address goes back to FFFFFF, and a RANDOMISE under way is dropped."""
         self.search_address = 0xFFFFFF
         self._new_random = None
 
     def initialise(self, whom: int, now: float) -> None:
-        """0x00 = all; 0xFF = those without a short address; 0AAAAAA1 = one."""
+        """Obeys INITIALISE: 0x00 means all gear, 0xFF gear without a short address, 0AAAAAA1 gear at this address."""
         mine = self._gear.variables.short_address
         if whom == 0 or (whom == MASK == mine) or (mine != MASK and whom == (mine << 1 | 1)):
             self._state = Initialisation.ENABLED
@@ -71,18 +71,18 @@ class Commissioning:
             self._state = Initialisation.WITHDRAWN
 
     def search(self, shift: int, value: int, now: float) -> None:
-        """One byte of the search address; `shift` 16, 8 or 0."""
+        """Sets one byte of the search address; `shift` is 16, 8 or 0."""
         if self._taking_part(now):
             self.search_address = self.search_address & ~(0xFF << shift) | value << shift
 
     def program(self, wanted: int, now: float) -> None:
-        """PROGRAM SHORT ADDRESS: 0AAAAAA1, or MASK to delete it."""
+        """Obeys PROGRAM SHORT ADDRESS: takes the address 0AAAAAA1, or none with MASK."""
         if self._selected(now):
             self.assign(wanted)
             self._gear.deafen(now + self._gear.profile.deaf_after_program_s)
 
     def assign(self, wanted: int) -> None:
-        """A short address in the form 0AAAAAA1, MASK for none; anything else is ignored."""
+        """Takes a short address in the form 0AAAAAA1, or none with MASK. Ignores any other value."""
         variables = self._gear.variables
         if wanted == MASK:
             variables.short_address = MASK
@@ -97,7 +97,7 @@ class Commissioning:
         return YES if mine != MASK and wanted == (mine << 1 | 1) else self._no()
 
     def short_address(self, now: float) -> int | None:
-        """QUERY SHORT ADDRESS: 0AAAAAA1, or MASK where there is none."""
+        """Answers QUERY SHORT ADDRESS: 0AAAAAA1, MASK if the gear has none, or None if it is not selected."""
         if not self._selected(now):
             return None
         mine = self._gear.variables.short_address

@@ -103,7 +103,7 @@ def _remove_from_group(group: int) -> Callable[[Gear, float], None]:
 CONFIGURATION: dict[int, Callable[[Gear, float], None]] = {
     0x20: lambda gear, now: gear.reset(now),
     0x21: _store_actual_level,
-    0x22: lambda _gear, _now: None,  # SAVE PERSISTENT VARIABLES: this memory never forgets
+    0x22: lambda _gear, _now: None,  # SAVE PERSISTENT VARIABLES: variables here are always saved
     0x23: lambda _gear, _now: None,  # SET OPERATING MODE: there is only mode 0
     0x24: _reset_memory_bank,
     0x25: lambda gear, now: gear.identify(now),

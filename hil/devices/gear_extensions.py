@@ -14,8 +14,9 @@ YES = 0xFF
 QUERY_ACTIVE_POWER_SUPPLY = 0xFE
 QUERY_EXTENDED_VERSION_NUMBER = 0xFF
 VERSION = {LED: 0x08}
-"""Part 207 at version 2.0; parts 250 to 253 at 1.1."""
+"""Extended version number by device type: part 207 is at version 2.0."""
 PART_25X_VERSION = 0x05
+"""Extended version number of parts 250 to 253, which are at version 1.1."""
 MIN_FAST_FADE_TIME = 1
 
 
@@ -30,7 +31,7 @@ def _store_fast_fade_time(gear: Gear, _now: float) -> None:
 
 
 def _failure_status(gear: Gear) -> int:
-    """QUERY FAILURE STATUS: a lamp that fails here is an open circuit."""
+    """Returns the answer to QUERY FAILURE STATUS. A failed lamp of this emulation is an open circuit (bit 1)."""
     return gear.lamp_failed << 1
 
 
@@ -46,7 +47,7 @@ LED_QUERIES: dict[int, Callable[[Gear], int | None]] = {
     0xED: lambda _gear: 0x01,  # QUERY GEAR TYPE: supply integrated
     0xEE: lambda gear: int(gear.variables.linear_curve),
     0xEF: lambda _gear: 0x02,  # QUERY POSSIBLE OPERATING MODES: amplitude
-    0xF0: lambda _gear: 0x02,  # QUERY FEATURES: open circuit is seen
+    0xF0: lambda _gear: 0x02,  # QUERY FEATURES: it detects an open circuit
     0xF1: lambda gear: _failure_status(gear),
     0xF2: lambda gear: _has_failed(gear, 0),  # QUERY SHORT CIRCUIT
     0xF3: lambda gear: _has_failed(gear, 1),  # QUERY OPEN CIRCUIT
@@ -65,7 +66,10 @@ LED_QUERIES: dict[int, Callable[[Gear], int | None]] = {
 
 
 def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) -> int | None:
-    """A command from 0xE0 on; ENABLE DEVICE TYPE must be the frame directly before it (or before the first of two)."""
+    """Obeys a command of a device type, 0xE0 or above. Returns the answer, or None for NO.
+
+    ENABLE DEVICE TYPE must be the frame directly before it, or directly before the first of a pair.
+    """
     device_type, heard = gear.device_type_sequence
     if device_type not in gear.profile.device_types or not 0 < sequence - heard <= 2:
         return None

@@ -1,6 +1,6 @@
-"""Firmware of control gear that was met in the field, by what it does otherwise than the standard or than edition 2.
+"""Control gear firmware met in the field: each profile differs from the standard, or from its edition 2, in one way.
 
-Each is one profile of GearProfile; a street may mix them, lamp by lamp.
+A street may mix the profiles lamp by lamp.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ DEAF_AFTER_PROGRAM = GearProfile(deaf_after_program_s=0.3)
 DTR_CLOSES_WRITING = GearProfile(dtr_closes_writing=True)
 NO_IS_FRAME = GearProfile(no_is_frame=True)
 NEVER_SAYS_ITS_ADDRESS = GearProfile(unknown_specials=frozenset({0xBB}))
-"""Silent on QUERY SHORT ADDRESS."""
+"""Gear that does not answer QUERY SHORT ADDRESS."""
 SWAPS_FAIL_SAFE_LEVELS = GearProfile(swaps_fail_safe_levels=True)
 KEEPS_ITS_LIMITS = GearProfile(unknown_commands=frozenset({0x2A, 0x2B}))
-"""SET MAX LEVEL and SET MIN LEVEL do nothing."""
+"""Gear that ignores SET MAX LEVEL and SET MIN LEVEL."""
 MAX_LEVEL_ONLY_FALLS = GearProfile(max_level_only_falls=True)
-"""As in published firmware for gear with an AVR controller (Atmel, 2016): a MAX LEVEL cannot be raised but by RESET."""
+"""Gear with published AVR firmware (Atmel, 2016), in which only RESET can raise the MAX LEVEL."""
 
 PROFILES = {
     "ordinary": GearProfile(),
@@ -46,4 +46,4 @@ PROFILES = {
     "keeps-its-limits": KEEPS_ITS_LIMITS,
     "max-level-only-falls": MAX_LEVEL_ONLY_FALLS,
 }
-"""By the name under which stories speak of them."""
+"""The profiles by the name that stories use."""

@@ -1,4 +1,4 @@
-"""Queries that control gear answers by its state alone (IEC 62386-102, clause 11.5)."""
+"""The queries of control gear whose answers depend on its state alone (IEC 62386-102, clause 11.5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 YES = 0xFF
 NO_AS_FRAME = 0x00
 YES_OR_NO = frozenset({0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x9B, 0xA6, 0xAA})
-"""Queries to which NO is an answer, which the standard gives by silence."""
+"""Queries that can be answered NO, which the standard says by silence."""
 LIGHT_SOURCE_LED = 6
 OPERATING_MODE = 0
 
@@ -29,7 +29,7 @@ def _actual_level(gear: Gear, now: float) -> int:
 
 
 def _read_memory(gear: Gear, now: float) -> int | None:
-    """READ MEMORY LOCATION: the location counts on, implemented or not, in a bank that exists."""
+    """Answers READ MEMORY LOCATION. In a bank that exists, DTR0 counts on even past a location that does not."""
     if gear.dtr1 not in gear.banks:
         return None
     content = gear.banks.read(gear.dtr1, gear.dtr0, now)

@@ -1,4 +1,4 @@
-"""The variables of control gear with their reset values (IEC 62386-102), and what one type of gear is like."""
+"""The variables of control gear with their reset values (IEC 62386-102), and the profile of a type of gear."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXTENDED_FADE_UNIT_S = (0.0, 0.1, 1.0, 10.0, 60.0)
 
 @dataclass
 class Variables:
-    """What the gear keeps without mains. Field defaults are the reset values; RESET keeps the short address."""
+    """The variables that the gear keeps without mains. Field defaults are the reset values."""
 
     short_address: int = NO_ADDRESS
     min_level: int = 1
@@ -38,14 +38,14 @@ class Variables:
     fast_fade_time: int = 0
 
     def reset(self, physical_min_level: int) -> Variables:
-        """Reset values, with this gear's short address and lowest level."""
+        """Returns the reset values, with the short address kept and MIN LEVEL at the gear's physical minimum."""
         return Variables(short_address=self.short_address, min_level=physical_min_level)
 
     def copy(self) -> Variables:
         return replace(self, scenes=list(self.scenes))
 
     def fade_s(self) -> float:
-        """Seconds that a fade takes: fade time, else extended fade time, else 0."""
+        """Returns the seconds that a fade takes: by the fade time, else by the extended fade time, else 0."""
         if self.fade_time:
             return FADE_TIME_S[self.fade_time]
         return ((self.extended_fade_time & 0x0F) + 1) * EXTENDED_FADE_UNIT_S[self.extended_fade_time >> 4]
@@ -53,11 +53,11 @@ class Variables:
 
 @dataclass(frozen=True)
 class GearProfile:
-    """What differs between products, and what the public facts leave open: one place to correct it."""
+    """The behaviour in which products differ, or which public documents leave open: a single place to correct it."""
 
     device_types: tuple[int, ...] = (6, 50, 51, 52)
-    """6 LED, 49 integrated bus supply, 50 / 51 / 52 = luminaire, energy and diagnostic memory banks. The gear
-    tells them as they stand here: out of order, it breaks the standard."""
+    """6 is LED, 49 an integrated bus supply, 50, 51 and 52 are luminaire, energy and diagnostic memory banks. The gear
+    names them in the order given here; the standard demands ascending order."""
     physical_min_level: int = 85
     """1 % on the logarithmic curve."""
     energy_exponent: int = -1
@@ -72,42 +72,42 @@ class GearProfile:
     bus_low_limit_s: float = 0.5
     """Seconds without bus voltage that make a system failure."""
     latches: bool = True
-    """Whether 0xAA in the lock byte freezes the measured registers."""
+    """If True, 0xAA in the lock byte freezes the measured registers."""
     broadcast_opens_writing: bool = True
-    """Whether ENABLE WRITE MEMORY to all gear reaches it, and with it a latch by broadcast."""
+    """If True, the gear obeys ENABLE WRITE MEMORY by broadcast, so that a broadcast can latch it."""
     bank_version: int = 1
-    """What banks 201 to 207 state; any other than 1 is a layout that nobody knows yet."""
+    """The version that banks 201 to 207 state. Any version but 1 has a layout that is not published yet."""
     optional_energy_banks: bool = True
-    """Whether it has banks 203 (apparent) and 204 (load side)."""
+    """If True, the gear has banks 203 (apparent energy) and 204 (load-side energy)."""
     supply_ma: tuple[int, int] = (52, 60)
-    """Integrated bus supply, where it has device type 49: guaranteed and highest current."""
+    """Guaranteed and highest current of the integrated bus supply, in mA, if the gear has device type 49."""
     answers_nonsense: bool = False
-    """A broken gear: whatever it answers is a byte of chance."""
+    """If True, the gear is broken and each of its answers is a random byte."""
     foreign_frames_close_writing: bool = False
-    """Whether a command to another gear, too, ends the write-enabled state."""
+    """If True, a command to another gear ends the write-enabled state too."""
     failed_lamp_reads_mask: bool = False
-    """Whether QUERY ACTUAL LEVEL answers MASK while the lamp has failed; otherwise the level is kept."""
+    """If True, QUERY ACTUAL LEVEL answers MASK while the lamp has failed; if False, it answers the level."""
     randomise_s: float = 0.09
-    """From RANDOMISE to the new random address; more than 0.1 breaks the standard."""
+    """Seconds from RANDOMISE to the new random address; more than 0.1 breaks the standard."""
     ignores_randomise: bool = False
-    """Seen in the field: a gear whose random address never changes."""
+    """If True, the random address never changes, as seen in the field."""
     version_number: int = 0x08
     """QUERY VERSION NUMBER: part 102 at 2.0, major in bits 7..2, minor in bits 1..0; 1 for gear of edition 1."""
     unknown_commands: frozenset[int] = frozenset()
-    """Opcodes of addressed commands that it neither obeys nor answers."""
+    """Opcodes of the addressed commands that the gear neither obeys nor answers."""
     unknown_specials: frozenset[int] = frozenset()
-    """First bytes of special commands that it neither obeys nor answers."""
+    """First bytes of the special commands that the gear neither obeys nor answers."""
     edition_1_banks: bool = False
-    """Only bank 0, as short as edition 1 has it: no more than four bytes of serial number."""
+    """If True, the gear has only bank 0 in the short layout of edition 1, with four bytes of serial number."""
     loses_command_after_lone_first: bool = False
-    """Whether the command that comes in place of the second of a pair is lost with it."""
+    """If True, a different frame that comes in place of the second of a pair is lost together with the first."""
     deaf_after_program_s: float = 0.0
-    """From PROGRAM SHORT ADDRESS on it hears nothing for so long: it writes its flash."""
+    """Seconds for which the gear hears nothing after PROGRAM SHORT ADDRESS, while it writes its flash."""
     dtr_closes_writing: bool = False
-    """Whether loading any DTR ends the write-enabled state."""
+    """If True, a command that loads any DTR ends the write-enabled state."""
     no_is_frame: bool = False
-    """Whether it says NO with a frame of 0x00, also to COMPARE and VERIFY SHORT ADDRESS while it takes part."""
+    """If True, the gear says NO with a frame of 0x00; to COMPARE and VERIFY SHORT ADDRESS too, during a search."""
     swaps_fail_safe_levels: bool = False
-    """Whether SET POWER ON LEVEL sets the system failure level, and the other way round."""
+    """If True, SET POWER ON LEVEL sets the system failure level, and the other way round."""
     max_level_only_falls: bool = False
-    """Whether a MAX LEVEL above the one it has is taken as its MIN LEVEL; then only RESET raises it."""
+    """If True, a MAX LEVEL above the present one sets it to MIN LEVEL instead; then only RESET raises it."""

@@ -1,9 +1,9 @@
-"""Lunatone's LUBA interfaces, spoken by the interface itself, RS232 38400 8N1.
+"""Emulated LUBA interfaces of Lunatone: the interface's end of the line, RS232 38400 8N1.
 
     59 command length payload... check      both ways; the check is the exclusive or of command to payload
 
-It holds frames in a buffer, settles the bus for the priority of each (IEC 62386-101 clause 8), and tries a frame that
-collided again by itself. It tells each frame that it has sent or received, with the tick of its own clock.
+The interface holds frames in a buffer, settles the bus for the priority of each (IEC 62386-101 clause 8), and repeats
+a frame that collided. It reports each frame that it has sent or received, with the tick of its own clock.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hil.devices.serial_interface import STOP_S, FrameQueue, SerialInterface, ex
 
 START = 0x59
 BUFFER = 16
-"""Frames that wait; one more is refused."""
+"""Frames that the buffer holds; the interface refuses a further one."""
 SETTLE_S = {1: 0.0135, 2: 0.0149, 3: 0.0163, 4: 0.0179, 5: 0.0195}
 PAIR_LIMIT_S = 0.094
-"""Both frames of a pair end within this, or the pair begins again."""
+"""Longest time between the ends of both frames of a pair; beyond that, the interface sends the pair again."""
 EDGE_S = 1e-6
 VOLTAGE_ERROR, BUFFER_FULL, NO_SUCH_LINE, SYNTAX = 1, 4, 5, 6
 FRAMING_ERROR = 63
@@ -46,7 +46,7 @@ class _Line:
         self._first_ended: float | None = None
 
     def _begin(self, entry: _Entry) -> None:
-        """Sends it once the bus has been idle for long enough, as it then is."""
+        """Sends the entry once the bus has been idle for the settling time of its priority."""
         priority = 1 if self._first_ended is not None else entry.priority
         ready = self.bus.last_edge + SETTLE_S[priority]
         if ready > self.luba.loop.time() + EDGE_S:
@@ -74,17 +74,17 @@ class _Line:
             self._begin(entry)
         else:
             self._first_ended = None
-            # It counts as waiting until its event is out.
+            # The frame counts as waiting until its event is out.
             self.luba.loop.call_at(outcome.ended + STOP_S, self.queue.end)
 
     def received(self, bits: int, value: int, ended: float, valid: Callable[[], bool] | None = None) -> None:
-        """Tells of a frame of so many bits, 0 for one that breaks the bit timing, once it has ended."""
+        """Reports a received frame of `bits` bits, 0 if it broke the bit timing, at the loop time `ended`."""
         status = 0x80 | (bits or FRAMING_ERROR)
         self.luba.event(ended, self.number, status, value.to_bytes(bits // 8, "big"), valid)
 
 
 class Luba(SerialInterface):
-    """The interface between a serial line and its lines."""
+    """The interface between a serial port and its DALI lines."""
 
     NAME = "a LUBA interface"
     BAUD = 38400
@@ -96,7 +96,7 @@ class Luba(SerialInterface):
         self.has_supply = False
         self.settings = bytes(3)
         self.refuse_next = 0
-        """So many frames are refused because the buffer is full."""
+        """Number of coming frames that the interface refuses with "buffer full"."""
         self._lines: list[_Line] = []
         self._number = 0
         self._commands: dict[int, Callable[[bytes], None]] = {
@@ -104,7 +104,7 @@ class Luba(SerialInterface):
             0x28: self._descriptor,
             0x2A: self._set_up,
             0x2C: self._status,
-            0x32: self._add,
+            0x32: self._add_frame,
         }
         super().__init__(loop, send, buses)
 
@@ -116,7 +116,7 @@ class Luba(SerialInterface):
         self._lines[number].received(bits, value, ended)
 
     def event(self, at: float, line: int, status: int, content: bytes, valid: Callable[[], bool] | None = None) -> None:
-        """Tells what happened at this loop time, if the host has not switched such events off."""
+        """Reports an event at the loop time `at`, unless the host has switched such events off."""
         if at > self.loop.time():
             self.loop.call_at(at, self.event, at, line, status, content, valid)
         elif (valid is None or valid()) and not self.settings[1] & (0x80 | (0x20 if status & 0x80 else 0x40)):
@@ -145,15 +145,15 @@ class Luba(SerialInterface):
         self._say(0x2B, self.settings[:2])
 
     def _status(self, payload: bytes) -> None:
-        line = self._line(payload)
+        line = self._line_named(payload)
         if line is None:
             self._say(0x2D, payload[:1])
             return
         status = bytes([line.number]) + self._tick() + bytes([self._number, len(line.queue)])
         self._say(0x2D, status + bytes([0 if line.bus.alive else 0x80]))
 
-    def _add(self, payload: bytes) -> None:
-        line = self._line(payload)
+    def _add_frame(self, payload: bytes) -> None:
+        line = self._line_named(payload)
         if len(payload) != 7 or payload[1] not in (16, 24) or payload[2] & 0x7F not in SETTLE_S:
             self._say(0x33, bytes([SYNTAX]))
         elif line is None:
@@ -170,7 +170,7 @@ class Luba(SerialInterface):
             value = int.from_bytes(payload[3 : 3 + bits // 8], "big")
             line.queue.add(_Entry(self._number, bits, value, mode & 0x7F, bool(mode & 0x80)))
 
-    def _line(self, payload: bytes) -> _Line | None:
+    def _line_named(self, payload: bytes) -> _Line | None:
         return self._lines[payload[0]] if payload and payload[0] < len(self._lines) else None
 
     def _tick(self) -> bytes:

@@ -1,7 +1,7 @@
 """Memory banks of control gear: lock and latch byte, ROM, writable bytes, measured registers (IEC 62386-102, 9.10).
 
-What stands in them: d4i_banks.py. A measured register is worked out at the very moment
-that one of its bytes is read, so a number read without the latch can be torn at a carry, as on a real gear.
+Their content is in d4i_banks.py. A measured register is computed at the moment at which one of its bytes is read. A
+number that is read without the latch can therefore be torn at a carry, as on real gear.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ RELEASED = 0xFF
 
 @dataclass(frozen=True)
 class Register:
-    """A big-endian number at `offset`; `read(now)` gives it, or None for "temporarily not available" (TMASK).
+    """A big-endian number at `offset`; `read(now)` returns it, or None for "temporarily not available" (TMASK).
 
-    With `write(value, now)` it can be written without unlocking its bank, as non-volatile memory that is not lockable:
-    it holds when its last byte has come, and not at all where the number would be MASK or TMASK.
+    With `write(value, now)` the number can be written without unlocking its bank, as non-volatile memory that is not
+    lockable. The number takes effect with its last byte; MASK and TMASK are refused.
     """
 
     offset: int
@@ -66,7 +66,7 @@ class MemoryBank:
         self.when_written: Callable[[int], None] | None = None
 
     def read(self, location: int, now: float) -> int | None:
-        """The byte at the location, or None (answer NO) where nothing is implemented."""
+        """Returns the byte at the location, or None (answer NO) if it is not implemented."""
         measured = self._bytes.get(location)
         if measured is not None:
             if self._latched is not None:
@@ -80,7 +80,7 @@ class MemoryBank:
         return self._writable.get(location)
 
     def write(self, location: int, value: int, now: float) -> int | None:
-        """The byte as written, or None where it is locked, read-only or not there."""
+        """Writes a byte. Returns it as written, or None if the location is locked, read-only or not implemented."""
         if location == LOCK_BYTE and self._lockable:
             self._lock = value
             self._latched = self._snapshot(now) if value == LATCH and self._latches else None
@@ -96,7 +96,7 @@ class MemoryBank:
         return None
 
     def reset(self) -> None:
-        """RESET MEMORY BANK: only where it is unlocked."""
+        """Obeys RESET MEMORY BANK, which needs an unlocked bank."""
         if self._lock != UNLOCKED:
             return
         self._writable = dict(self._factory)
@@ -117,7 +117,7 @@ class MemoryBank:
         return value
 
     def power_cycled(self) -> None:
-        """The lock byte lives in RAM: after mains return the bank is locked and nothing is latched."""
+        """Locks the bank and drops the latch after mains return, because the lock byte is in RAM."""
         self._lock = RELEASED
         self._latched = None
         self._half_written.clear()
@@ -145,7 +145,7 @@ class MemoryBanks:
         return None if found is None else found.write(location, value, now)
 
     def reset(self, bank: int) -> None:
-        """RESET MEMORY BANK: one bank, or with 0 all but bank 0."""
+        """Obeys RESET MEMORY BANK for a single bank, or with 0 for all but bank 0."""
         for number, found in self._banks.items():
             if number and bank in (0, number):
                 found.reset()

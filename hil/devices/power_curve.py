@@ -1,4 +1,4 @@
-"""What a luminaire draws at each DALI level: a curve that is not affine, with integrals in closed form over fades.
+"""The power of a luminaire at each DALI level: a curve that is not affine, with closed-form integrals over fades.
 
 The logarithmic dimming curve is IEC 62386-102's, the linear one (dimming curve 1) IEC 62386-207's.
 """
@@ -16,11 +16,11 @@ LIGHT_AT_P1 = 0.01
 """Share of full light at which `min_power_w` is given: 1 %."""
 
 RIPPLE_TERMS = ((1.0, 0.5), (-1.0, 1.5), (-0.7, 2.0), (0.7, 3.0))
-"""(weight, exponent of light): adds to zero in the dark and at full light, so the two ends stay where they are."""
+"""(weight, exponent of light): the terms add up to zero in the dark and at full light, so the ends stay in place."""
 
 
 def light_fraction(level: float, *, linear: bool = False) -> float:
-    """Share of full light, 0..1, at a level that may lie between two steps (a fade); 0 when off."""
+    """Returns the share of full light, 0..1, at a level that may be fractional during a fade; 0 when off."""
     if level <= 0:
         return 0.0
     return level / 254.0 if linear else math.exp(LOG_STEP * (level - 254.0))
@@ -38,7 +38,10 @@ class PowerCurve:
     def of_lamp(
         cls, power_w: float, standby_w: float, min_power_w: float, *, gamma: float = 1.0, ripple: float = 0.0
     ) -> PowerCurve:
-        """`power_w` at full light, `min_power_w` at 1 %; `gamma` bends it; `ripple` is a share of the span (0.01)."""
+        """Returns a curve through `power_w` at full light and `min_power_w` at 1 % of light.
+
+        `gamma` bends the curve; `ripple` adds waves, given as a share of the span (such as 0.01).
+        """
         span_w = (power_w - min_power_w) / (1.0 - math.pow(LIGHT_AT_P1, gamma))
         ripple_w = ripple * (power_w - min_power_w)
         terms = [(span_w, gamma), *((ripple_w * weight, exponent) for weight, exponent in RIPPLE_TERMS)]
@@ -46,7 +49,8 @@ class PowerCurve:
 
     @classmethod
     def seeded(cls, rng: random.Random, power_w: float, standby_w: float, min_power_w: float) -> PowerCurve:
-        """One specimen of a type: full power within 3 %, another bend (0.9..1.12) and ripple in each."""
+        """Returns the curve of one specimen of a type: full power within 3 %, with a bend (0.9..1.12) and a ripple of
+        its own."""
         factor = rng.uniform(0.97, 1.03)
         return cls.of_lamp(
             power_w * factor,
@@ -57,14 +61,14 @@ class PowerCurve:
         )
 
     def power_w(self, level: float, *, linear: bool = False) -> float:
-        """W drawn while the lamp burns steadily at `level`; standby at level 0."""
+        """Returns the power in W while the lamp burns steadily at `level`; level 0 is standby."""
         if level <= 0:
             return self.standby_w
         light = light_fraction(level, linear=linear)
         return self.floor_w + sum(weight * math.pow(light, exponent) for weight, exponent in self.terms)
 
     def ramp_wh(self, start_level: float, end_level: float, duration_s: float, *, linear: bool = False) -> float:
-        """Wh over a fade that moves evenly along the levels; exact but for floating point."""
+        """Returns the energy in Wh of a fade that moves evenly along the levels, exact but for floating point."""
         steps = end_level - start_level
         if duration_s <= 0:
             return 0.0

@@ -1,6 +1,7 @@
-"""A gear's electrical life as a log of changes, from which energy at any past instant follows exactly.
+"""A gear's electrical life as a log of changes, which gives the exact energy at any past instant.
 
-Nothing ticks: between two changes the lamp is dark, in standby, steady or on one fade, and each has a closed integral.
+No timer runs: between two changes the lamp is dark, in standby, steady or in a single fade, and the integral of each is
+known in closed form.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from enum import Enum
 from hil.devices.power_curve import PowerCurve, light_fraction
 
 KEPT_SEGMENTS = 200_000
-"""Changes that are remembered; then the older half is forgotten (an emulator may run for months)."""
+"""Changes that are kept; beyond that, the older half is forgotten, because an emulator may run for months."""
 
 POINTS_A_FADE = 12
-"""Points that `curve` gives for a fade, ends included."""
+"""Points that `PowerHistory.points` gives for a fade, ends included."""
 
 
 class Feed(Enum):
-    """What the gear's input sees."""
+    """The state in which the gear draws power."""
 
     NONE = "no mains, or a dead gear: nothing is drawn"
     STANDBY = "mains, but no light"
@@ -28,7 +29,8 @@ class Feed(Enum):
 
 @dataclass(slots=True)
 class Segment:
-    """From `start` until the next segment: a fade from `start_level` to `end_level` until `end`, then steady."""
+    """The time from `start` to the next segment: a fade from `start_level` to `end_level` that lasts until `end`, then
+    a steady level."""
 
     start: float
     feed: Feed
@@ -51,7 +53,7 @@ class CurvePoint:
 
 
 class PowerHistory:
-    """The log. `energy_wh` counts from `first_energy_wh` on, the state of the register when the emulator starts."""
+    """The log of one gear. Its energy counts on from `first_energy_wh`, the register when the emulator starts."""
 
     def __init__(
         self, curve: PowerCurve, start: float, *, first_energy_wh: float, powered_s: float, lit_s: float
@@ -63,7 +65,7 @@ class PowerHistory:
     def record(
         self, now: float, feed: Feed, start_level: float, end_level: float, end: float, *, linear: bool = False
     ) -> None:
-        """From `now` on (never before the last change) it goes this way; a repetition is not written down."""
+        """Records a change at `now`, which is never before the last change. A repetition is not written down."""
         last = self._segments[-1]
         if last.feed is feed and last.linear is linear:
             if feed is not Feed.LIT:
@@ -84,7 +86,7 @@ class PowerHistory:
             del self._segments[: KEPT_SEGMENTS // 2]
 
     def energy_wh(self, at: float) -> float:
-        """The integral of power up to the instant `at`, Wh. Raises ValueError before the oldest change remembered."""
+        """Returns the integral of power up to the instant `at`, in Wh. Raises ValueError before the oldest change."""
         return self._energy(self._at(at), at)
 
     def power_w(self, at: float) -> float:
@@ -94,12 +96,12 @@ class PowerHistory:
         return self.curve.standby_w if segment.feed is Feed.STANDBY else 0.0
 
     def lit_level(self, at: float) -> float:
-        """The level that the lamp really burns at: 0 where it gives no light."""
+        """Returns the level at which the lamp really burns; 0 if it gives no light."""
         segment = self._at(at)
         return self._level(segment, at) if segment.feed is Feed.LIT else 0.0
 
     def light(self, at: float) -> float:
-        """Share of full light, 0..1."""
+        """Returns the share of full light, 0..1."""
         return light_fraction(self.lit_level(at), linear=self._at(at).linear)
 
     def powered_s(self, at: float) -> float:
@@ -109,7 +111,8 @@ class PowerHistory:
         return self._lit(self._at(at), at)
 
     def points(self, until: float) -> list[CurvePoint]:
-        """Level and power from the first change to `until`: the corners of the course, with fades drawn finely."""
+        """Returns level and power from the first change to `until`: the corners of the course, and more points along
+        each fade."""
         points: list[CurvePoint] = []
         for number, segment in enumerate(self._segments):
             stop = self._segments[number + 1].start if number + 1 < len(self._segments) else until

@@ -1,11 +1,11 @@
-"""The DALI SCI2 RS232 interface, spoken by the interface itself: five bytes each way, 38400 8N1, from the datasheet.
+"""An emulated DALI SCI2 RS232 interface, from the datasheet: five bytes each way, 38400 8N1.
 
     control high middle low check  -->        control: 80 monitor, 40 identify, 20 echo, 10 twice (newer), 0F mode
     <--  status high middle low check         status: 60 OK, 61 NO, 62 8 bits, 63 16 bits, 64 or 68 24 bits, 67 error
 
-It sends what it is told as soon as the last frame's stop condition is over: settling is the host's task. While a frame
-is on its way it takes no other one. A host that asks for the echo is told OK when its frame has gone out, and may send
-the next one then; an answer reaches it like any other frame on the bus.
+The interface sends a frame as soon as the stop condition of the last one is over: settling is the host's task. It takes
+no other frame while one is on its way. If the host asks for the echo, the interface says OK when the frame has gone
+out, and the host may then send the next one; an answer reaches the host like any other frame on the bus.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from hil.devices.dali_bus import DaliBus, Outcome, Result
 from hil.devices.serial_interface import SerialInterface, answer_began, exclusive_or
 
 NO_AFTER_S = 0.010
-"""With no backward frame begun this long after the forward frame, the interface says NO."""
+"""The interface says NO if no backward frame has begun this long after the forward frame."""
 MONITOR, IDENTIFY, ECHO, TWICE = 0x80, 0x40, 0x20, 0x10
 OK, NO, BITS_8, BITS_16, BITS_24, ERROR, BITS_24_NEWER = 0x60, 0x61, 0x62, 0x63, 0x64, 0x67, 0x68
 CHECK_ERROR, BUS_SHORT, RECEIVE_ERROR, UNKNOWN_COMMAND, COLLISION = 1, 2, 3, 4, 5
 
 
 class Sci2(SerialInterface):
-    """The interface between a serial line and its bus, the datasheet's model."""
+    """The interface between a serial line and its bus, in the model of the datasheet."""
 
     NAME = "a DALI SCI2"
     BAUD = 38400
     newer = False
-    """The newer models: send-twice by a flag, 24-bit frames (mode 8), frames left-aligned, more errors."""
+    """True for the newer models: a flag sends twice, mode 8 is 24 bits, frames are left-aligned, more error codes."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send: Callable[[bytes], None], buses: Sequence[DaliBus] = ()
     ) -> None:
         super().__init__(loop, send, buses)
         self.ignored_commands = 0
-        """Frames that came while another one was on its way."""
+        """Number of frames that came while another one was on its way, and were ignored."""
         self._monitor = False
         self._busy = False
 
@@ -81,7 +81,7 @@ class Sci2(SerialInterface):
 
     def _ended(self, outcome: Outcome, echo: bool) -> None:
         if echo and outcome.result not in (Result.NO_VOLTAGE, Result.COLLISION):
-            # The command is done and the next one may come; an answer is something that the bus says.
+            # The command is done and the host may send the next one; an answer is reported as traffic on the bus.
             self._busy = False
             self._say(OK)
             self._hear_answer(outcome)
@@ -89,7 +89,7 @@ class Sci2(SerialInterface):
         status, low, ready = self._reply(outcome)
         self.loop.call_at(ready, self._report, outcome, status, low)
         if answer_began(outcome) - outcome.ended > NO_AFTER_S:
-            self._hear_answer(outcome)  # it began when NO was already said
+            self._hear_answer(outcome)  # the answer began after the interface had said NO
 
     def _hear_answer(self, outcome: Outcome) -> None:
         if outcome.result is Result.ANSWER:
@@ -98,7 +98,7 @@ class Sci2(SerialInterface):
             self.loop.call_at(outcome.free, self._monitored, ERROR, RECEIVE_ERROR, outcome)
 
     def _reply(self, outcome: Outcome) -> tuple[int, int, float]:
-        """Status, low byte, and when they are ready."""
+        """Returns the status, the low byte, and the loop time at which they are ready."""
         if outcome.result is Result.NO_VOLTAGE:
             return ERROR, BUS_SHORT, outcome.ended
         if outcome.result is Result.COLLISION:

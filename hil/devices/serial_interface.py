@@ -1,10 +1,12 @@
-"""The emulation of a DALI interface product: its serial line, its buses, the frames that wait. Imports nothing of ours.
+"""The emulation of a DALI interface product: its serial line, its buses, and the frames that wait for them.
 
-    host --bytes--> receive --> heard (byte by byte, each when it is in) --> what the product makes of them
-                                                                               |  FrameQueue, one for each bus
-                                                                               v
-    host <--bytes-- say <--------- what the product says of it <-- Outcome -- bus.transmit
+    host --bytes--> receive --> heard (each byte as it arrives) --> the product's commands
+                                                                       |  FrameQueue, one for each bus
+                                                                       v
+    host <--bytes-- say <--------- the product's report <-- Outcome -- bus.transmit
                      ^---- seen (other masters, events, late answers), voltage_changed
+
+This room imports nothing of the agent, so that a wrong codec cannot agree with itself.
 
 A product fills in BAUD, NAME, MOST_BUSES, `heard` (or `is_whole` and `obey`), `seen` and `voltage_changed`, and sends
 frames by `bus.transmit`.
@@ -23,15 +25,15 @@ from hil.devices.dali_bus import DaliBus, Outcome
 Command = TypeVar("Command")
 
 STOP_S = 0.00245
-"""Stop condition: an interface knows a forward frame's end only so long after its last edge."""
+"""Stop condition: an interface knows that a forward frame has ended only this long after its last edge."""
 PIECE_LIMIT_S = 0.05
-"""A binary message that stops for longer than this in its middle is thrown away."""
+"""The interface discards a binary message that pauses for longer than this in its middle."""
 TURNAROUND_LIMIT_S = 0.05
 """A host that is silent for longer was not waiting to send."""
 
 
 class FrameQueue(Generic[Command]):
-    """The commands for one bus: one is under way, up to `room` wait. `begin` sends one; `end` goes on with the next."""
+    """The commands for one bus: one is under way and up to `room` wait. The queue calls `begin` to send a command."""
 
     def __init__(self, room: int, begin: Callable[[Command], None]) -> None:
         self._room = room
@@ -43,7 +45,7 @@ class FrameQueue(Generic[Command]):
         return len(self._waiting) + (self.under_way is not None)
 
     def add(self, command: Command) -> bool:
-        """Takes a command, and begins it where none is under way. Returns False where there is no room."""
+        """Takes a command, and begins it if none is under way. Returns False if there is no room."""
         if self.under_way is not None and len(self._waiting) >= self._room:
             return False
         self._waiting.append(command)
@@ -52,7 +54,7 @@ class FrameQueue(Generic[Command]):
         return True
 
     def end(self) -> None:
-        """The command that was under way is done."""
+        """Ends the command that was under way, and begins the next one."""
         self.under_way = self._waiting.popleft() if self._waiting else None
         if self.under_way is not None:
             self._begin(self.under_way)
@@ -63,7 +65,7 @@ class FrameQueue(Generic[Command]):
 
 
 class SerialInterface:
-    """One interface between a serial line (8N1, each byte takes its time, both ways) and its buses."""
+    """An interface between its buses and a serial line, 8N1, on which each byte takes its time both ways."""
 
     NAME = "this interface"
     BAUD = 9600
@@ -76,8 +78,8 @@ class SerialInterface:
         self.powered = True
         """Without power the interface neither hears nor speaks."""
         self.turnarounds: deque[tuple[float, bytes]] = deque(maxlen=200_000)
-        """Seconds from the last byte that the interface said to the first byte of the host's next command, where within
-        50 ms, and that command."""
+        """Pairs of a turnaround and the host's command: seconds from the last byte that the interface said to the first
+        byte of the command, if at most 50 ms."""
         self.buses: list[DaliBus] = []
         self._send = send
         self._character_s = 10 / self.BAUD
@@ -88,7 +90,7 @@ class SerialInterface:
             self.add_bus(bus)
 
     def add_bus(self, bus: DaliBus) -> None:
-        """The next bus. Raises ValueError where the product has no more."""
+        """Connects the next bus. Raises ValueError if the product already has its most buses."""
         number = len(self.buses)
         if number == self.MOST_BUSES:
             most = "one bus" if number == 1 else f"at most {number} buses"
@@ -100,13 +102,16 @@ class SerialInterface:
         bus.event_message.append(lambda value: self.seen(number, 24, value, self.loop.time() + STOP_S))
 
     def seen(self, number: int, bits: int, value: int, ended: float) -> None:
-        """A frame that was not sent for the host, on this bus (from 0); it has ended, stop condition included, then."""
+        """Hears a frame that was not sent for the host, on the bus of this number (from 0).
+
+        `ended` is the loop time at which its stop condition is over.
+        """
 
     def voltage_changed(self, number: int) -> None:
-        """The bus has lost its voltage, or has it again."""
+        """Hears that the bus of this number (from 0) has lost its voltage, or has it back."""
 
     def receive(self, content: bytes) -> None:
-        """Bytes from the host, whatever they are."""
+        """Takes bytes from the host, which need not be a whole message."""
         if not self.powered:
             return
         now = self.loop.time()
@@ -119,7 +124,7 @@ class SerialInterface:
             self.heard(byte, self._received_until)
 
     def heard(self, byte: int, at: float) -> None:
-        """One byte, which is in at this loop time: by default, collected until `is_whole`."""
+        """Takes one byte that is complete at the loop time `at`. By default it collects bytes until `is_whole`."""
         if self._begun and at - self._last_byte_at > PIECE_LIMIT_S:
             self._begun.clear()
         self._last_byte_at = at
@@ -130,19 +135,19 @@ class SerialInterface:
             self.loop.call_at(at, self.obey, message)
 
     def is_whole(self, begun: bytearray) -> bool:
-        """Whether these bytes are a whole message of the host's; takes away what can begin none."""
+        """Returns True if these bytes are a whole message of the host. Removes bytes that cannot begin a message."""
         raise NotImplementedError
 
     def obey(self, message: bytes) -> None:
-        """Does what a whole message of the host's asks for."""
+        """Obeys a whole message of the host."""
         raise NotImplementedError
 
     def say(
         self, content: bytes, ready: float = 0.0, valid: Callable[[], bool] | None = None, instead: bytes = b""
     ) -> None:
-        """Sends these bytes after all that was said before, the first one not before `ready`.
+        """Sends these bytes after all that were said before, and the first of them not before `ready`.
 
-        Where `valid` says no when the last one would be out, `instead` is sent.
+        If `valid` returns False at the time when the last byte would be out, `instead` is sent.
         """
         self._sent_until = max(self.loop.time(), ready, self._sent_until) + len(content) * self._character_s
         self.loop.call_at(self._sent_until, self._said, content, valid, instead)
@@ -156,7 +161,7 @@ class SerialInterface:
 
 
 def exclusive_or(content: bytes | bytearray) -> int:
-    """The check byte of Lunatone's and Tridonic's messages."""
+    """Returns the check byte of Lunatone's and Tridonic's messages: the exclusive or of all bytes."""
     check = 0
     for byte in content:
         check ^= byte
@@ -164,5 +169,5 @@ def exclusive_or(content: bytes | bytearray) -> int:
 
 
 def answer_began(outcome: Outcome) -> float:
-    """When the backward frame of this outcome began."""
+    """Returns the loop time at which the backward frame of this outcome began."""
     return outcome.free - STOP_S - 9 / 1200

@@ -19,7 +19,7 @@ FROM_HOST, TO_HOST = "host >", "host <"
 
 
 class Traffic(Protocol):
-    """Who wants to know which bytes are under way; `port` is the real path of the terminal."""
+    """A listener that counts the bytes under way; `port` is the real path of the terminal."""
 
     def bytes_written(self, port: str, count: int) -> None: ...
     def bytes_read(self, port: str, count: int) -> None: ...
@@ -27,9 +27,9 @@ class Traffic(Protocol):
 
 
 class SerialPort:
-    """The device's end of a serial line. `received` gets each piece that the host has written.
+    """The device's end of a serial line. `received` is called with each piece that the host has written.
 
-    While no host has said anything on the line, what the device sends is lost, as on a real wire with nobody there. The
+    Until the host has written its first byte, all that the device sends is lost, as on a real wire without a host. The
     host is gone when it closes the port.
     """
 
@@ -49,7 +49,7 @@ class SerialPort:
         self.host_there = False
         self.damaged_commands = 0
         self.listener: Callable[[str, bytes], None] | None = None
-        """Hears each piece as it arrives, after the cable has done its worst: (FROM_HOST or TO_HOST, the bytes)."""
+        """Called with each piece as it arrives, after the faults of the cable: FROM_HOST or TO_HOST, and the bytes."""
         self._loop = loop
         self._received = received
         self._traffic = traffic
@@ -64,7 +64,7 @@ class SerialPort:
         return self._master >= 0
 
     def plug(self) -> str:
-        """Puts the cable in: a new terminal, and the link to it. Returns its path. Nothing to do when it is in."""
+        """Puts the cable in, unless it is in: makes a new terminal and the link to it. Returns the terminal's path."""
         if self.plugged:
             return self.path
         self._master, self._slave = os.openpty()
@@ -96,7 +96,7 @@ class SerialPort:
         self._garble = lines
 
     def lose(self, lines: int) -> None:
-        """Loses one byte of each of the next lines."""
+        """Loses one byte of each of the next lines that the device sends."""
         self._lose = lines
 
     def garble_commands(self, pieces: int) -> None:
@@ -108,11 +108,11 @@ class SerialPort:
         self._lose_of_commands = pieces
 
     def split(self, lines: int) -> None:
-        """Delivers each of the next lines in pieces, some milliseconds apart."""
+        """Delivers each of the next lines in two pieces, 0.5 to 5 ms apart."""
         self._split = lines
 
     def write(self, content: bytes) -> None:
-        """One line that the device has just finished sending."""
+        """Delivers a line that the device has just finished sending, with the faults of the cable."""
         if not self.plugged or self.mute or not self.host_there:
             return
         if self._garble:
@@ -157,7 +157,7 @@ class SerialPort:
         try:
             count = os.write(master, piece)
         except BlockingIOError:
-            return  # nobody reads: a real line has no room to wait either
+            return  # the host does not read: a real line has no room to wait either
         if self._traffic is not None:
             self._traffic.bytes_written(self.path, count)
         if self.listener is not None:
@@ -174,7 +174,7 @@ class SerialPort:
             self._wait_for_host()
             return
         if not self.host_there:
-            # From here on the host's own end keeps the terminal alive, so that its closing shows as a hang-up.
+            # From now on the host's end alone keeps the terminal open, so that its closing shows as a hang-up.
             self.host_there = True
             self._close_slave()
         if self._traffic is not None:
@@ -192,7 +192,7 @@ class SerialPort:
         self._received(content)
 
     def _wait_for_host(self) -> None:
-        """The host has closed the port. This end holds the terminal open until the next one speaks."""
+        """Notes that the host has closed the port, and holds the terminal open until the next host speaks."""
         self._close_slave()
         self._slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._slave)

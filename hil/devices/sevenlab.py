@@ -1,10 +1,10 @@
-"""SevenLab's open DALI USB interface (dali_usb_lpc1114), spoken by the interface itself, as its firmware 3.5 does.
+"""An emulated open DALI USB interface of SevenLab (dali_usb_lpc1114), as its firmware 3.5 behaves.
 
     S2 10 01FE CR          -->  priority 2, 16 bits (hexadecimal); Q: a query, + for the blank: twice; R: repeats; ?
-    {0000012c>10 000001fe} <--  millisecond of the begin, > own or : others', bits or code, content; CR LF
+    {0000012c>10 000001fe} <--  millisecond of the start, > own or : others', bits or code, content; CR LF
 
-500000 8N1, ASCII. It settles the bus by the priority of each command, reports all that it sees on the bus, and knows
-nothing of the bus's voltage but that the line is low (after half a second) or high again. The commands with which a
+500000 8N1, ASCII. The interface settles the bus by the priority of each command and reports every frame on the bus. Of
+the bus's voltage it knows only that the line is low (after half a second) or high again. The commands with which a
 host plays gear or makes pulses of its own (Y, I, W, N, X) are not emulated.
 """
 
@@ -22,18 +22,18 @@ from hil.devices.serial_interface import STOP_S, FrameQueue, SerialInterface, an
 
 COMMAND_LETTERS = b"SQRYIWNX"
 BUFFER = 19
-"""Characters of one command that the interface keeps; further ones overwrite the last."""
+"""Characters of one command that the interface keeps; a further character overwrites the last one."""
 WAITING_COMMANDS = 4
 THINKING_S = 0.0001
 SETTLING_S = {1: 0.0135, 2: 0.0149, 3: 0.0163, 4: 0.0179, 5: 0.0195, 6: STOP_S}
 NO_ANSWER_AFTER_S = STOP_S + 0.0134
-"""From a query's last edge until it is reported as unanswered, where nothing has begun on the bus meanwhile."""
+"""Time from a query's last edge to the report that it is unanswered, if no frame has begun on the bus meanwhile."""
 FAILURE_AFTER_S = 0.5
 INFORMATION = b"DALI USB interface - SevenLab 2024\r\nVersion 3.5.1 \r\n\r\n"
 
 TIMEOUT, DATA_TIMING, FAILURE, RECOVERED, QUEUE_FULL, BAD_COMMAND = 0x81, 0x83, 0x91, 0x92, 0xA2, 0xA3
 BROKEN_BIT = 1250 << 8 | 3
-"""1250 microseconds in the third bit: what a collision's timing error may look like."""
+"""1250 microseconds in the third bit: a timing error that a collision may cause."""
 
 SEND = re.compile(rb"([QS])([0-9A-Fa-f]+) ([0-9A-Fa-f]+)([ +])([0-9A-Fa-f]+)")
 REPEAT = re.compile(rb"(R)([0-9A-Fa-f]+) ([0-9A-Fa-f]+) ([0-9A-Fa-f]+) ([0-9A-Fa-f]+)")
@@ -60,7 +60,7 @@ class SevenLab(SerialInterface):
     ) -> None:
         super().__init__(loop, send, buses)
         self.collision_code = DATA_TIMING
-        """What a frame of ours that met another one is reported with: 0x82 to 0x87, by firmware."""
+        """The code that reports a collision of the interface's own frame: 0x82 to 0x87, by firmware."""
         self.refusals: deque[int] = deque()
         """Codes (0xA0 to 0xA4) with which the next commands are refused."""
         self._queue: FrameQueue[_Command] = FrameQueue(WAITING_COMMANDS, self._begin)
@@ -75,7 +75,8 @@ class SevenLab(SerialInterface):
         return self.buses[0]
 
     def restart(self) -> None:
-        """As when its cable was pulled: what waits is forgotten, its clock begins anew, and it says what it is."""
+        """Restarts the interface, as a pulled cable does: it forgets waiting commands, starts its clock again, and says
+        its name and version."""
         self._queue.forget_waiting()
         self._held = None
         self._text = b""
@@ -90,13 +91,13 @@ class SevenLab(SerialInterface):
             self.say(INFORMATION, at + THINKING_S)
         elif character == b"\r":
             text, self._text = self._text, b""
-            self._line(text, at + THINKING_S)
+            self._take_line(text, at + THINKING_S)
         elif character in COMMAND_LETTERS:
             self._text = character
         else:
             self._text = self._text[:BUFFER] + character
 
-    def _line(self, text: bytes, received: float) -> None:
+    def _take_line(self, text: bytes, received: float) -> None:
         if not text or text[:1] not in b"SQR":
             return
         command = _parsed(text, received)
@@ -112,7 +113,7 @@ class SevenLab(SerialInterface):
         if self.bus.alive:
             self._transmit(command)
         else:
-            self._held = command  # says nothing; goes out after the next frame, unless another command comes first
+            self._held = command  # not reported; it goes out after the next frame, unless another command comes first
             self._queue.end()
 
     def _transmit(self, command: _Command) -> None:
@@ -146,7 +147,7 @@ class SevenLab(SerialInterface):
     def _unanswered(self, ended: float) -> None:
         now = self.loop.time()
         if self.bus.last_edge > ended and self.bus.last_edge - frame_s(16) < now:
-            return  # something else has begun meanwhile, and that stops the wait
+            return  # another frame has begun meanwhile, which stops the wait
         if self.bus.alive:
             self._report(TIMEOUT, 0, now)
 

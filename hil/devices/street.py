@@ -1,7 +1,7 @@
-"""A street of emulated lamp-posts: D4i gear on a DALI bus (IEC 62386), its supply, and the HAT on a serial port.
+"""A street of emulated lamp-posts: D4i gear on a DALI bus (IEC 62386), its supply, and an interface on a serial port.
 
-A story switches faults on by luminaire number (in the order given) and asks what is true; it reaches the lamps
-themselves only through the port.
+A story switches faults on by luminaire number, in the order given, and asks for the true state. It commands the lamps
+only through the port.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ from hil.devices.serial_port import SerialPort, Traffic
 
 BusSupply = Literal["gear", "separate", "gateway"]
 OLDEST_REGISTER_WH = 400_000.0
-"""Registers begin somewhere up to here: these lamps have burnt before."""
+"""Highest energy register at the start: these lamps have burnt before."""
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """One luminaire. `power_w` at full light, `min_power_w` at 1 % (by default a tenth); None = not addressed yet.
-    `profile` is what its gear is like, where that is not as the street's."""
+    """One luminaire. It draws `power_w` at full light and `min_power_w` at 1 % (by default a tenth).
+
+    A `short_address` of None means that the gear is not addressed yet. `profile` describes its gear if that differs
+    from the street's.
+    """
 
     short_address: int | None
     power_w: float
@@ -43,8 +46,8 @@ class Lamp:
 
 
 class Interface(Protocol):
-    """An emulated interface product between a serial line and its buses: bytes in by `receive`, out by what it was
-    given when it was made."""
+    """An emulated interface product between a serial line and its buses. It takes bytes by `receive`, and sends them by
+    the callable that its constructor gets."""
 
     powered: bool
     turnarounds: deque[tuple[float, bytes]]
@@ -56,10 +59,10 @@ class Interface(Protocol):
 class Street:
     """Gear, bus, interface and port, built inside a running asyncio loop. Times are loop seconds.
 
-    `bus_supply` says what feeds the bus: the gear themselves (as long as one has mains), a supply of its own on
-    permanent mains, or the gateway. `product` makes the interface; with `hat` this
-    bus becomes the next one of an existing interface, on the port it has.
-    `devices` are control devices (sensors) on the same bus; a story moves what they sense, by number in that order.
+    `bus_supply` says what feeds the bus: the gear (as long as one of them has mains), a separate supply on permanent
+    mains, or the gateway. `product` makes the interface; with `hat`, this bus becomes the next bus of an existing
+    interface, on the port of that interface. `devices` are control devices (sensors) on this bus, numbered in that
+    order for `presence` and `illuminance`.
     """
 
     def __init__(
@@ -98,61 +101,61 @@ class Street:
 
     @property
     def hat(self) -> DaliHat:
-        """The interface, where it is the HAT."""
+        """Returns the interface, which must be the HAT."""
         assert isinstance(self.interface, DaliHat)
         return self.interface
 
     # Faults
 
     def gear_dead(self, i: int, dead: bool = True) -> None:
-        """Neither answer nor light nor power."""
+        """Kills a gear: it neither answers nor lights nor draws power."""
         self.gear[i].set_dead(dead, self.loop.time())
         self._feed_bus()
 
     def lamp_failed(self, i: int, failed: bool = True) -> None:
-        """No light; the gear answers, keeps its level and says lamp failure."""
+        """Breaks a lamp: it gives no light, while the gear answers, keeps its level and reports lamp failure."""
         self.gear[i].set_lamp_failed(failed, self.loop.time())
 
     def no_answer(self, i: int, silent: bool = True) -> None:
-        """The gear obeys and never answers."""
+        """Silences a gear: it obeys but never answers."""
         self.gear[i].no_answer = silent
 
     def late_answer(self, i: int, late_ms: float) -> None:
-        """Each answer comes this much later on the bus (26 to 40 is what the field has seen); 0 ends it."""
+        """Delays each answer of a gear by this many ms (26 to 40 were seen in the field); 0 ends the fault."""
         self.gear[i].late_s = late_ms / 1000.0
 
     def framing_error(self, i: int, broken: bool = True) -> None:
-        """Its backward frames break the bit timing."""
+        """Makes the backward frames of a gear break the bit timing."""
         self.gear[i].garbled_answer = broken
 
     def garbled_lines(self, lines: int = 1) -> None:
-        """Bits flip in the next lines from the HAT."""
+        """Flips bits in the next lines from the interface."""
         self._port().garble(lines)
 
     def transmit_collisions(self, frames: int = 1) -> None:
-        """The next frames meet somebody else's and do not go out (Z)."""
+        """Makes the next frames collide with another sender's, so that they do not go out (Z on the HAT)."""
         self.bus.collide_next = frames
 
     def unplug(self) -> None:
-        """The cable is pulled: the host's port is gone."""
+        """Pulls the cable: the host's port is gone."""
         self._port().unplug()
 
     def plug(self) -> str:
-        """The cable is back, under the same link; returns the new terminal's path."""
+        """Puts the cable back under its old link. Returns the new terminal's path."""
         return self._port().plug()
 
     def bus_power(self, on: bool) -> None:
-        """The bus loses its voltage (a cut wire, a supply that fails), or has it back."""
+        """Cuts the bus voltage, as a broken wire or a failed supply does, or brings it back."""
         self._supply_on = on
         self._feed_bus()
 
     def bus_short(self, shorted: bool = True) -> None:
-        """The two wires touch."""
+        """Shorts the two wires of the bus, or ends the short circuit."""
         self._shorted = shorted
         self._feed_bus()
 
     def mains(self, on: bool, i: int | None = None) -> None:
-        """The lamps' mains, of all or of one. A separate bus supply has mains of its own."""
+        """Switches the mains of one lamp or of all. A separate bus supply has mains of its own."""
         now = self.loop.time()
         lamps = self.gear if i is None else [self.gear[i]]
         for one in lamps:
@@ -160,61 +163,70 @@ class Street:
         self._feed_bus()
 
     def gateway_power(self, on: bool) -> None:
-        """The gateway's own power, and its interface's: takes the bus down only where the gateway feeds it."""
+        """Switches the power of the gateway and its interface. The bus goes down only if the gateway feeds it."""
         self._gateway_on = on
         self.interface.powered = on
         self._feed_bus()
 
-    # What the sensors sense
+    # Surroundings of the sensors
 
-    def presence(self, device: int, somebody: bool) -> None:
-        """Somebody moves in front of this occupancy sensor, or nobody any more."""
-        self.devices[device].presence(somebody)
+    def presence(self, device: int, moving: bool) -> None:
+        """Starts or ends movement in front of an occupancy sensor."""
+        self.devices[device].presence(moving)
 
     def illuminance(self, device: int, value: int) -> None:
-        """The light at this light sensor: 0 to 1023, relative to its range."""
+        """Sets the light at a light sensor: 0 to 1023, relative to its range."""
         self.devices[device].illuminance(value)
 
     def close(self) -> None:
-        """Takes the port away, at the end."""
+        """Takes the port away at the end of the story."""
         if self.port is not None:
             self.port.unplug()
 
-    # Truths
+    # True state
 
     @property
     def statistics(self) -> BusStatistics:
         return self.bus.statistics
 
     def bus_load(self) -> float:
-        """Share of the time so far in which the bus carried a frame."""
+        """Returns the share of the time so far in which the bus carried a frame."""
         return self.statistics.load(self.loop.time())
 
     def level(self, i: int) -> int:
-        """actualLevel, 0..254; 0 without power."""
+        """Returns actualLevel, 0..254; 0 without power."""
         return self.gear[i].level(self.loop.time())
 
     def light(self, i: int) -> float:
-        """Share of full light that is really there, 0..1."""
+        """Returns the share of full light that the lamp really gives, 0..1."""
         return self.gear[i].light(self.loop.time())
 
     def power_w(self, i: int) -> float:
         return self.gear[i].power_w(self.loop.time())
 
     def energy_wh_true(self, i: int) -> float:
-        """The floating-point integral of the lamp's power, counted as its register counts."""
+        """Returns the floating-point integral of the lamp's power in Wh, counted as its register counts."""
         return self.gear[i].energy_wh_true(self.loop.time())
 
     def energy_wh_at(self, i: int, loop_time: float) -> float:
-        """The same at an instant in the past. Raises ValueError for the future, or before the street was built."""
+        """Returns the integral of the lamp's power, in Wh, up to an instant in the past.
+
+        Raises ValueError for the future, or before the street was built.
+        """
         return self._past(i, loop_time).energy_wh(loop_time)
 
     def power_w_at(self, i: int, loop_time: float) -> float:
-        """What the lamp drew at an instant in the past (ValueError as above)."""
+        """Returns the power in W that the lamp drew at an instant in the past.
+
+        Raises ValueError for the future, or before the street was built.
+        """
         return self._past(i, loop_time).power_w(loop_time)
 
     def light_at(self, i: int, loop_time: float) -> float:
-        """Share of full light at an instant in the past (ValueError as above)."""
+        """Returns the share of full light, 0..1, at an instant in the past.
+
+        Raises ValueError for the future, or before the street was built.
+        """
         return self._past(i, loop_time).light(loop_time)
 
     def _past(self, i: int, loop_time: float) -> PowerHistory:
@@ -227,11 +239,11 @@ class Street:
         return self.gear[i].history
 
     def curve(self, i: int) -> list[CurvePoint]:
-        """Level and power from the start until now, as the corners of a plot."""
+        """Returns level and power from the start until now, as the corners of a plot."""
         return self.gear[i].points(self.loop.time())
 
     def full_power_w(self, i: int) -> float:
-        """What this specimen really draws at full light."""
+        """Returns the power in W that this specimen really draws at full light."""
         return self.gear[i].history.curve.power_w(254)
 
     def _specimen(self, number: int, lamp: Lamp, seed: int, energy_exponent: int, profile: GearProfile) -> Gear:
@@ -254,7 +266,7 @@ class Street:
         return tuple(sorted(own | {INTEGRATED_SUPPLY} if self.bus_supply == "gear" else own))
 
     def _supply_changed(self) -> None:
-        self.loop.call_soon(self._feed_bus)  # the frame that has switched it is still on the bus
+        self.loop.call_soon(self._feed_bus)  # not at once: the frame that switched the supply is still on the bus
 
     def _feed_bus(self) -> None:
         fed = self._supply_on

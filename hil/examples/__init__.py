@@ -1,1 +1,1 @@
-"""Software of others against the emulated street: hil/README.md."""
+"""Examples that run other people's software against the emulated street; hil/README.md explains them."""

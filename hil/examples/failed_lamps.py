@@ -1,9 +1,9 @@
-"""Lights a street and finds its failed lamps, with python-dali 0.16: somebody else's software on the emulated street.
+"""Lights a street and finds its failed lamps, with python-dali 0.16: an example of other people's software.
 
     python hil/examples/failed_lamps.py PORT COUNT
 
-PORT is the serial port of an ATX LED DALI HAT, real or emulated; COUNT gear are expected, at short addresses from 0 on.
-Exit code 1 where a lamp has failed or a gear does not answer.
+PORT is the serial port of an ATX LED DALI HAT, real or emulated. The program expects COUNT gear at short addresses from
+0 on. It exits with 1 if a lamp has failed or a gear does not answer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dali.gear.general import DAPC, QueryActualLevel, QueryStatus
 
 
 def state_of(driver: SyncDaliHatDriver, short_address: int) -> tuple[str, bool]:
-    """What this gear says of itself, in words, and whether all is well."""
+    """Returns the state that this gear reports, in words, and True if all is well."""
     try:
         level = driver.send(QueryActualLevel(GearShort(short_address))).raw_value
         status = driver.send(QueryStatus(GearShort(short_address)))
     except TypeError:
-        # What this driver makes of X, the HAT's word for an answer that breaks the bit timing: found by emulation.
+        # The driver raises TypeError on X, the HAT's word for an answer that breaks the bit timing: found by emulation.
         return "an answer that cannot be read", False
     if level is None and status.raw_value is None:
         return "no answer", False

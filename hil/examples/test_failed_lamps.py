@@ -20,7 +20,7 @@ BOARD = HERE.parents[1] / "board_configs" / "demo.toml"
 
 @contextlib.contextmanager
 def street(folder: Path, faults: str) -> Iterator[str]:
-    """The port of an emulated street, while inside."""
+    """Runs an emulated street inside the `with`, and yields its port."""
     script = folder / "faults.toml"
     script.write_text(faults)
     command = [sys.executable, "-m", "agent.main", "emulate", str(BOARD)]
@@ -39,7 +39,7 @@ def street(folder: Path, faults: str) -> Iterator[str]:
 
 
 def found(port: str) -> tuple[int, list[str]]:
-    """The exit code of the software under test, and the lines that it has printed."""
+    """Returns the exit code of the software under test, and the lines that it has printed."""
     command = [sys.executable, str(HERE / "failed_lamps.py"), port, "10"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     return ended.returncode, ended.stdout.splitlines()
@@ -78,8 +78,8 @@ def test_a_failed_lamp_a_dead_gear_and_a_broken_answer(tmp_path: Path) -> None:
 
 
 def test_late_answers_make_a_good_street_a_bad_one(tmp_path: Path) -> None:
-    """What only such a test shows: the level 254, 30 ms late, is read as the status of a lamp that has failed; or, on a
-    slow machine, it meets the next query, and this driver's handling of a collision raises AttributeError."""
+    """Only such a test shows this: the driver reads the level 254, 30 ms late, as the status of a failed lamp. On a
+    slow machine, the level collides with the next query instead, and the driver raises AttributeError."""
     with street(tmp_path, '[[fault]]\nat = 0\nfault = "late answer"\nluminaire = "L02"\nlate_ms = 30\n') as port:
         code, _ = found(port)
     assert code == 1

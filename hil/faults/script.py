@@ -1,4 +1,4 @@
-"""Fault scripts: what goes wrong on an emulated board, and when. Read and checked whole, then carried out in its time.
+"""Fault scripts: the faults of an emulated board and their times. A script is checked whole before it is carried out.
 
 The rows and their keys are those of hil/faults/table.py.
 """
@@ -19,8 +19,8 @@ from hil.faults.table import FAULTS, TABLE, VALUES, Fault, Scope, Spot, Value, k
 
 @dataclass(frozen=True)
 class Planned:
-    """One row of a script. Times in seconds; `for_s` None: to the end, or it passes by itself. `name` is a
-    luminaire's, where it strikes one, `bus` then empty."""
+    """One row of a script; times are seconds. A `for_s` of None means that the fault lasts to the end or passes by
+    itself. A fault of a single luminaire has its `name`, and no `bus`."""
 
     fault: Fault
     at_s: float
@@ -39,23 +39,28 @@ class Planned:
 
 
 def load_fault_script(path: str | Path, lamps: Lamps, devices: int = 0) -> list[Planned]:
-    """The script in this file, for a board with these luminaires by bus, and so many control devices on each bus.
+    """Returns the script in this file, for a board with these luminaires by bus and `devices` control devices on each
+    bus.
 
-    Raises ConfigError with every problem in it.
+    Raises ConfigError with every problem in the script.
     """
     return read_fault_script(read_document(path), lamps, devices)
 
 
 def read_fault_script(document: Document, lamps: Lamps, devices: int = 0) -> list[Planned]:
-    """The script in a document, as load_fault_script has it. Raises ConfigError with every problem in it."""
+    """Returns the script in a document, for a board with these luminaires by bus and `devices` control devices on each
+    bus.
+
+    Raises ConfigError with every problem in the script.
+    """
     rows = read_tables(document, (TABLE,))[TABLE.name]
-    planned = [_Check(document, row, lamps, devices).planned() for row in rows]
+    planned = [_RowCheck(document, row, lamps, devices).planned() for row in rows]
     document.refuse()
     return [one for one in planned if one is not None]
 
 
-class _Check:
-    """One row under test: what its fault needs, has, and cannot have."""
+class _RowCheck:
+    """The check of one row: the keys that its fault needs, and those that it cannot have."""
 
     def __init__(self, document: Document, row: Row, lamps: Lamps, devices: int) -> None:
         self.document = document
@@ -72,9 +77,9 @@ class _Check:
         if fault is None:
             self._report("fault", f"there is no fault {shown(name)}: {did_you_mean(name, FAULTS)}")
             return None
-        self._keys(fault)
-        self._times(fault)
-        self._luminaire()
+        self._check_keys(fault)
+        self._check_times(fault)
+        self._check_luminaire()
         bus = self._bus(fault)
         device = self._device(fault)
         if not row.has("at"):
@@ -93,8 +98,8 @@ class _Check:
     def _report(self, key: str, text: str) -> None:
         self.document.report((*self.row.where, key) if key else self.row.where, text)
 
-    def _keys(self, fault: Fault) -> None:
-        """What cannot stand beside this fault, and the value that must."""
+    def _check_keys(self, fault: Fault) -> None:
+        """Reports each key that this fault cannot have, and a value that it lacks."""
         for key in TABLE.keys:
             if key.name in self.row.written and key.name not in keys_of(fault):
                 why = "passes by itself" if key.name == "for" else f"has no {key.name}"
@@ -103,7 +108,7 @@ class _Check:
             if key.name == fault.value and key.name not in self.row.written:
                 self._report("", f'"{fault.name}" has no {key.name}: write {key.wanted()} ({key.meaning})')
 
-    def _times(self, fault: Fault) -> None:
+    def _check_times(self, fault: Fault) -> None:
         row = self.row
         if fault.end is None or "repeat" not in row.written:
             return
@@ -113,7 +118,7 @@ class _Check:
             longer = f"more than the {row.number('for'):g} s of its for"
             self._report("repeat", f"it begins again before it has ended: write a repeat of {longer}")
 
-    def _luminaire(self) -> None:
+    def _check_luminaire(self) -> None:
         names = [name for bus in self.lamps.values() for name in bus]
         if self.row.has("luminaire") and self.row.text("luminaire") not in names:
             name = self.row.text("luminaire")
@@ -162,11 +167,11 @@ class _Check:
 
 
 class FaultRun:
-    """Carries a script out on an emulated board, from `start` on, on the running loop. `say` hears each beginning and
-    end.
+    """Carries a script out on an emulated board, in the running loop. `say` is called with a line for each start and
+    end of a fault.
 
-    Where several rows strike the same thing with the same fault at once, it lasts until the last of them ends, with the
-    value of the one that began last.
+    If several rows strike a spot with one fault at a time, the fault lasts until the last of them ends. Its value is
+    that of the row that began last.
     """
 
     def __init__(self, script: list[Planned], emulated: EmulatedBoard, say: Callable[[str], None]) -> None:
@@ -179,13 +184,13 @@ class FaultRun:
         self._lasting: dict[tuple[str, Spot], list[Planned]] = {}
 
     def start(self) -> None:
-        """The script's time begins now."""
+        """Starts the script's time now."""
         self._began = self._loop.time()
         for one in self._script:
             self._at(one.at_s, self._begin, one)
 
     def stop(self) -> None:
-        """Nothing more happens. What has begun stays."""
+        """Stops the script. A fault that has begun stays."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -220,7 +225,7 @@ class FaultRun:
                 one.fault.end(spot)
 
     def _spots(self, one: Planned) -> Iterator[Spot]:
-        """Each single thing that this row strikes."""
+        """Yields each spot that this row strikes."""
         emulated, scope = self._emulated, one.fault.scope
         if one.name:
             yield Spot(*emulated.place(one.name))
@@ -236,7 +241,7 @@ class FaultRun:
 
 
 def moment(at_s: float) -> str:
-    """A time after the start as scripts write it: 00:05, 01:00:00, 00:05.250."""
+    """Returns a time after the start in the form of scripts: 00:05, 01:00:00, 00:05.250."""
     milliseconds = round(at_s * 1000)
     minutes, left = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

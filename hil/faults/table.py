@@ -1,6 +1,7 @@
-"""Every fault that a script may name: what it is called, what it strikes, its value, what it does. The one source.
+"""The table of faults that a script may name: the name of each, its scope, its value, its effect.
 
-The checks of a script, its JSON Schema and the tables of hil/faults/README.md derive from it; a new fault is a new row.
+The checks of a script, its JSON Schema and the tables of hil/faults/README.md derive from this table. A new fault is a
+new row.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LONGEST_S = 360_000
 
 
 class Scope(Enum):
-    """What a fault strikes, in the words of the docs."""
+    """The part of the board that a fault strikes, in the words of the docs."""
 
     GEAR = "`luminaire`, or `bus` for each gear on it"
     BUS = "`bus`"
@@ -31,7 +32,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True)
 class Spot:
-    """One thing that a fault strikes: the gear or control device `number` of a street, or, without, all of it."""
+    """A spot that a fault strikes: the gear or control device `number` of a street, or the whole street with -1."""
 
     street: Street
     number: int = -1
@@ -49,7 +50,7 @@ Effect = Callable[[Spot, Value], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault. Without an `end` it passes by itself, so that it can have no `for`."""
+    """One kind of fault. A fault without an `end` passes by itself, so a row with it can have no `for`."""
 
     name: str
     scope: Scope
@@ -59,15 +60,15 @@ class Fault:
     value: str = ""
 
 
-def _many(value: Value) -> int:
+def _count(value: Value) -> int:
     return int(value)
 
 
-def _frame(value: Value) -> int:
+def _frame_value(value: Value) -> int:
     return int(str(value), 16)
 
 
-def _late(spot: Spot, late_ms: Value) -> None:
+def _delay_lines(spot: Spot, late_ms: Value) -> None:
     spot.port.delay_s = float(late_ms) / 1000
 
 
@@ -84,8 +85,8 @@ def _nonsense(spot: Spot, nonsense: bool) -> None:
     gear.profile = replace(gear.profile, answers_nonsense=nonsense)
 
 
-def _clean(spot: Spot, clean: bool) -> None:
-    spot.street.bus.identical_answers_come_clean = clean
+def _merge_equal_answers(spot: Spot, merge: bool) -> None:
+    spot.street.bus.identical_answers_come_clean = merge
 
 
 FAULTS: dict[str, Fault] = {
@@ -115,7 +116,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "late answer",
             Scope.GEAR,
-            "each answer comes this much later on the bus; 26 to 40 ms is what the field has seen",
+            "each answer comes this much later on the bus; 26 to 40 ms were seen in the field",
             lambda spot, late_ms: spot.street.late_answer(spot.number, float(late_ms)),
             lambda spot: spot.street.late_answer(spot.number, 0.0),
             value="late_ms",
@@ -159,22 +160,22 @@ FAULTS: dict[str, Fault] = {
             "transmit collisions",
             Scope.BUS,
             "the next frames collide with another master's and do not go out",
-            lambda spot, frames: spot.street.transmit_collisions(_many(frames)),
+            lambda spot, frames: spot.street.transmit_collisions(_count(frames)),
             value="frames",
         ),
         Fault(
             "foreign frame",
             Scope.BUS,
             "another controller sends this frame once",
-            lambda spot, frame: spot.street.bus.other_controller(_frame(frame)),
+            lambda spot, frame: spot.street.bus.other_controller(_frame_value(frame)),
             value="frame",
         ),
         Fault(
             "clean answers",
             Scope.BUS,
             "equal answers of several gear at once arrive as one good frame, instead of a broken one",
-            lambda spot, _: _clean(spot, True),
-            lambda spot: _clean(spot, False),
+            lambda spot, _: _merge_equal_answers(spot, True),
+            lambda spot: _merge_equal_answers(spot, False),
         ),
         Fault(
             "unplug",
@@ -186,37 +187,37 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "silent line",
             Scope.PORT,
-            "the interface works and the host hears nothing of it",
+            "the interface works, but the host hears nothing from it",
             lambda spot, _: _mute(spot, True),
             lambda spot: _mute(spot, False),
         ),
         Fault(
             "late lines",
             Scope.PORT,
-            "what the interface says arrives this much later",
-            _late,
-            lambda spot: _late(spot, 0.0),
+            "each line from the interface arrives this much later",
+            _delay_lines,
+            lambda spot: _delay_lines(spot, 0.0),
             value="late_ms",
         ),
         Fault(
             "garbled lines",
             Scope.PORT,
             "a bit or two flip in each of the next lines from the interface",
-            lambda spot, lines: spot.street.garbled_lines(_many(lines)),
+            lambda spot, lines: spot.street.garbled_lines(_count(lines)),
             value="lines",
         ),
         Fault(
             "lost bytes",
             Scope.PORT,
             "each of the next lines from the interface loses a byte",
-            lambda spot, lines: spot.port.lose(_many(lines)),
+            lambda spot, lines: spot.port.lose(_count(lines)),
             value="lines",
         ),
         Fault(
             "split reads",
             Scope.PORT,
             "each of the next lines from the interface comes in two pieces, some milliseconds apart",
-            lambda spot, lines: spot.port.split(_many(lines)),
+            lambda spot, lines: spot.port.split(_count(lines)),
             value="lines",
         ),
         Fault(
@@ -229,7 +230,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             "presence",
             Scope.DEVICE,
-            "somebody moves in front of the occupancy sensor",
+            "something moves in front of the occupancy sensor",
             lambda spot, _: spot.street.presence(spot.number, True),
             lambda spot: spot.street.presence(spot.number, False),
         ),
@@ -237,12 +238,13 @@ FAULTS: dict[str, Fault] = {
             "illuminance",
             Scope.DEVICE,
             "this is the light at the light sensor from now on",
-            lambda spot, light: spot.street.illuminance(spot.number, _many(light)),
+            lambda spot, light: spot.street.illuminance(spot.number, _count(light)),
             value="light",
         ),
     )
 }
-"""By name. What happens to sensors is among them, though it is no fault: a script has one kind of row."""
+"""The faults by name. Events at sensors are among them, though they are no faults, because a script has one kind of
+row."""
 
 SUBJECTS = ("luminaire", "bus", "device")
 VALUES = (
@@ -278,20 +280,20 @@ TABLE = Table(
 
 
 def subjects_of(fault: Fault) -> tuple[str, ...]:
-    """The keys that say what this fault strikes."""
+    """Returns the keys that say which part of the board this fault strikes."""
     return {Scope.GEAR: ("luminaire", "bus"), Scope.DEVICE: ("device", "bus"), Scope.GATEWAY: ()}.get(
         fault.scope, ("bus",)
     )
 
 
 def keys_of(fault: Fault) -> set[str]:
-    """All keys that a row with this fault may have."""
+    """Returns all keys that a row with this fault may have."""
     lasting = {"for"} if fault.end else set()
     return {"at", "fault", "repeat", *lasting, *subjects_of(fault), fault.value} - {""}
 
 
 def fault_schema() -> dict[str, object]:
-    """The JSON Schema (draft 2020-12) of a fault script."""
+    """Returns the JSON Schema (draft 2020-12) of a fault script."""
     schema = schema_of("Lichtmast faults", (TABLE,))
     tables = cast("dict[str, dict[str, dict[str, object]]]", schema["properties"])
     row = tables[TABLE.name]["items"]
@@ -301,7 +303,7 @@ def fault_schema() -> dict[str, object]:
 
 
 def _rule(fault: Fault) -> dict[str, object]:
-    """What must and what cannot stand in a row with this fault."""
+    """Returns the schema rule for rows with this fault: the keys that they must have, and cannot have."""
     excluded = [key.name for key in TABLE.keys if key.name not in keys_of(fault)]
     then: dict[str, object] = {"properties": dict.fromkeys(excluded, False)}
     needed = [name for name in (fault.value, "device" if fault.scope is Scope.DEVICE else "") if name]
@@ -315,7 +317,7 @@ def _rule(fault: Fault) -> dict[str, object]:
 
 
 def fault_markdown() -> str:
-    """The faults, and the keys of a script, as Markdown tables for the docs."""
+    """Returns the faults, and the keys of a script, as Markdown tables for the docs."""
     lines = ["| fault | strikes | value | ends | what happens |", "|---|---|---|---|---|"]
     for fault in FAULTS.values():
         ends = "with its `for`" if fault.end else "by itself"

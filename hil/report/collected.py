@@ -1,4 +1,4 @@
-"""From pytest's reports to a run of stories: which were asked for, and each one's outcome with its sentence."""
+"""Makes a run of stories from pytest's reports: the stories that were asked for, each with its outcome and sentence."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ LONGEST_REASON = 400
 
 
 def sentence(item: pytest.Item) -> str:
-    """The story's name for people, with its parameters."""
+    """Returns the story's name for people, with its parameters."""
     call = getattr(item, "callspec", None)
     return sentence_of(getattr(item, "originalname", None) or item.name, call.params if call else {})
 
 
 def chosen(items: Sequence[pytest.Item], names: Sequence[str], where: str) -> list[pytest.Item]:
-    """The stories that have one of these in their name, sentence or file. Raises UsageError for what none has; `where`
-    then says where all of them are shown."""
+    """Returns the stories that have one of these names in their name, sentence or file.
+
+    Raises UsageError for a name that no story has; `where` then says which command shows all stories.
+    """
     kept: set[pytest.Item] = set()
     for name in names:
         wanted = name.replace("_", " ").lower()
@@ -45,7 +47,7 @@ class Collected:
         self._by_node: dict[str, StoryResult] = {}
 
     def names(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Every story's sentence, once, below the file that it is in."""
+        """Returns each story's sentence once, below the name of its file."""
         lines: dict[str, None] = {}
         for item in items:
             lines[Path(item.nodeid.partition("::")[0]).name] = None
@@ -53,7 +55,7 @@ class Collected:
         return list(lines)
 
     def observed(self, item: pytest.Item, heard: Sequence[Observation]) -> None:
-        """What benches saw while the story was lived."""
+        """Keeps the observations that benches told while the story was lived."""
         story = self._story(item)
         story.observations += heard
         if heard:
@@ -62,7 +64,7 @@ class Collected:
             item.user_properties.append(("story_s", f"{story.story_s:.3f}"))
 
     def reported(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """What pytest says of one of its three parts: set-up, call, clean-up."""
+        """Takes pytest's report of one part of a story: set-up, call or clean-up."""
         story = self._story(item)
         story.real_s += report.duration
         if report.skipped:
@@ -73,19 +75,19 @@ class Collected:
             story.outcome, story.reason = "passed", ""
 
     def finished(self, nodeid: str) -> str:
-        """The story has come to its end; its line."""
+        """Returns the line of a story that has come to its end."""
         story = self._by_node.get(nodeid)
         return line_of(story) if story else ""
 
     def unreadable(self, report: pytest.CollectReport) -> str:
-        """A file of stories cannot be read: that is a failure of its own."""
+        """Notes a file of stories that cannot be read as a failure of its own. Returns its line."""
         reason = report.longreprtext.strip().splitlines()[-1].removeprefix("E").strip() if report.longreprtext else ""
         story = StoryResult(report.nodeid, report.nodeid, "failed", f"it cannot be read: {reason}", report.longreprtext)
         self.run.stories.append(story)
         return line_of(story)
 
     def summary(self, folder: Path | None, *, stopped: bool) -> str:
-        """The last line; `stopped`: before all stories were told."""
+        """Returns the last line of the output. `stopped` means that the run ended before its last story."""
         end = "; stopped before the end" if stopped else ""
         return summary_line(self.run) + end + (f"; {folder / 'index.html'} says more" if folder else "")
 
@@ -115,7 +117,7 @@ def _why_failed(report: pytest.TestReport) -> str:
 
 
 def _one_line(text: str) -> str:
-    """An error's first paragraph as one line; where it has none, a sentence that says so."""
+    """Returns the first paragraph of an error as one line, or a sentence that says that it has none."""
     paragraph = itertools.takewhile(str.strip, text.strip().splitlines())
     line = "".join(letter for letter in " ".join(" ".join(paragraph).split()) if letter.isprintable())
     return (line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…") or "no reason was given"

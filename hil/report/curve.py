@@ -1,6 +1,6 @@
-"""The level curve of a story as SVG 1.1, to stand inside a page: plain string building, its own paper, no scripts.
+"""The level curve of a story as SVG 1.1 for an HTML page, built as plain strings and without scripts.
 
-Lamps that went the same way share a line. Lines differ by dashes as well as by colour (Okabe and Ito's set), for those
+Lamps with the same course share a line. Lines differ by dashes as well as by colour (Okabe and Ito's set), for readers
 who see no red or green, and for a printer without colour.
 """
 
@@ -32,7 +32,7 @@ MARKS_AT_MOST = 200
 
 
 def curve_svg(seen: Observation, words: Mapping[str, str]) -> str:
-    """The SVG element. An observation without courses gives an empty string."""
+    """Returns the SVG element, or an empty string for an observation without courses."""
     lines = _lines(seen)
     if not lines:
         return ""
@@ -51,11 +51,11 @@ def curve_svg(seen: Observation, words: Mapping[str, str]) -> str:
 
 
 _Line = tuple[str, list[tuple[str, str]], list[str]]
-"""The path of a line, its marks, and the luminaires whose line it is."""
+"""The path of a line, its marks, and the luminaires that share it."""
 
 
 def _lines(seen: Observation) -> list[_Line]:
-    """One for each way that lamps went, the most common first; the rarest share the last stroke."""
+    """Returns a line for each different course, the most common first; the rarest share the last stroke."""
     found: dict[str, _Line] = {}
     for course in seen.courses:
         if course.points:
@@ -82,7 +82,7 @@ def _path(seen: Observation, course: Course) -> tuple[str, list[tuple[str, str]]
         if not seen.true_levels:
             marks.append((x, y))
             if last:
-                corners.append(f"{x},{last}")  # nobody saw what was in between: the level holds until the next answer
+                corners.append(f"{x},{last}")  # the time between is unknown: the level holds until the next answer
         if not corners or corners[-1] != f"{x},{y}":
             corners.append(f"{x},{y}")
         last = y
@@ -118,7 +118,7 @@ def _grid(label: str) -> Iterable[str]:
 
 
 def _times(seen: Observation, label: str) -> Iterable[str]:
-    """Marks at round times below the curve."""
+    """Yields marks at round times below the curve."""
     lasted = max(seen.ended - seen.began, 1e-3)
     step = next((step for step in STEPS_S if lasted / step <= MOST_TICKS), 86400 * (1 + int(lasted // 86400)))
     almanac = None if seen.clock_set else ZoneAlmanac(seen.timezone)
@@ -144,7 +144,7 @@ def _legend(lines: Sequence[_Line], words: Mapping[str, str]) -> Iterable[str]:
 
 
 def _names(names: Sequence[str], words: Mapping[str, str]) -> str:
-    """The luminaires' names, or the first two and how many others, so short that they fit below the curve."""
+    """Returns up to three short names, or the first name and the number of others, to fit below the curve."""
     shown = [_short(name) for name in names]
     if len(shown) <= 3 and len(", ".join(shown)) <= 18:
         return ", ".join(shown)

@@ -1,4 +1,4 @@
-"""The stories' page: one HTML file with everything in it, no scripts, no other hosts; readable on paper as well."""
+"""The page of a run of stories: one HTML file without scripts or other hosts, readable on paper as well."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ svg { width: 100%; height: auto; font-family: inherit; }
 
 
 def page(run: StoryRun, language: str) -> str:
-    """The whole document. `language` is one of report_words.LANGUAGES."""
+    """Returns the whole document. `language` is one of `hil.report.words.LANGUAGES`."""
     words = WORDS[language]
     counts = {outcome: run.count(outcome) for outcome in OUTCOMES}
     ordered = [story for outcome in OUTCOMES for story in run.stories if story.outcome == outcome]
@@ -123,7 +123,7 @@ def _curve(seen: Observation, words: Mapping[str, str]) -> str:
 
 
 def _frames(observations: Sequence[Observation], words: Mapping[str, str]) -> Iterable[str]:
-    """The frames around the failure: those of the bench that it ended, or of the last one that was there."""
+    """Yields the last frames before the failure, from the bench that failed, or else from the last bench."""
     seen = next((seen for seen in observations if seen.failed), observations[-1] if observations else None)
     frames = seen.frames[-FRAMES_SHOWN:] if seen else ()
     if not seen or not frames:
@@ -148,5 +148,5 @@ def _moment(frame: Frame, seen: Observation, almanac: ZoneAlmanac | None) -> str
 
 
 def _text(text: str) -> str:
-    """Text for HTML: names and errors come from outside, and control characters have no place there."""
+    """Returns text safe for HTML: names and errors come from outside, so it is escaped, without control characters."""
     return escape("".join(letter for letter in text if letter.isprintable() or letter == "\n"))

@@ -1,4 +1,4 @@
-"""A run of stories as data: what became of each, on which board, with which versions. Lines and JSON are made here."""
+"""A run of stories as data: the outcome of each, the board and the versions; and their form as lines and JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Outcome = Literal["passed", "failed", "skipped"]
 
 @dataclass
 class StoryResult:
-    """One story. `reason` is one sentence: why it failed or was skipped; `trace` is what pytest shows of a failure.
+    """One story. `reason` says in one sentence why it failed or was skipped; `trace` is pytest's text of a failure.
 
-    Until its end is known, it has failed: whoever stops a run is told of the story that was under way.
+    A story counts as failed until its end is known, so that a stopped run reports the story that was under way.
     """
 
     name: str
@@ -32,13 +32,13 @@ class StoryResult:
 
     @property
     def story_s(self) -> float:
-        """How long the story lasted on its own clock, s; 0 where no bench of this process lived it."""
+        """Seconds that the story lasted on its own clock; 0 if no bench of this process lived it."""
         return sum(seen.ended - seen.began for seen in self.observations)
 
 
 @dataclass
 class StoryRun:
-    """All stories of one run. `bench` is what `--bench` said; `board` says what that is, in one line."""
+    """All stories of one run. `bench` is the value of `--bench`; `board` describes a real bench in one line."""
 
     bench: str
     board: str
@@ -51,7 +51,7 @@ class StoryRun:
 
 
 def sentence_of(name: str, parameters: Mapping[str, object]) -> str:
-    """A story's name for people: `test_the_light_stays_on` is "The light stays on"."""
+    """Returns a story's name for people: `test_the_light_stays_on` becomes "The light stays on"."""
     words = name.removeprefix("test_").replace("_", " ").strip()
     given = ", ".join(f"{key.replace('_', ' ')} {_shown(value)}" for key, value in parameters.items())
     return words[:1].upper() + words[1:] + (f" ({given})" if given else "")
@@ -63,7 +63,7 @@ def _shown(value: object) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Such as 0.4 s, 12 s, 3 min 5 s, 19 h 2 min."""
+    """Returns a duration in words, such as 0.4 s, 12 s, 3 min 5 s or 19 h 2 min."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -76,7 +76,7 @@ def duration_text(seconds: float) -> str:
 
 
 def line_of(story: StoryResult) -> str:
-    """One plain line."""
+    """Returns the story's outcome as one plain line."""
     if story.outcome == "passed":
         lasted = f" for {duration_text(story.story_s)}" if story.observations else ""
         return f"passed   {story.sentence}  ({duration_text(story.real_s)}{lasted})"
@@ -89,7 +89,7 @@ def summary_line(run: StoryRun) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What this run consists of: lichtmast, Python, the libraries that lichtmast declares, the machine."""
+    """Returns the versions in this run: lichtmast, Python, the libraries that lichtmast declares, the machine."""
     found = {"lichtmast": __version__, "Python": python_version()}
     for name in _libraries():
         try:
@@ -110,7 +110,7 @@ def _libraries() -> Sequence[str]:
 
 
 def as_json(run: StoryRun) -> dict[str, object]:
-    """What `lichtmast hil --json` prints."""
+    """Returns the object that `lichtmast hil --json` prints."""
     return {
         "bench": run.bench,
         "board": run.board,

@@ -81,10 +81,10 @@ WORDS: dict[str, dict[str, str]] = {
         "others": "{count} andere",
     },
 }
-"""The same keys in each language; a test compares them."""
+"""The words by language and key. A test checks that both languages have equal keys."""
 
 
 def language_of(environment: Mapping[str, str] = os.environ) -> str:
-    """The language that the environment asks for (POSIX: LC_ALL, then LC_MESSAGES, then LANG); English otherwise."""
+    """Returns the language of the environment: by POSIX LC_ALL, then LC_MESSAGES, then LANG; English otherwise."""
     asked = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
     return "nl" if asked.lower().startswith("nl") else "en"

@@ -1,7 +1,7 @@
 """The emulated bench: agent, street, broker and collector in one process, on one virtual clock.
 
-A story starts the agent as a user does (command line and board file) and is judged by what the emulated lamps
-themselves know, and by what reached the collector.
+A story starts the agent as a user does, by command line and board file. It judges by the true state of the emulated
+lamps, and by the records that reached the collector.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hil.virtual_time import VirtualClock, VirtualLoop, run_virtual
 ZONE = ZoneInfo("Europe/Amsterdam")
 QUARTER_S = 900
 RESOLUTION_WH = 0.1
-"""Of the emulated gear's energy registers."""
+"""The step of the emulated gear's energy registers."""
 DELIVERED_WITHIN_S = 1800.0
 
 # DALI levels of the logarithmic dimming curve (IEC 62386-102, 9.3), from the standard's table and not from the agent.
@@ -39,19 +39,19 @@ DARK, HALF, SEVENTY, EIGHTY, FULL = 0, 229, 241, 246, 254
 
 
 def local(text: str, zone: ZoneInfo = ZONE) -> float:
-    """Unix seconds of a local date and time such as "2025-12-15 20:00"."""
+    """Returns the Unix seconds of a local date and time such as "2025-12-15 20:00"."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
 
 
 def next_local(moment: str, after: float, zone: ZoneInfo = ZONE) -> float:
-    """Unix seconds at which local clocks next show this ("20:00" or "20:00:05")."""
+    """Returns the Unix seconds, later than `after`, at which local clocks next show this ("20:00" or "20:00:05")."""
     day = datetime.fromtimestamp(after, zone).date()
     there = datetime.combine(day, time.fromisoformat(moment), zone)
     return (there if there.timestamp() > after else there + timedelta(days=1)).timestamp()
 
 
 class Bench:
-    """One street with its gateway and centre. Made by `live`."""
+    """One street with its gateway and centre. `live` makes it."""
 
     def __init__(self, clock: VirtualClock, folder: Path, site: Site, broker_port: int) -> None:
         self.clock = clock
@@ -70,7 +70,7 @@ class Bench:
         self._crashes = 0
 
     async def build(self, seed: int) -> None:
-        """The street, its port and the board file; the centre comes with `collecting`."""
+        """Makes the street, its port and the board file. `collecting` adds the centre."""
         await self.gateway_line.up()
         await self.centre_line.up()
         self.board = self.site.write(self._folder, self._folder / "port", self.gateway_line.port)
@@ -79,7 +79,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def collecting(self) -> AsyncIterator[None]:
-        """The collector is there while inside."""
+        """Runs the collector inside the `with`."""
         collector = asyncio.create_task(collect("127.0.0.1", self.centre_line.port, self.store.path, self.clock))
         try:
             yield
@@ -90,29 +90,29 @@ class Bench:
     # The gateway
 
     async def start_agent(self) -> None:
-        """`lichtmast run BOARD --state DIR --runtime DIR`."""
+        """Starts `lichtmast run BOARD --state DIR --runtime DIR`."""
         line = ["run", str(self.board), "--state", str(self.state), "--runtime", str(self.runtime)]
         self._stop = asyncio.Event()
         self._agent = asyncio.create_task(run_until(self._stop, parser_for(line).parse_args(line), self.clock))
 
     async def stop_agent(self) -> None:
-        """What SIGTERM does; returns when the agent has ended."""
+        """Stops the agent as SIGTERM does. Returns when the agent has ended."""
         assert self._agent is not None
         self._stop.set()
         await self._agent
         self._agent = None
 
     def forget_agent(self) -> None:
-        """The agent ended by itself, as it should have."""
+        """Forgets an agent that has ended by itself, as the story expects."""
         self._agent = None
 
     async def crash_agent(self) -> None:
-        """The gateway's power is cut: what is on the disk at this instant is all that the next agent finds.
+        """Cuts the gateway's power: the next agent finds only the files that are on the disk at this instant.
 
-        The old one is left nothing to act upon: its folder is no longer read by anyone, its broker line is cut.
+        The old agent can do nothing any more: its folder is not read again, and its broker line is cut.
         """
         assert self._agent is not None
-        # A thread may be half way through a transaction, which a power cut may interrupt but a copy of files may not.
+        # A thread may be in the middle of a transaction. A power cut may interrupt it, but a copy of the files may not.
         while any(what.startswith("a thread") for what in self._loop.jumping.holds):
             await asyncio.sleep(0)
         self._crashes += 1
@@ -127,18 +127,18 @@ class Bench:
         await self.gateway_line.up()
 
     def command(self, *words: str) -> int:
-        """`lichtmast WORDS` on the gateway, in the story's time; returns its exit code."""
+        """Runs `lichtmast WORDS` on the gateway, in the story's time. Returns its exit code."""
         arguments = parser_for(words).parse_args(words)
         code: int = verb_module(arguments.verb).run(arguments, self.clock)
         return code
 
     @property
     def journal(self) -> JournalOnDisk:
-        """The agent's journal file."""
+        """The journal file of the agent."""
         return JournalOnDisk(self.state / f"{GATEWAY}.journal")
 
     async def broker_away(self) -> None:
-        """Neither the gateway nor the centre reaches the broker."""
+        """Takes the broker away from both the gateway and the centre."""
         await self.gateway_line.down()
         await self.centre_line.down()
 
@@ -146,15 +146,15 @@ class Bench:
         await self.centre_line.up()
         await self.gateway_line.up()
 
-    # What the sensors sense
+    # Surroundings of the sensors
 
-    def presence(self, sensor: str, somebody: bool) -> None:
-        """Somebody moves in front of this sensor of the board, or nobody any more."""
+    def presence(self, sensor: str, moving: bool) -> None:
+        """Starts or ends movement in front of this sensor of the board."""
         street, number = self.emulated.sensor(sensor)
-        street.presence(number, somebody)
+        street.presence(number, moving)
 
     def illuminance(self, sensor: str, share: float) -> None:
-        """The light at this sensor of the board, as a share (0-1) of its range."""
+        """Sets the light at this sensor of the board, as a share (0-1) of its range."""
         street, number = self.emulated.sensor(sensor)
         street.illuminance(number, round(1023 * share))
 
@@ -183,37 +183,40 @@ class Bench:
         return set(journal.sequence()) - set(self.store.sequences().get(journal.epoch, []))
 
     async def retained_state(self) -> str:
-        """What the broker tells a newcomer of the gateway: "online" or "offline"."""
+        """Returns the gateway's state that the broker tells a newcomer: "online" or "offline"."""
         return await retained_state(self.broker_port, self.clock)
 
-    # Truths
+    # True state
 
     @property
     def _loop(self) -> VirtualLoop:
         return cast(VirtualLoop, asyncio.get_running_loop())
 
     async def levels(self) -> list[int]:
-        """The level of each lamp, in the order of the street."""
+        """Returns the level of each lamp, in the order of the street."""
         return [self.street.level(number) for number in range(self.site.lamps)]
 
     def level(self, luminaire: str) -> int:
-        """The level of one lamp."""
+        """Returns the level of one lamp."""
         street, number = self.emulated.place(luminaire)
         return street.level(number)
 
     def all_at(self, level: int) -> list[int]:
-        """What `levels` gives when every lamp is at this level."""
+        """Returns the list that `levels` returns when every lamp is at this level."""
         return [level] * self.site.lamps
 
     def true_wh(self, luminaire: str, start: float, end: float) -> float:
-        """The lamp's own integral of its power between two wall times."""
+        """Returns the lamp's own integral of its power, in Wh, between two wall times."""
         street, number = self.emulated.place(luminaire)
         zero = self.clock.wall() - self._loop.time()
         return street.energy_wh_at(number, end - zero) - street.energy_wh_at(number, start - zero)
 
     def judge_energy(self, start: float, end: float) -> None:
-        """Each quarter from `start` to `end` (whole quarters) is in the store once for each lamp, none beside them, and
-        energy agrees with the lamps: within two register steps for each, one a lamp for the street."""
+        """Asserts that the store has each quarter from `start` to `end` (whole quarters) once for each lamp, no other.
+
+        It also asserts that the energy agrees with the lamps: within two register steps for each lamp, and within one
+        step a lamp for the street.
+        """
         total_error_wh = 0.0
         for name in self.names:
             intervals = self.store.intervals(name)
@@ -233,8 +236,10 @@ Story = Callable[[Bench], Awaitable[None]]
 def live(
     story: Story, folder: Path, *, begins: str, site: Site | None = None, seed: int = 1, clock_valid: bool = True
 ) -> None:
-    """Lives a story that begins at this local date and time, with the street, broker and collector in place and no
-    agent yet. `clock_valid` says whether the clock can be believed at first."""
+    """Lives a story that begins at this local date and time, with street, broker and collector, but no agent yet.
+
+    `clock_valid` says whether the agent may believe the clock at first.
+    """
 
     async def whole(clock: VirtualClock) -> None:
         async with embedded_broker() as broker_port:

@@ -10,12 +10,12 @@ GATEWAY = "story"
 
 @dataclass(frozen=True)
 class Site:
-    """What a story says of its street. `lamps` equal luminaires L01, L02 ... at short addresses 0, 1 ...
+    """A story's street: `lamps` equal luminaires L01, L02 ... at short addresses 0, 1 ...
 
-    `program` is a ready program's name, or the text of a program file. `calendar` is the text of a calendar file,
-    in place of one program. `board` and `bus` are further keys of [board] and [[bus]], `tables` further tables; `files`
-    are (name, text) of what lies beside the board. Agents that are real processes and have no broker need a `gateway`
-    name of their own: on one machine there may be only one of it.
+    `program` is the name of a ready program, or the text of a program file. `calendar` is the text of a calendar file,
+    which replaces the program. `board` and `bus` are further keys of [board] and [[bus]], `tables` are further tables.
+    `files` are pairs of name and text for files beside the board. An agent that is a real process without a broker
+    needs a `gateway` name of its own, because a machine allows only one agent of a name.
     """
 
     lamps: int = 3
@@ -32,12 +32,12 @@ class Site:
 
     @property
     def names(self) -> list[str]:
-        """The luminaires, in the order of the street."""
+        """The names of the luminaires, in the order of the street."""
         return [f"L{number + 1:02d}" for number in range(self.lamps)]
 
     def write(self, folder: Path, port: Path, broker_port: int | None = None) -> Path:
-        """Writes board.toml (and program.toml where the site brings one) and returns its path. `broker_port` None
-        leaves the upstream out."""
+        """Writes board.toml and the files that it needs. Returns its path. Without a `broker_port`, the board has no
+        upstream."""
         program = self.program
         if "\n" in program:
             (folder / "program.toml").write_text(program, encoding="utf-8")

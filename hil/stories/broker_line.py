@@ -20,18 +20,18 @@ class BrokerLine:
         self._carriers: set[asyncio.Task[None]] = set()
 
     async def up(self) -> None:
-        """The line is there (again), always at the same port."""
+        """Opens the line, always at its own port."""
         self._server = await asyncio.start_server(self._joined, "127.0.0.1", self.port)
 
     async def down(self) -> None:
-        """The line is gone: connections end without a goodbye, new ones are refused."""
+        """Takes the line away: connections end without a goodbye, and new ones are refused."""
         if self._server is not None:
             self._server.close()
             self._server = None
         await self.cut()
 
     async def cut(self) -> None:
-        """Ends all connections without a goodbye; new ones get through."""
+        """Ends all connections without a goodbye, while new ones get through."""
         for carrier in list(self._carriers):
             carrier.cancel()
         await asyncio.gather(*self._carriers, return_exceptions=True)
@@ -56,5 +56,5 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         while piece := await reader.read(PIECE):
             writer.write(piece)
             await writer.drain()
-    # Where one end hangs up, the other hears it at once, as on one connection.
+    # If one end hangs up, the other end hears it at once, as on a single connection.
     writer.close()

@@ -1,4 +1,4 @@
-"""Either bench behind one call, for stories that are the same on emulated and on real lamps."""
+"""Both benches behind one call, for stories that run on emulated and on real lamps alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hil.stories.real_bench import RealBench, live_on_a_real_bench
 
 
 class EitherBench:
-    """The emulated bench (`board` None), or the real one of this board. `folder` takes what a story leaves."""
+    """The real bench of this board, or the emulated bench if `board` is None. `folder` takes the files of a story."""
 
     def __init__(self, board: Path | None, folder: Path) -> None:
         self.board = board
@@ -26,8 +26,8 @@ class EitherBench:
 
         `program` is the text of a program file; without fades, a real bench needs only seconds for each step. `lamps`
         is the size of the emulated street; a real bench has the lamps of its board. Times are those of the board's
-        zone (emulated: Europe/Amsterdam). What both benches have: start_agent, stop_agent, until("20:00:03"), levels,
-        all_at(level), clock.
+        zone (emulated: Europe/Amsterdam). Both benches have start_agent, stop_agent, until("20:00:03"), levels,
+        all_at(level) and clock.
         """
         if self.board is None:
             live(story, self.folder, begins=begins, site=Site(lamps=lamps, program=program))

@@ -1,4 +1,4 @@
-"""A newcomer at the broker, who is told the retained state of the gateway (MQTT 3.1.1, 3.3.1.3)."""
+"""A newcomer at the broker, which is told the retained state of the gateway (MQTT 3.1.1, 3.3.1.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hil.stories.boards import GATEWAY
 
 
 async def retained_state(broker_port: int, clock: Clock) -> str:
-    """ "online" or "offline"; waits until the broker has anything retained."""
+    """Returns the retained state of the gateway, "online" or "offline". Waits until the broker has one."""
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def listen(session: Session) -> None:

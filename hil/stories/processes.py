@@ -19,7 +19,7 @@ from hil.free_port import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
-"""Real seconds after which whatever is waited for will not come any more, on a slow machine too."""
+"""Real seconds after which a story stops waiting; long enough for a slow machine."""
 
 LICHTMAST = "from agent.main import command; command()"
 SAFE_LEVEL = "from agent.safe_level import command; command()"
@@ -27,7 +27,7 @@ SAFE_LEVEL = "from agent.safe_level import command; command()"
 
 @contextlib.contextmanager
 def running(program: str, *arguments: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process of ours while inside; what it says goes to `log`."""
+    """Runs a Python program inside the `with`, with its output in `log`. Yields the process and kills it at the end."""
     with log.open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
@@ -41,7 +41,10 @@ def running(program: str, *arguments: str | Path, log: Path) -> Iterator[subproc
 
 @contextlib.contextmanager
 def mosquitto(folder: Path) -> Iterator[int]:
-    """A mosquitto on a free loopback port while inside; gives the port."""
+    """Runs mosquitto on a free loopback port inside the `with`, and yields the port.
+
+    Skips the story if mosquitto is not installed; with CI=true, it fails the story.
+    """
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         sentence = "this story needs a real broker: `apt install mosquitto` brings one"
@@ -53,14 +56,14 @@ def mosquitto(folder: Path) -> Iterator[int]:
     configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     process = subprocess.Popen([program, "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _listening(process, port)
+        _wait_until_listening(process, port)
         yield port
     finally:
         process.terminate()
         process.wait()
 
 
-def _listening(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -69,7 +72,7 @@ def _listening(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 async def true_within_patience(what: str, condition: Callable[[], bool]) -> None:
-    """Returns once the condition holds; the event loop lives on meanwhile."""
+    """Returns once the condition holds, while the event loop goes on. Raises AssertionError after PATIENCE_S."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:g} s"

@@ -1,6 +1,6 @@
-"""A real bench: lamps on a desk, real time, and a clock whose wall time the story sets.
+"""A real bench: lamps on a desk, real time, and a clock with a wall time that the story sets.
 
-What the lamps do is taken from the agent's own journal, and at the end from the gear itself, asked over its interface.
+The levels of the lamps are taken from the agent's journal, and at the end from the gear, asked over its interface.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ LAMP_ON = 0x04
 
 
 class StoryClock(MachineClock):
-    """The machine's clock with another wall time. Whoever waits for more than a second looks at it again when it is
-    set, so that a story needs no real quarters of an hour."""
+    """The machine's clock with another wall time. When the story sets it, every wait of more than a second ends early,
+    so that the caller looks at the clock again. A story then needs no real quarters of an hour."""
 
     LOOKS_AGAIN_AFTER_S = 1.0
 
@@ -59,7 +59,7 @@ class StoryClock(MachineClock):
         return False
 
     def set_wall(self, wall: float) -> None:
-        """From now on it is this time."""
+        """Sets the wall clock to this time, and ends each wait of more than a second."""
         self._ahead_s += wall - self.wall()
         self._set.set()
         self._set = asyncio.Event()
@@ -87,7 +87,7 @@ class StoryClock(MachineClock):
 
 
 class RealBench:
-    """The lamps of one board. Its broker hears nothing of a story: the figures would be no real ones."""
+    """The lamps of one board. Its broker hears nothing of a story, because the figures would not be real ones."""
 
     def __init__(self, board_path: Path, folder: Path, begins: float, program: str) -> None:
         self.clock = StoryClock(begins)
@@ -106,13 +106,13 @@ class RealBench:
         self._watching: asyncio.Task[None] | None = None
 
     async def start_agent(self) -> None:
-        """`lichtmast run BOARD --program PROGRAM --state DIR`."""
+        """Starts `lichtmast run BOARD --program PROGRAM --state DIR`."""
         line = ["run", str(self._board_path), "--program", str(self._program), "--state", str(self._state)]
         self._agent = asyncio.create_task(run_until(self._stop, parser_for(line).parse_args(line), self.clock))
         self._watching = asyncio.create_task(watch_frames(self._state / SOCKET, self._frames.append))
 
     async def stop_agent(self) -> None:
-        """What SIGTERM does."""
+        """Stops the agent as SIGTERM does. Returns when the agent has ended."""
         assert self._agent is not None
         self._stop.set()
         await self._agent
@@ -125,8 +125,11 @@ class RealBench:
             self.clock.set_wall(self.clock.wall())
 
     async def levels(self) -> list[int]:
-        """What the next quarter's sweep writes into the journal, in the board's order; it is that quarter then. Raises
-        AssertionError where a gear says that its lamp is dark and it should not be, or the other way round."""
+        """Returns the levels that the next quarter's sweep writes into the journal, in the board's order.
+
+        It sets the clock to that quarter. Raises AssertionError if the status of a gear says "dark" and its level does
+        not, or the other way round.
+        """
         asked_at = (self.clock.wall() // QUARTER_S + 1) * QUARTER_S
         self.clock.set_wall(asked_at)
         found: dict[str, dict[str, Any]] = {}
@@ -146,11 +149,11 @@ class RealBench:
         return [found[luminaire.name]["level"] for luminaire in self.board.luminaires]
 
     def all_at(self, level: int) -> list[int]:
-        """What `levels` gives when every lamp is at this level."""
+        """Returns the list that `levels` returns when every lamp is at this level."""
         return [level] * len(self.board.luminaires)
 
     async def asked_levels(self) -> list[int]:
-        """What each gear itself answers to QUERY ACTUAL LEVEL. Only while no agent holds the ports."""
+        """Returns the answer of each gear to QUERY ACTUAL LEVEL, in the board's order. No agent may hold the ports."""
         found: dict[str, int] = {}
         for port in dict.fromkeys(bus.port for bus in self.board.buses):
             buses = {bus.name: bus for bus in self.board.buses if bus.port == port}
@@ -174,7 +177,7 @@ class RealBench:
         return [found[luminaire.name] for luminaire in self.board.luminaires]
 
     def seen(self, *, failed: bool) -> Observation:
-        """What was observed of the story until now: levels that gear answered, frames that the agent told."""
+        """Returns the observation of the story until now: levels that gear answered, frames that the agent reported."""
         readings = [body for body in self.journal.bodies("reading") if body["level"] is not None]
         courses = [
             Course(lamp.name, tuple((body["at"], body["level"]) for body in readings if body["luminaire"] == lamp.name))
@@ -193,7 +196,7 @@ class RealBench:
         )
 
     async def end(self) -> None:
-        """Ends what the story has left running."""
+        """Ends the tasks that the story has left running."""
         running = [task for task in (self._agent, self._watching) if task is not None]
         for task in running:
             task.cancel()
@@ -203,7 +206,7 @@ class RealBench:
 def live_on_a_real_bench(
     story: Callable[[RealBench], Awaitable[None]], board_path: Path, folder: Path, *, begins: float, program: str
 ) -> None:
-    """Lives a story in real time. It leaves the lamps as the story does."""
+    """Lives a story in real time. The lamps stay as the story leaves them."""
 
     async def whole() -> None:
         bench = RealBench(board_path, folder, begins, program)
@@ -219,7 +222,8 @@ def live_on_a_real_bench(
 
 
 def _without_upstream_and_program(text: str) -> str:
-    """The board's text without its [upstream] table and its `program`, which is looked for beside the file."""
+    """Returns the board's text without its [upstream] table, and without its `program`, whose file is not beside the
+    copy."""
     kept, table = [], ""
     for line in text.splitlines():
         if line.startswith("["):

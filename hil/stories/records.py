@@ -1,4 +1,4 @@
-"""What a story judges by: the collector's store and the agent's journal, while they are written to or afterwards."""
+"""The records by which a story judges: the collector's store and the agent's journal, during a run or after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.records.reading import JournalView, NotReadable
 
 
 class StoredInterval(NamedTuple):
-    """A quarter of one luminaire, as the centre has it."""
+    """The energy record of one luminaire's quarter, as the centre has it."""
 
     start: int
     actual_wh: float
@@ -22,7 +22,7 @@ class StoredInterval(NamedTuple):
 
 
 class StoredEvent(NamedTuple):
-    """An event, as the centre has it (or the journal, where nothing has come to the centre)."""
+    """An event as the centre or the journal has it."""
 
     at: float
     name: str
@@ -39,12 +39,12 @@ class Store:
         self._view = StoreView(path)
 
     def intervals(self, luminaire: str) -> list[StoredInterval]:
-        """In order of time, from the table that figures are taken from."""
+        """Returns the luminaire's intervals in order of time, from the table that serves the reports."""
         rows = self._view.rows(INTERVAL.name, ("luminaire", *StoredInterval._fields))
         return sorted(StoredInterval(*row) for name, *row in rows if name == luminaire)
 
     def events(self, name: str, subject: str | None = None) -> list[StoredEvent]:
-        """All of this name (and subject), in the order in which the agent wrote them."""
+        """Returns all events of this name (and subject), in the order in which the agent wrote them."""
         found = [
             StoredEvent(at, told, about, bool(active), text)
             for at, told, about, active, text in self._view.rows(EVENT.name, StoredEvent._fields)
@@ -52,11 +52,11 @@ class Store:
         return [event for event in found if event.name == name and subject in (None, event.subject)]
 
     def sequences(self) -> dict[str, list[int]]:
-        """The sequence numbers of all records by epoch, each in order."""
+        """Returns the sequence numbers of all records by epoch, in order."""
         return self._view.sequences()
 
     def doubled_intervals(self) -> list[tuple[str, int]]:
-        """(luminaire, start) of the quarters that more than one record is about, whatever their sequence numbers."""
+        """Returns (luminaire, start) of each quarter that has more than one record."""
         seen: set[tuple[str, int]] = set()
         doubled = []
         for body in self._view.bodies(INTERVAL.name):
@@ -68,7 +68,7 @@ class Store:
 
 
 class JournalOnDisk:
-    """The agent's journal file as another process sees it: before it is there, while the agent runs, or after it."""
+    """The agent's journal file as another process sees it: before it exists, while the agent runs, or after that."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,7 +76,7 @@ class JournalOnDisk:
 
     @property
     def last(self) -> int:
-        """The newest sequence number; 0 where there is no journal yet."""
+        """The newest sequence number; 0 if there is no journal yet."""
         numbers = self.sequence()
         return numbers[-1] if numbers else 0
 
@@ -85,7 +85,7 @@ class JournalOnDisk:
         return self._view.epoch
 
     def sequence(self) -> list[int]:
-        """All sequence numbers that are in the file."""
+        """Returns all sequence numbers that are in the file."""
         if not self.path.exists():
             return []
         try:
@@ -93,17 +93,17 @@ class JournalOnDisk:
         except NotReadable as error:
             if not isinstance(error.__cause__, sqlite3.OperationalError):
                 raise
-            return []  # its tables are not made yet
+            return []  # the agent has not made the tables yet
 
     def bodies(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
-        """The records of a kind after a sequence number."""
+        """Returns the records of a kind after a sequence number."""
         return list(self._view.bodies(kind, after)) if self.sequence() else []
 
     def events(self, name: str) -> list[StoredEvent]:
-        """All events of this name."""
+        """Returns all events of this name."""
         found = (body for body in self.bodies(EVENT.name) if body["name"] == name)
         return [StoredEvent(*(body[field] for field in StoredEvent._fields)) for body in found]
 
     def is_sound(self) -> bool:
-        """What SQLite says of the file's pages and indices."""
+        """Returns True if SQLite finds the file's pages and indices sound."""
         return self._view.is_sound()

@@ -47,7 +47,7 @@ def test_a_broker_that_is_away_over_a_restart_is_one_alarm(emulated: Path) -> No
         await bench.until("21:20")
         await bench.stop_agent()
         await bench.broker_back()
-        await bench.start_agent()  # it was back when the agent came back
+        await bench.start_agent()  # the broker was back before the agent
         await bench.until("21:30")
         assert [event.active for event in bench.journal.events("brokerAway")] == [True, False, True, False]
 

@@ -35,7 +35,7 @@ def test_a_night_without_the_broker_is_delivered_in_the_morning(emulated: Path) 
 def test_a_broker_that_comes_and_goes(emulated: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
-        # Cut in the middle of what it sends, at each quarter, and back for some minutes only.
+        # The line is cut at each quarter, while the agent sends, and is back for a few minutes only.
         for number in range(12):
             await bench.until(f"{16 + number // 4}:{15 * (number % 4):02}:0{number % 4}" if number else "16:00:02")
             await bench.gateway_line.cut() if number % 3 else await bench.broker_away()

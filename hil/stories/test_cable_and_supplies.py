@@ -1,5 +1,5 @@
-"""The cable is pulled, the bus or the street loses its power, the gateway its own: which lamps burn, and how soon the
-program is back."""
+"""The cable is pulled, or the bus, the street or the gateway loses its power. The stories show which lamps burn then,
+and how soon the program is back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hil.stories.benches import DARK, EIGHTY, FULL, HALF, SEVENTY, Bench, live, 
 from hil.stories.boards import Site
 
 CYCLE_S = 10.0
-"""The control cycle, within which hil/stories/README.md promises that the program is back."""
+"""The control cycle. hil/stories/README.md promises that the program is back within it."""
 
 
 def test_a_cable_pulled_for_ten_minutes(emulated: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_cable_pulled_for_ten_minutes(emulated: Path) -> None:
         await bench.until("19:55")
         bench.street.unplug()
         await bench.until("20:01")
-        # Behind the agent's back: one lamp loses its mains, and comes back at its POWER ON LEVEL.
+        # The agent cannot see this: a lamp loses its mains, and comes back at its POWER ON LEVEL.
         bench.street.mains(False, 1)
         await bench.wait_s(3.0)
         bench.street.mains(True, 1)
@@ -90,11 +90,11 @@ def test_mains_lost_and_back_while_the_gateway_lives(emulated: Path, bus_supply:
         assert [bench.street.light(number) for number in range(3)] == [0.0] * 3
         await bench.until("22:40:02")
         bench.street.mains(True)
-        await bench.wait_s(0.8)  # the POWER ON LEVEL comes after 0.6 s, where nobody commands one before
+        await bench.wait_s(0.8)  # the POWER ON LEVEL comes after 0.6 s, unless a command comes before
         first_levels = set(await bench.levels())
         await bench.wait_s(CYCLE_S)
         assert await bench.levels() == bench.all_at(HALF)
-        # Where the gear feeds the bus, its voltage tells the agent at once that mains are back.
+        # If the gear feeds the bus, the bus voltage tells the agent at once that the mains are back.
         assert first_levels == ({HALF} if bus_supply == "gear" else {EIGHTY})
         await bench.until("23:16")
         assert await bench.levels() == bench.all_at(HALF)
@@ -136,7 +136,7 @@ def test_a_street_that_was_dark_together_with_its_gateway_saves_nothing(emulated
         await bench.start_agent()
         await bench.until("00:16")
         await bench.delivered()
-        # Each gear says that it lost its mains, and no register counted: that is no dimming.
+        # Each gear says that it lost its mains, and no register counted. The agent must not take that for dimming.
         for name in bench.names:
             dark = [
                 one
@@ -159,7 +159,7 @@ def test_mains_lost_and_back_together_with_the_gateway(emulated: Path) -> None:
         await bench.until("22:40:02")
         bench.street.mains(True)
         bench.street.gateway_power(True)
-        await bench.wait_s(25.0)  # a gateway takes its time to boot
+        await bench.wait_s(25.0)  # the gateway boots
         assert await bench.levels() == bench.all_at(EIGHTY)
         await bench.start_agent()
         await bench.wait_s(CYCLE_S)
@@ -175,7 +175,7 @@ def test_mains_lost_and_back_together_with_the_gateway(emulated: Path) -> None:
 def test_a_gateway_that_dies_by_day(
     emulated: Path, capsys: pytest.CaptureFixture[str], bus_supply: str, level_at_night: int
 ) -> None:
-    """Its power is lost at 14:00. What burns at 22:00 is what `lichtmast check` says of the very board."""
+    """The gateway loses its power at 14:00. At 22:00 the lamps burn as `lichtmast check` says for this board."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()

@@ -1,4 +1,4 @@
-"""The gateway's power fails and no network tells it the time: a clock that stood still must not switch a street off."""
+"""The gateway loses its power, and no network tells it the time. A clock that stood still must not darken a street."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AT_14, AT_20 = local("2025-12-15 14:00"), local("2025-12-15 20:00")
 
 
 async def _cut(bench: Bench, seconds: float) -> None:
-    """Mast, gateway and lamps are without power for so long."""
+    """Takes the power from the mast, with its gateway and lamps, for this many seconds."""
     await bench.crash_agent()
     bench.street.mains(False)
     await bench.wait_s(seconds)
@@ -28,7 +28,7 @@ async def _cut(bench: Bench, seconds: float) -> None:
     [
         # A saved clock resumes where it stood.
         (SITE, AT_14, None, EIGHTY),
-        # A battery clock has gone on; or its battery is flat, and it goes on where it stopped.
+        # A battery clock has gone on; or its battery is flat, and the clock resumes where it stopped.
         (WITH_RTC, AT_20, AT_20, SEVENTY),
         (WITH_RTC, AT_14, AT_14, EIGHTY),
     ],
@@ -43,20 +43,20 @@ def test_power_back_after_six_hours_without_a_network(
         await _cut(bench, 6 * 3600.0)
         bench.clock.machine_starts(shows, chip)
         await bench.start_agent()
-        # It is 20:00 and night, and the clock shows another time: it is not dark for a moment.
+        # It is 20:00 and night, but the clock may show another time. The street is not dark for a moment.
         for _ in range(50):
             await bench.wait_s(0.1)
             assert min(await bench.levels()) >= SEVENTY
         for pause_s in (15.0, 3600.0, 3000.0):
             await bench.wait_s(pause_s)
             assert await bench.levels() == bench.all_at(level)
-        # The next agent of this machine knows no more.
+        # A second agent on this machine knows no more than the first.
         await bench.stop_agent()
         await bench.start_agent()
         await bench.wait_s(15.0)
         assert await bench.levels() == bench.all_at(level)
         assert len(bench.journal.events("clockInvalid")) == (0 if level == SEVENTY else 1)
-        # A network comes: the program goes on.
+        # A network comes, and the program goes on.
         bench.clock.reference(local("2025-12-15 22:30"))
         await bench.wait_s(80.0)
         assert await bench.levels() == bench.all_at(HALF)
@@ -65,7 +65,7 @@ def test_power_back_after_six_hours_without_a_network(
 
 
 def test_the_network_is_away_for_days(emulated: Path) -> None:
-    """The kernel calls its clock unsynchronised after half a day: it was right, and goes on."""
+    """The kernel calls its clock unsynchronised after half a day. The clock was right, so the program goes on."""
 
     async def story(bench: Bench) -> None:
         bench.clock.machine_starts(AT_14)
@@ -82,7 +82,8 @@ def test_the_network_is_away_for_days(emulated: Path) -> None:
         await bench.start_agent()
         await bench.until("22:02")
         assert await bench.levels() == bench.all_at(HALF)
-        # Set by hand against what the network said: in doubt, lit. Set right again: the program.
+        # A clock that is set by hand against the network's time is in doubt, so the street is lit. When it is set right
+        # by hand, the program is back.
         bench.clock.set_by_hand(local("2025-12-15 12:00"))
         await bench.wait_s(15.0)
         assert await bench.levels() == bench.all_at(EIGHTY)
@@ -96,7 +97,8 @@ def test_the_network_is_away_for_days(emulated: Path) -> None:
 
 
 def test_a_machine_that_is_started_again_while_the_lamps_keep_their_mains(emulated: Path) -> None:
-    """An update by day, with a battery clock: lit until gear would have told of a cut, and then the program."""
+    """After an update by day, with a battery clock, the lamps burn until gear would have told of a mains cut. Then the
+    program goes on."""
 
     async def story(bench: Bench) -> None:
         bench.clock.machine_starts(AT_14, AT_14)
@@ -104,7 +106,7 @@ def test_a_machine_that_is_started_again_while_the_lamps_keep_their_mains(emulat
         await bench.wait_s(60.0)
         assert await bench.levels() == bench.all_at(DARK)
         for cut, then in ((False, DARK), (True, EIGHTY), (False, DARK)):
-            if cut:  # for a minute, or for as long as its clock stood still: that cannot be known
+            if cut:  # the agent cannot know whether it was a minute, or the time for which its clock stood still
                 await _cut(bench, 60.0)
             else:
                 await bench.stop_agent()

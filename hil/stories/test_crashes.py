@@ -29,7 +29,7 @@ def test_crashes_at_random_moments(emulated: Path, seed: int) -> None:
             epochs.add(bench.journal.epoch)
             await bench.crash_agent()
             await bench.wait_s(chance.choice([1.0, 20.0, 120.0, 1300.0]))
-            # The bus has a supply of its own: the lamps keep their level, or finish their fade.
+            # The bus has a separate supply, so the lamps keep their level or finish their fade.
             assert min(await bench.levels()) >= HALF
             await bench.start_agent()
         await bench.until("00:31")

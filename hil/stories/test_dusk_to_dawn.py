@@ -10,8 +10,8 @@ from hil.stories.benches import DARK, FULL, HALF, SEVENTY, Bench, live, local
 from hil.stories.boards import Site
 from hil.stories.real_bench import RealBench, live_on_a_real_bench
 
-# Without fades, and by the clock alone: so a real bench needs only some seconds for each step. Lit whenever it is dark
-# outside, all year round: a board takes nothing else.
+# The program has no fades and goes by the clock alone, so that a real bench needs only a few seconds for each step. It
+# lights the lamps whenever it is dark outside, all year round, because a board accepts no other program.
 STEPS = """
 [program]
 format = 1
@@ -44,7 +44,7 @@ async def _steps_are_followed(bench: Bench | RealBench) -> None:
 
 
 def test_the_lamps_follow_a_program_from_dusk_to_dawn(real_board: Path | None, tmp_path: Path) -> None:
-    """On either bench."""
+    """This story runs on either bench."""
     begins = "2025-12-15 15:30"
     if real_board is None:
         live(_steps_are_followed, tmp_path, begins=begins, site=Site(program=STEPS))
@@ -75,7 +75,7 @@ def test_a_winter_night_of_d60(emulated: Path) -> None:
     live(story, emulated, begins="2025-12-15 12:00", site=Site(lamps=4))
 
 
-@pytest.mark.system  # the festival has a night of each clock change in the quick tests
+@pytest.mark.system  # among the quick tests, test_festival has a night of each clock change
 @pytest.mark.parametrize(
     ("evening", "morning", "hours"), [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)]
 )

@@ -42,7 +42,7 @@ def test_a_friday_festival(emulated: Path) -> None:
             # Thursday, 15 October 2026
             ("19:05", FULL, FULL), ("22:01:15", HALF, HALF), ("04:00", HALF, HALF), ("05:00:15", FULL, FULL),
             ("12:01", DARK, DARK),
-            # Friday: one night, though most of it is Saturday's
+            # Friday: a single night, though most of it is on Saturday
             ("20:01:15", FULL, SEVENTY), ("22:01:15", FULL, HALF), ("00:01:15", FULL, HALF), ("02:59:50", FULL, HALF),
             ("03:01:15", SEVENTY, HALF),
             ("04:59", SEVENTY, HALF), ("07:00", FULL, FULL), ("12:01", DARK, DARK),
@@ -56,7 +56,7 @@ def test_a_friday_festival(emulated: Path) -> None:
     live(story, emulated, begins="2026-10-15 15:00", site=site)
 
 
-# With a step at a time that March skips and October has twice.
+# This program has a step at a time that March skips and October has twice.
 HALF_PAST_TWO = """
 [program]
 format = 1
@@ -95,7 +95,7 @@ def test_the_night_in_which_the_clocks_change(emulated: Path, evening: str, halv
         await bench.until(halves)
         began = bench.clock.wall()
         assert await bench.levels() == bench.all_at(HALF)
-        # No toggling: the same level at every look until the morning.
+        # The level does not toggle: it is one level at every look until the morning.
         while await bench.levels() == bench.all_at(HALF):
             await bench.wait_s(300.0)
         assert await bench.levels() == bench.all_at(DARK)

@@ -1,4 +1,4 @@
-"""Another master on the street's bus: its commands are answered at once, and an alarm says what it sends, how often."""
+"""Another master on the street's bus: the agent answers its commands at once, and an alarm names and counts them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES = 60
 
 
 def share_at_level(bench: Bench, number: int, level: int, began: float) -> float:
-    """For which share of the time since this loop time the lamp was at this level, or brighter."""
+    """Returns the share of the time since the loop time `began` in which the lamp was at this level, or brighter."""
     now = bench.clock.monotonic()
     points = [point for point in bench.street.curve(number) if point.time > began]
     before = [point for point in bench.street.curve(number) if point.time <= began][-1]
@@ -56,7 +56,7 @@ def test_a_period_as_nasty_as_can_be_leaves_the_street_lit(emulated: Path, frame
 
 
 def test_a_storm_of_frames_does_not_take_the_bus(emulated: Path) -> None:
-    """Answered at most as often as the limit says; and when it is over, the street is lit at once."""
+    """The agent answers no more often than its limit allows. When the storm is over, the street is lit at once."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()
@@ -78,7 +78,8 @@ def test_what_another_master_sets_is_set_back(emulated: Path) -> None:
         gear = bench.street.gear[1]
         await bench.start_agent()
         await bench.until("22:05:02")
-        # RESET: full light, another power-on level, and deaf for a while; then limits and fades that darken.
+        # RESET gives full light and another power-on level, and makes gear deaf for a while. Then come limits and fades
+        # that darken.
         bench.street.bus.other_controller(ALL_RESET)
         bench.street.bus.other_controller(ALL_RESET)
         await bench.wait_s(1.2)
@@ -100,14 +101,14 @@ def test_what_another_master_sets_is_set_back(emulated: Path) -> None:
 
 
 def test_a_lamp_put_out_while_its_own_level_is_on_its_way_is_told_again(emulated: Path) -> None:
-    """The foreign frame comes anywhere around ours, at a step of the program."""
+    """At a step of the program, the foreign frame comes at any moment around the agent's frame."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()
         for minute in range(40):
             await bench.until(f"22:{minute + 10:02d}:01")
             bench.street.bus.other_controller(ALL_OFF)
-            # Our answer is under way now, or about to be.
+            # The agent's answer is under way now, or about to be.
             await bench.wait_s(0.002 * minute)
             bench.street.bus.other_controller(ALL_OFF)
             await bench.wait_s(0.7)

@@ -1,4 +1,4 @@
-"""A lamp fails, a gear dies or falls silent, a line is disturbed: what is said of it, and what the others notice."""
+"""A lamp fails, a gear dies or falls silent, a line is disturbed: the stories show the events, and the other lamps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TWO_READINGS_S = 2 * QUARTER_S
 
 
 def _quarters(bench: Bench, luminaire: str, first: str, end: str) -> list[StoredInterval]:
-    """The stored quarters between two local times."""
+    """Returns the stored quarters of a luminaire between two local times."""
     return [one for one in bench.store.intervals(luminaire) if local(first) <= one.start < local(end)]
 
 
@@ -36,7 +36,7 @@ def test_a_failed_lamp_is_reported_and_counts_as_no_saving(emulated: Path) -> No
         assert failed_at < began.at <= failed_at + TWO_READINGS_S
         assert repaired_at < ended.at <= repaired_at + TWO_READINGS_S
 
-        # While it is dark it is no saving: nothing is set against what it did not use. Its neighbours go on.
+        # A dark lamp is no saving: its baseline is zero. Its neighbours go on.
         dark = _quarters(bench, "L02", "2025-12-15 20:15", "2025-12-15 23:00")
         assert {(quarter.baseline_wh, quarter.available_s) for quarter in dark} == {(0.0, 0.0)}
         for name in ("L01", "L03"):
@@ -100,7 +100,7 @@ def test_a_gear_that_never_answers_still_follows_with_the_others(emulated: Path)
             ("L03", False),
         ]
         assert bench.store.events("lampFailure") == []
-        # The register went on counting while nobody could read it.
+        # The register went on counting while it could not be read.
         bench.judge_energy(local("2025-12-15 18:00"), local("2025-12-15 23:00"))
 
     live(story, emulated, begins="2025-12-15 18:00")
@@ -121,7 +121,7 @@ async def _answers_break_their_bit_timing(bench: Bench) -> None:
 
 
 async def _lines_are_garbled(bench: Bench) -> None:
-    # The first line of every control cycle, and a longer run of them in each sweep of the registers.
+    # The first line of every control cycle is garbled, and a longer run of lines in each sweep of the registers.
     for cycle in range(360):
         bench.street.garbled_lines(30 if cycle % 90 == 0 else 1)
         await bench.wait_s(10.0)

@@ -1,4 +1,4 @@
-"""The mains of a full street are back: all lamps are told at once, and who had lost them is found out afterwards."""
+"""The mains of a full street are back: the agent tells all lamps at once, and then finds out which lamps were off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An override by hand: taken up within a cycle, outlives a restart and a power cut, expires, never below the floor."""
+"""An override by hand: it starts within a cycle, outlives a restart and a power cut, expires, and keeps the floor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_an_override_outlives_restarts_and_expires(emulated: Path, capsys: pytes
         assert capsys.readouterr().out == "L02: 80 % until 2025-12-16 01:00 (Europe/Amsterdam)\n"
         await bench.wait_s(CYCLE_S + FADE_S)
         assert await bench.levels() == [HALF, EIGHTY, HALF]
-        # The agent is restarted, then the gateway loses its power.
+        # The agent restarts, and then the gateway loses its power.
         await bench.stop_agent()
         await bench.start_agent()
         await bench.wait_s(CYCLE_S)
@@ -37,7 +37,7 @@ def test_an_override_outlives_restarts_and_expires(emulated: Path, capsys: pytes
         assert await bench.levels() == [HALF, EIGHTY, HALF]
         await bench.until("01:00:25")
         assert await bench.levels() == bench.all_at(HALF)
-        # It expires while the gateway is down, too.
+        # The override also expires while the gateway is down.
         assert bench.command("override", "--state", str(bench.state), "--percent", "100", "--all") == 0
         await bench.wait_s(CYCLE_S + FADE_S)
         assert await bench.levels() == bench.all_at(FULL)
@@ -64,7 +64,7 @@ def test_resume_and_the_floor(emulated: Path, capsys: pytest.CaptureFixture[str]
         await bench.wait_s(CYCLE_S + FADE_S)
         assert await bench.levels() == bench.all_at(TEN_PERCENT)
         await bench.until("08:50")
-        # By day it may be dark: nobody is guaranteed light then.
+        # By day the lamps may be dark: the floor holds at night only.
         assert await bench.levels() == bench.all_at(DARK)
         await bench.until("18:00")
         assert await bench.levels() == bench.all_at(FULL)
@@ -81,7 +81,7 @@ def test_resume_and_the_floor(emulated: Path, capsys: pytest.CaptureFixture[str]
 def test_an_override_given_while_the_clock_was_wrong_lasts_as_long_as_was_said(
     emulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The clock runs two hours ahead, or is three behind, and is set right half an hour later."""
+    """The clock is two hours ahead, or three hours behind, and is set right half an hour later."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()
@@ -149,7 +149,7 @@ def test_an_override_is_taken_up_at_once_and_before_anything_else_at_a_start(
         await bench.wait_s(CYCLE_S)
         frames = [frame.value for frame in bench.street.bus.trace if frame.bits == 16]
         levels = {value & 0xFF for value in frames if (not value & 0x100 and value >> 8 < 0xA0) or value >> 8 == 0xFE}
-        assert levels == {EIGHTY}  # and never the program's, which would have flashed
+        assert levels == {EIGHTY}  # never the program's level, which would be seen as a flash
         capsys.readouterr()
 
     live(story, emulated, begins="2025-12-15 22:30")

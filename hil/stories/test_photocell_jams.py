@@ -1,4 +1,4 @@
-"""A photocell decides when lamps burn, until it jams or flickers: that is told, and the lamps burn, clock or not."""
+"""A photocell switches the lamps until it jams or flickers. Then an event says so, and the lamps burn, clock or not."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ SITE = Site(program=BY_PHOTOCELL, tables=CELL)
 TURNS_AN_HOUR = 1140
 HOUR_S = 3600.0
 TAKES_S = {DUSK: 8.0, DAY: 303.0}
-"""From the light to the lamps: dark must last 5 s and light 5 minutes; the sensor's own dead time, the frames."""
+"""Seconds from the light to the lamps: dark must last 5 s and light 5 min; sensor dead time and frames add to it."""
 
 
 async def _a_good_night(bench: Bench) -> None:
-    """From noon to noon, dark and light as the sky has them: sunset is about 16:29, sunrise about 08:39."""
+    """Lives a day from noon to noon, with dark and light as in the sky: sunset is about 16:29, sunrise about 08:39."""
     for moment, light, level in (("16:40", DUSK, FULL), ("08:20", DAY, DARK)):
         await bench.until(moment)
         before = DARK if level == FULL else FULL
@@ -59,7 +59,7 @@ async def _a_good_night(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("jams_at", "stuck", "noticed"),
     [
-        # Covered by a lamp of its own, it sees day all evening; covered by a leaf, it sees night all morning.
+        # Lit by a lamp, the photocell sees day all evening; covered by a leaf, it sees night all morning.
         ("16:00", DAY, "2025-12-16 17:29"),
         pytest.param("05:00", DUSK, "2025-12-17 09:39", marks=pytest.mark.system),
     ],
@@ -75,7 +75,7 @@ def test_a_photocell_that_jams(emulated: Path, jams_at: str, stuck: float, notic
         await bench.until(jams_at)
         assert bench.journal.events(EVENT) == []
         await bench.wait_s(local(noticed) - bench.clock.wall() - 120.0)
-        # For an hour it is believed: clouds and street trees do as much. The floor of the night holds meanwhile.
+        # The agent believes the photocell for an hour, as clouds and street trees do as much. The night floor holds.
         assert await bench.levels() == bench.all_at(TEN_PERCENT if stuck == DAY else FULL)
         assert bench.journal.events(EVENT) == []
         await bench.wait_s(300.0)
@@ -89,7 +89,7 @@ def test_a_photocell_that_jams(emulated: Path, jams_at: str, stuck: float, notic
         bench.illuminance("sky", right)
         await bench.wait_s(TAKES_S[right])
         assert await bench.levels() == bench.all_at(FULL if stuck == DAY else DARK)
-        await bench.wait_s(20.0)  # a cycle, which writes the event
+        await bench.wait_s(20.0)  # a control cycle, which writes the event
         await bench.delivered()
         assert [each.active for each in bench.store.events(EVENT)] == [True, False]
 
@@ -130,7 +130,7 @@ def test_a_nervous_photocell_switches_nothing_and_is_named(emulated: Path) -> No
             bench.illuminance("sky", DAY if turn % 2 else DUSK)
             await bench.wait_s(3600.0 / TURNS_AN_HOUR)
             seen.append(await bench.levels())
-        # It is lit before a minute is over, and stays so.
+        # The street is lit before a minute is over, and stays lit.
         lit_from = seen.index(bench.all_at(FULL))
         assert lit_from < TURNS_AN_HOUR / 60
         assert seen == [bench.all_at(DARK)] * lit_from + [bench.all_at(FULL)] * (len(seen) - lit_from)
@@ -145,17 +145,17 @@ def test_a_nervous_photocell_switches_nothing_and_is_named(emulated: Path) -> No
 
 
 def test_without_a_clock_a_photocell_that_jams_leaves_the_street_dark_for_eight_hours_at_most(emulated: Path) -> None:
-    """Over restarts of either: the agent goes on counting, and a machine that knows nothing is lit."""
+    """A restarted agent goes on counting. After a restart of the machine, which loses the count, the street is lit."""
 
     async def story(bench: Bench) -> None:
         bench.illuminance("sky", DAY)
         await bench.start_agent()
         await bench.wait_s(1000.0)
-        # It has not been seen dark yet: it may be jammed.
+        # The photocell has not reported dark yet, so it may be jammed.
         assert await bench.levels() == bench.all_at(FULL)
         bench.illuminance("sky", DUSK)
         await bench.wait_s(2 * HOUR_S)
-        bench.illuminance("sky", DAY)  # and so it stays, for good
+        bench.illuminance("sky", DAY)  # it jams at light for good
         await bench.wait_s(TAKES_S[DAY] + 10.0)
         for hours in (2, 3, 2.8):
             assert await bench.levels() == bench.all_at(DARK)

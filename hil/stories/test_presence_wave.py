@@ -24,10 +24,10 @@ AHEAD, BEHIND, HOLD_S, UP_S, DOWN_S = 2, 1, 20.0, 1.0, 4.0
 MID_FADE = 5
 """Levels that a lamp moves while the frames before its own take the bus."""
 LATER = 13
-"""Levels of a second's fade: an agent that has just started sets the fades anew before it lowers the light, beside its
-first questions (0.7 s late was seen). Light may stay so much longer, but no less."""
+"""Levels of a second's fade: an agent that has just started first asks gear and sets the fades anew, and lowers the
+light only then (0.7 s late was seen). The light may stay that much longer, but must not end earlier."""
 RIDE_S = 5.0
-"""From one mast to the next: 25 m at 18 km/h."""
+"""Time from one mast to the next: 25 m at 18 km/h."""
 
 IDLE_PROGRAM = """
 [program]
@@ -67,7 +67,7 @@ def raised_by(number: int) -> set[int]:
 
 
 def occupied_events(frames: list[TracedFrame], number: int) -> list[TracedFrame]:
-    """The events of a sensor (part 303, scheme device/instance) that came through and say occupied."""
+    """Returns the events of a sensor (part 303, scheme device/instance) that came through and say "occupied"."""
     return [
         frame
         for frame in frames
@@ -78,7 +78,7 @@ def occupied_events(frames: list[TracedFrame], number: int) -> list[TracedFrame]
 
 
 def levels_told(frames: list[TracedFrame]) -> Iterator[tuple[float, int, int]]:
-    """(end of the frame, short address, level) of the direct level commands that met no sensor's event."""
+    """Yields (end of the frame, short address, level) for each direct level command that did not collide."""
     for frame in frames:
         if frame.bits == 16 and not frame.value & 0x0100 and frame.outcome is Result.SILENCE:
             assert frame.value >> 8 < 0x80, "a frame for many tells luminaires what they are not asked"
@@ -86,7 +86,7 @@ def levels_told(frames: list[TracedFrame]) -> Iterator[tuple[float, int, int]]:
 
 
 async def _pass(bench: Bench, number: int, wait_s: float) -> tuple[float, list[tuple[float, int, int]]]:
-    """Somebody passes this luminaire; the end of the event frame, and the levels told in the next `wait_s`."""
+    """Passes a luminaire. Returns the end of the event frame, and the levels sent within `wait_s`."""
     bench.street.bus.trace.clear()
     bench.presence(f"P{number + 1:02d}", True)
     await bench.wait_s(wait_s / 2)
@@ -107,16 +107,16 @@ def test_a_presence_wave_along_ten_luminaires(emulated: Path) -> None:
         for number in range(LAMPS):
             event, told = await _pass(bench, number, RIDE_S)
             raised = [(at, lamp) for at, lamp, level in told if level == FULL]
-            # One frame for each lamp that was not lit yet, and none for any other.
+            # Each lamp that was not lit yet gets a frame, and no other lamp does.
             assert sorted(lamp for _, lamp in raised) == sorted(raised_by(number) - lit), number
             slowest_s = max([slowest_s, *(at - event for at, _ in raised)])
             lit |= raised_by(number)
-            # Those far behind have been let go meanwhile.
+            # The lamps far behind have been let go meanwhile.
             lit -= {lamp for _, lamp, level in told if level == IDLE}
             levels = await bench.levels()
             assert [levels[lamp] for lamp in sorted(raised_by(number))] == [FULL] * len(raised_by(number))
         assert 0.0 < slowest_s <= WITHIN_S, f"{1000 * slowest_s:.0f} ms"
-        # The cyclist is gone: each is let go when its own hold is over, the last one last.
+        # The cyclist is gone. Each lamp is let go when its own hold is over, in order.
         await bench.wait_s(HOLD_S - RIDE_S)
         assert (await bench.levels())[0] == IDLE
         await bench.wait_s(2 * RIDE_S + DOWN_S)
@@ -127,7 +127,7 @@ def test_a_presence_wave_along_ten_luminaires(emulated: Path) -> None:
 
 @pytest.mark.parametrize("passages", [12, pytest.param(60, marks=pytest.mark.system)])
 def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
-    """Also in the middle of readings and status queries: the first lamp is on its way in time, wherever it is."""
+    """Presence comes in the middle of readings and status queries too, and the first lamp gets its level in time."""
     chance = random.Random(7)
 
     async def story(bench: Bench) -> None:
@@ -136,7 +136,7 @@ def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
         slowest_s = 0.0
         for passage in range(passages):
             if passage % 2:
-                # Into the readings at the beginning of a quarter.
+                # This falls into the readings at the start of a quarter.
                 await bench.wait_s(900.0 - bench.clock.wall() % 900.0 + chance.uniform(0.0, 4.0))
             else:
                 await bench.wait_s(HOLD_S + DOWN_S + 10.0 + chance.uniform(0.0, 10.0))
@@ -146,7 +146,7 @@ def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
             ends = [at - event for at, lamp, level in told if level == FULL]
             assert len(ends) == len(raised_by(number))
             slowest_s = max(slowest_s, min(ends))
-            # Four frames behind a query that was under way already: the HAT's own pace.
+            # The HAT's own pace allows for four frames behind a query that was under way already.
             assert max(ends) <= WITHIN_S + 0.020
         assert slowest_s <= WITHIN_S / 2, f"{1000 * slowest_s:.0f} ms"
 
@@ -154,11 +154,11 @@ def test_presence_at_any_moment(emulated: Path, passages: int) -> None:
 
 
 SWEPT_S = 120.0
-"""So near to a quarter's boundary each night, passage or not, a reading or a record has its time."""
+"""Readings and records of any night, with or without a passage, have their times this near to a quarter's boundary."""
 
 
 def _nothing_betrays(bench: Bench, start: float, end: float) -> None:
-    """No table and no file of the state folder holds a level of these lamps, or a time between two boundaries."""
+    """Asserts that no table and no file of the state folder holds a level of these lamps, or a time of a passage."""
     said = [
         (path.name, path.read_text(encoding="utf-8"))
         for path in bench.state.iterdir()
@@ -181,7 +181,7 @@ def _nothing_betrays(bench: Bench, start: float, end: float) -> None:
 
 
 def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
-    """Light betrays presence: live levels of these lamps, and when they moved, are nobody's business."""
+    """Light betrays presence, so the record must not hold live levels of these lamps, or the times of their changes."""
 
     async def story(bench: Bench) -> None:
         await bench.start_agent()
@@ -196,7 +196,8 @@ def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
         assert kinds["event"] == []
         assert {(body["level"], body["status"]) for body in kinds["reading"]} == {(None, None)}
         assert sum(len(bodies) for bodies in kinds.values()) == bench.journal.last - before
-        # What must be known of the past is in the folder that no restart of the machine outlives, for its owner alone.
+        # The agent keeps its memory of the past in the runtime folder: only its owner can read it, and a restart of the
+        # machine clears it.
         kept = {path.name: path for path in bench.runtime.iterdir()}
         assert set(kept) == {"story.inputs.json", "story.levels.json"}
         assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
@@ -214,8 +215,8 @@ def test_nothing_of_a_passage_reaches_the_record(emulated: Path) -> None:
 @pytest.mark.parametrize("state_is_lost", [False, True], ids=["with-its-state", "without-its-state"])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.system) for seed in (1, 2))])
 def test_a_restart_at_any_moment(emulated: Path, tmp_path: Path, seed: int, state_is_lost: bool) -> None:
-    """The same passages twice: by an agent that never stops, and by one that does. With its input state it shows the
-    same levels, without it is at least as light."""
+    """An agent that restarts and one that never stops see equal passages. With its input state, the restarted agent
+    shows equal levels; without it, the street is at least as light."""
 
     def levels_of(folder: Path, *, restarts: bool) -> list[list[int]]:
         chance = random.Random(seed)
@@ -235,7 +236,7 @@ def test_a_restart_at_any_moment(emulated: Path, tmp_path: Path, seed: int, stat
                     if state_is_lost:
                         (bench.runtime / "story.inputs.json").unlink()
                     await bench.start_agent()
-                # Long enough for the longer fade.
+                # This is long enough for the longer fade.
                 await bench.wait_s(DOWN_S + 3.0)
                 seen.append(await bench.levels())
 

@@ -1,4 +1,4 @@
-"""The way to a real bench, proved on one that another process emulates: `pytest hil/stories --bench=BOARD.toml`."""
+"""Proof that `pytest hil/stories --bench=BOARD.toml` works, on a bench that another process emulates."""
 
 from __future__ import annotations
 

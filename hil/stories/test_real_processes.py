@@ -1,4 +1,4 @@
-"""The agent as a real process, in real time: killed, ended, and gone for good."""
+"""The agent as a real process in real time, which is killed, ended, and gone for good."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ percent = 50
 """
 pytestmark = pytest.mark.system
 
-# The machine that runs the tests knows the time, also where no NTP client runs.
+# The machine that runs the tests knows the time, even without an NTP client.
 SITE = Site(lamps=3, safe_percent=80, program=HALF_AROUND_THE_CLOCK, board="rtc = true")
 KILLS = 12 if os.environ.get("LICHTMAST_SOAK") else 3
 
@@ -99,9 +99,9 @@ def test_killed_again_and_again_then_ended(emulated: Path) -> None:
                 agent.terminate()
                 await true_within_patience("its end", lambda: agent.poll() is not None)
                 assert agent.returncode == 0, log.read_text()
-                assert not list(state.glob("*.journal-wal"))  # closed: all of it is in the file itself
+                assert not list(state.glob("*.journal-wal"))  # the journal is closed, so the file holds all of it
             assert await retained_state(broker_port, clock) == "offline"
-            assert street.statistics.forward_frames - frames <= 12  # nothing but what was under way
+            assert street.statistics.forward_frames - frames <= 12  # only the frames that were under way
             assert _levels(street) == [HALF] * 3
             assert epochs == {journal.epoch}
             assert journal.sequence() == list(range(1, journal.last + 1))

@@ -1,5 +1,5 @@
-"""The agent stops cleanly, and starts on what it finds: a clock without the time, a broken board, a damaged journal, a
-port that is not there yet."""
+"""The agent stops cleanly. It also starts with a clock that lacks the time, a broken board, a damaged journal, or a
+port that does not exist yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hil.stories.boards import Site
 def test_a_clean_stop_commits_says_offline_and_leaves_the_lamps(emulated: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.start_agent()
-        await bench.until("22:15:00.700")  # in the middle of a sweep: some are read, and nothing of it committed
+        await bench.until("22:15:00.700")  # in the middle of a sweep: some registers are read, but not committed
         committed = bench.journal.last
         assert await bench.retained_state() == "online"
         frames = bench.street.statistics.forward_frames
@@ -53,14 +53,14 @@ def test_a_clock_without_the_time_burns_by_day_too(emulated: Path) -> None:
         await bench.wait_s(5000.0)
         assert await bench.levels() == bench.all_at(EIGHTY)
         bench.clock.set_wall(local("2025-12-15 13:07"))
-        await bench.wait_s(20.0)  # a cycle, and the fade
+        await bench.wait_s(20.0)  # a control cycle and the fade
         assert await bench.levels() == bench.all_at(DARK)
         await bench.until("20:01:15")
         assert await bench.levels() == bench.all_at(SEVENTY)
         await bench.until("20:31")
         await bench.delivered()
         assert [event.active for event in bench.store.events("clockInvalid")] == [True, False]
-        # The agent had started 5,010 s before the clock was set: what it metered since then has its time now.
+        # The agent had started 5,010 s before the clock was set. The energy since then has its time now.
         started, until = local("2025-12-15 13:07") - 5010.0, local("2025-12-15 20:30")
         for name in bench.names:
             intervals = bench.store.intervals(name)

@@ -1,4 +1,4 @@
-"""The composition root: whatever is missing or broken, the parts that are there run on, and it is said."""
+"""The composition root: if a part is missing or broken, the other parts run on, and an event tells of it."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_bus_without_luminaires_is_left_in_peace(tmp_path: Path) -> None:
 
 def test_a_stored_ledger_that_cannot_be_read_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def dead() -> bool:
-        """In place of the commit at the clean stop, as if the process had died before it."""
+        """Takes the place of the commit at a clean stop, as if the process had died before it."""
         return True
 
     async def story(here: Gateway) -> None:
@@ -208,7 +208,7 @@ def test_a_clean_stop_commits_what_the_parts_know(tmp_path: Path) -> None:
 
 
 def test_overrides_are_known_before_the_first_lamp_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the part that takes up later ones fails."""
+    """This holds even if the part that takes up later ones fails."""
 
     async def never(_self: Overrides) -> None:
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""The machine's clock: when its time can be believed."""
+"""The machine's clock, and when its time can be believed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START = 1_800_000_000.0
 
 @pytest.fixture
 def show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Sets what the machine's clock shows, since when it is up, and whether the kernel calls it synchronised."""
+    """Sets the time of the machine's clock, the time since its start, and whether the kernel is synchronised."""
     monkeypatch.setattr(clock, "BOOT_ID", tmp_path / "boot_id")
     monkeypatch.setattr(clock, "BATTERY_CLOCKS", tmp_path / "rtc")
     (tmp_path / "boot_id").write_text("6ff3\n")
@@ -121,7 +121,7 @@ def test_a_machine_that_cannot_tell_is_not_synchronised(monkeypatch: pytest.Monk
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert kernel_is_synchronised() is False
     monkeypatch.undo()
-    assert kernel_is_synchronised() in (True, False)  # the real one, whatever it says here
+    assert kernel_is_synchronised() in (True, False)  # the real kernel may say either
 
 
 def test_waiting() -> None:

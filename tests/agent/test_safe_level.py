@@ -1,4 +1,4 @@
-"""`lichtmast-safe-level`: what a wire still reaches is lit, whatever has become of the board and the agent."""
+"""`lichtmast-safe-level`: every lamp that a wire still reaches is lit, even with a broken board and no agent."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FULL, SEVENTY = 254, 241
 
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that is not there is tried twice, and not for ten seconds."""
-    monkeypatch.setattr(safe_level, "OPENS", 2)
+    """Makes the command try a missing port twice at once, and not for ten seconds."""
+    monkeypatch.setattr(safe_level, "MOST_OPENINGS", 2)
     monkeypatch.setattr(safe_level, "OPEN_AGAIN_AFTER_S", 0.0)
 
 
@@ -179,7 +179,7 @@ JUNK = st.recursive(
 def test_every_type_of_every_key_is_a_bus_or_a_sentence(content: dict[str, object]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tomllib.loads", lambda _text: content)
-        patch.setattr(safe_level, "OPENS", 1)
+        patch.setattr(safe_level, "MOST_OPENINGS", 1)
         buses, unusable = buses_of(Path(__file__))
         tables = content.get("bus", [])
         assert len(buses) + len(unusable) == (len(tables) if isinstance(tables, list) else 1)
@@ -290,18 +290,18 @@ def test_a_last_good_board_that_fails_too_is_said(tmp_path: Path) -> None:
 def test_a_bus_that_can_be_told_does_not_wait_for_one_that_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The port of the first was just let go of by a killed agent: it can be opened at the third attempt."""
+    """A killed agent has just let go of the first port: it opens at the third attempt."""
     done: list[str] = []
     waited: list[float] = []
 
-    def tell(port: str, *_how: object) -> None:
+    def send(port: str, *_how: object) -> None:
         if port == "first" and len(waited) < 2:
             raise OSError("busy")
         done.append(port)
 
-    monkeypatch.setattr(safe_level, "_tell", tell)
+    monkeypatch.setattr(safe_level, "_send", send)
     monkeypatch.setattr(time, "sleep", waited.append)
-    monkeypatch.setattr(safe_level, "OPENS", 20)
+    monkeypatch.setattr(safe_level, "MOST_OPENINGS", 20)
     monkeypatch.setattr(safe_level, "OPEN_AGAIN_AFTER_S", 0.5)
     buses = [Bus(name, name, INTERFACES.find("atx_hat"), 1, 254) for name in ("first", "second")]
     assert safe_level.send_safe_level(buses) == []

@@ -29,7 +29,7 @@ SHORT, OCCUPANCY, LIGHT = DeviceShort(7), InstanceNumber(0), InstanceNumber(1)
 
 
 class Bench:
-    """One bus with control devices; `heard` are the events that came through, (loop time, value)."""
+    """A bus with control devices. `heard` holds (loop time, value) of the events that came through."""
 
     def __init__(self, *devices: ControlDevice) -> None:
         self.loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ class Bench:
         return outcome
 
     async def send(self, command: Command) -> Outcome:
-        """As the command's own class says: twice where it must be."""
+        """Sends a command of python-dali, twice if its class says so."""
         if command.sendtwice:
             await self.frame(command.frame.as_integer)
         return await self.frame(command.frame.as_integer)
@@ -81,7 +81,7 @@ def sensor(short_address: int | None = 7, seed: int = 1, **further: bool) -> Con
 
 
 def presence_sensor() -> ControlDevice:
-    """One that has no light to tell of now and then."""
+    """Returns a device without a light sensor, which would send events of its own now and then."""
     return ControlDevice([OccupancySensor()], short_address=7)
 
 
@@ -135,7 +135,7 @@ def test_a_pair_that_is_none(pause_s: float, between: int | None) -> None:
 @pytest.mark.parametrize(
     ("set_it", "query", "instance", "good", "bad", "after_a_reset"),
     [
-        # After a reset: IEC 62386-303 and -304, table of variables; -103, 9.16.
+        # The last value is that after a reset: IEC 62386-303 and -304, table of variables; -103, 9.16.
         (occupancy.SetHoldTimer, occupancy.QueryHoldTimer, OCCUPANCY, 254, 255, 90),
         (occupancy.SetReportTimer, occupancy.QueryReportTimer, OCCUPANCY, 255, None, 20),
         (occupancy.SetDeadtimeTimer, occupancy.QueryDeadtimeTimer, OCCUPANCY, 7, None, 2),
@@ -454,7 +454,7 @@ def test_two_that_begin_together_collide_and_the_event_comes_again(before_s: flo
     async def story(bench: Bench) -> None:
         await bench.wait(1.0)
         bench.device.presence(True)
-        begins = bench.loop.time()  # the bus has long been idle: the event starts at once
+        begins = bench.loop.time()  # the event starts at once, because the bus has long been idle
         assert bench.bus.last_edge > begins
         outcomes: list[Outcome] = []
         query = general.QueryDeviceStatus(SHORT).frame.as_integer
@@ -637,7 +637,7 @@ def street_with_sensors(clock: VirtualClock) -> Street:
 def test_on_the_hats_line() -> None:
     async def story(street: Street, host: Host, _clock: VirtualClock) -> None:
         assert await host.ask(b"l0FFE35") == b"J01"
-        assert await host.ask(b"h0FA0") == b"JFE"  # the gear with the same number is another one
+        assert await host.ask(b"h0FA0") == b"JFE"  # the control gear at address 7 is not the control device at 7
         street.presence(0, True)
         assert await host.next_line() == b"L86800B"
         street.illuminance(1, 0x2A5)

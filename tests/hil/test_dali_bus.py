@@ -1,4 +1,4 @@
-"""The timed bus: frame times, answers that meet, late answers, load, and what python-dali makes of the same frames."""
+"""The timed bus: frame times, answers that collide, late answers, load, and python-dali's reading of its frames."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_several_answers_garble_each_other_unless_alike_and_allowed() -> None:
 
 
 def test_a_whole_search_by_compare_finds_each_gear() -> None:
-    """COMPARE has three results: silence, one answer, several; a binary search over them addresses the whole bus."""
+    """COMPARE has three results: silence, one answer, or several. A binary search by them addresses the whole bus."""
 
     async def story(_clock: VirtualClock) -> None:
         bus = a_bus(*[0xFF] * 6)
@@ -146,7 +146,7 @@ def test_a_late_answer_is_taken_for_the_next_query_meets_its_frame_or_strays() -
             bus.gear[0].answer_delay_s = 0.008
             assert (await send(bus, 0x07A0)).result is Result.SILENCE
             await asyncio.sleep(0.0135)
-            outcome = await send(bus, 0x0B91, settle=False)  # nobody lives at address 5
+            outcome = await send(bus, 0x0B91, settle=False)  # no gear has address 5
             assert outcome.result is expected
             await asyncio.sleep(1)
             assert stray == ([200] if expected is Result.SILENCE else [])
@@ -185,7 +185,7 @@ def test_more_than_64_gear_are_refused() -> None:
     run_virtual(story, NIGHT)
 
 
-# python-dali as an independent reader and writer of the same frames.
+# python-dali, as an independent reader and writer of these frames.
 
 NO_PARAMETER = [
     oracle.Off, oracle.RecallMaxLevel, oracle.RecallMinLevel, oracle.StepUp, oracle.StepDown, oracle.OnAndStepUp,

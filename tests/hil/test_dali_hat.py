@@ -1,4 +1,4 @@
-"""The emulated HAT on its serial line: every command, its reply, and when the reply is there."""
+"""The emulated HAT on its serial line: every command, its reply, and the time of the reply."""
 
 from __future__ import annotations
 

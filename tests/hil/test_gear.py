@@ -403,7 +403,7 @@ def test_no_frame_at_all_upsets_it() -> None:
     ],
 )
 def test_what_makes_gear_forget_that_it_lost_its_mains(frames: list[int], seen: bool) -> None:
-    """As two implementations by others have it: Atmel's gear for AVR, and dali2rust's."""
+    """Two implementations by other people do it too: Atmel's gear for AVR, and dali2rust's."""
     desk = LoneGear()
     desk.gear.set_mains(False, desk.now)
     desk.wait(1.0)

@@ -1,4 +1,4 @@
-"""Addressing: what a searching controller meets at one emulated gear."""
+"""Addressing: the answers of one emulated gear to a searching controller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ YES = 0xFF
 
 
 def initialised(whom: int = 0x00) -> tuple[LoneGear, int]:
-    """A gear that takes part, with a fresh random address; and that address."""
+    """Returns a gear that takes part in the search, with a fresh random address, and that address."""
     lone = LoneGear()
     lone.twice(0xA500 | whom)
     lone.twice(0xA700)

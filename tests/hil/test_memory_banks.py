@@ -32,7 +32,7 @@ BANKS = [
 
 
 def read_energy(lone: LoneGear) -> int:
-    """The six bytes one after another, as a controller without a latch reads them."""
+    """Returns the register that a controller without a latch reads, by its six bytes in turn."""
     lone.send(0xC3CA)
     lone.send(0xA305)
     answers = [lone.send(0x0BC5) for _ in ENERGY]
@@ -52,7 +52,7 @@ def test_the_energy_register_is_the_floor_of_the_integral(exponent: int) -> None
     lone.gear.set_dead(True, lone.now)  # frozen, so that both look at the same instant
     energy_wh = lone.gear.energy_wh_true(lone.now)
     raw = int.from_bytes(bytes(lone.gear.banks.read(202, at, lone.now) or 0 for at in ENERGY), "big")
-    # Exactly, but for the last digit of the energy itself.
+    # The register is exact, but for the last digit of the energy in floating point.
     counts = Fraction(energy_wh) / Fraction(10) ** exponent
     assert raw - Fraction(1, 10**9) <= counts < raw + 1
 
@@ -222,7 +222,7 @@ def test_counters_count() -> None:
 
 
 class OurGear:
-    """The emulated gear, for python-dali's sequences."""
+    """The emulated gear as python-dali's sequences address it."""
 
     def __init__(self, lone: LoneGear) -> None:
         self.lone = lone
@@ -263,7 +263,7 @@ def test_python_dali_resets_the_counters_of_a_light_source(counter: type[Any]) -
 @pytest.mark.parametrize("counter", RESETTABLE)
 @pytest.mark.parametrize("mask", ["MASK", "TMASK"])
 def test_a_counter_takes_no_mask(counter: type[Any], mask: str) -> None:
-    """By part 253 its last byte is then answered NO, and nothing has changed."""
+    """By part 253, the gear then answers NO to the last byte, and nothing has changed."""
     lone = LoneGear()
     ours = OurGear(lone)
     before = ours.run(counter.read(5))
@@ -284,7 +284,8 @@ def test_the_counters_of_a_lifetime_cannot_be_written(counter: type[Any]) -> Non
 
 @pytest.mark.parametrize("level", [0, 85, 170, 229, 254])
 def test_banks_205_and_206_tell_one_current(level: int) -> None:
-    """205 as a share of the nominal current, which is that of 25 W at 48 V behind a driver of 90 %; 206 in A."""
+    """Bank 205 states a share of the nominal current, which is that of 25 W at 48 V behind a driver of 90 %. Bank 206
+    states mA."""
     lone = LoneGear(level=level)
     ours = OurGear(lone)
     percent = ours.run(diagnostics.ControlGearOutputCurrentPercent.read(5))

@@ -1,4 +1,4 @@
-"""Power curves and the log of energy, against sums that know nothing of closed forms."""
+"""Power curves and the log of energy, compared with numerical sums instead of closed forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A foreign master on the emulated DALI SCI2: python-dali's own driver, unmodified, on the emulation's port.
+"""A foreign master on the emulated DALI SCI2: python-dali's unmodified driver on the emulation's port.
 
 The driver opens its port by the package serialx; here that opens it by our own serial port, which tells the virtual
 clock of the bytes under way. Driver and emulation are otherwise as they are.

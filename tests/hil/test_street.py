@@ -1,4 +1,4 @@
-"""A street as a story sees it: faults on and off, supplies, the cable, and the truth about energy."""
+"""A street as a story sees it: faults on and off, supplies, the cable, and the true energy."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_pulled_cable_hangs_up_and_comes_back_under_the_same_name(tmp_path: Pa
     run_virtual(story, NIGHT)
 
 
-def test_hosts_come_and_go_and_what_is_said_to_nobody_is_lost() -> None:
+def test_hosts_come_and_go_and_lines_without_a_host_are_lost() -> None:
     async def story(clock: VirtualClock) -> None:
         street = three(clock)
         assert street.port is not None
@@ -121,7 +121,7 @@ def test_hosts_come_and_go_and_what_is_said_to_nobody_is_lost() -> None:
         street.bus_power(True)
         await asyncio.sleep(5)
         host = Host(street.port.path, clock)
-        assert await host.ask(b"h01A0") != b"JC8"  # the fault has waited for somebody to hear it
+        assert await host.ask(b"h01A0") != b"JC8"  # the fault has waited for a host that hears it
         host.close()
         await asyncio.sleep(1)
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The clock that jumps: long waits cost nothing, and nothing that is in flight is jumped over."""
+"""The clock that jumps: long waits cost no real time, and the clock never jumps over bytes in flight."""
 
 import asyncio
 import os
@@ -85,7 +85,7 @@ def test_a_thread_holds_the_clock() -> None:
         go = threading.Event()
         thread = asyncio.get_running_loop().run_in_executor(None, go.wait)
         timer = asyncio.ensure_future(clock.sleep(3600.0))
-        for _ in range(20):  # the loop turns, and time stands
+        for _ in range(20):  # the loop turns while the time stands still
             await asyncio.sleep(0)
         before = clock.monotonic()
         go.set()

@@ -1,4 +1,5 @@
-"""`lichtmast monitor`: from the running agent by its socket, from the ports without one; and readers of every kind."""
+"""`lichtmast monitor`: it listens to the agent's socket, or to the ports if no agent runs; and readers of every
+kind."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def asked(gateway: Gateway, *words: str) -> argparse.Namespace:
 
 
 async def watched(gateway: Gateway, seconds: float, *words: str) -> int | None:
-    """What the verb returns within this time, or None; it is then ended as by Ctrl-C."""
+    """Returns the verb's exit code, or None if it still ran after this time and was ended as by Ctrl-C."""
     watching = asyncio.create_task(monitor.watch(asked(gateway, *words), gateway.clock))
     await gateway.clock.sleep(seconds)
     if watching.done():
@@ -160,10 +161,10 @@ LEVEL = gear_commands.level(addresses.short(1), 100)
 QUERY = gear_commands.command(addresses.short(1), "QUERY ACTUAL LEVEL")
 
 
-def test_nobody_listens_and_nothing_is_made(tmp_path: Path) -> None:
+def test_without_a_reader_no_row_is_made(tmp_path: Path) -> None:
     async def story() -> None:
         def wall() -> float:
-            raise AssertionError("a row is made that nobody reads")
+            raise AssertionError("a row is made without a reader")
 
         watch = Monitor(wall)
         await watch.open(tmp_path / SOCKET)

@@ -1,4 +1,4 @@
-"""The collector's store where a gateway's clock was wrong: void quarters count no longer, in any order of arrival."""
+"""The collector's store after a gateway's clock was wrong: void quarters no longer count, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_a_clock_at_1970_wrote_is_revoked_from_its_first_second_on(tmp_path
     assert rows(tmp_path, "control", "control_wh") == []
 
 
-def test_quarters_of_a_clock_that_nobody_believed_count_nowhere_but_are_kept(tmp_path: Path) -> None:
+def test_quarters_of_a_clock_that_was_not_believed_count_nowhere_but_are_kept(tmp_path: Path) -> None:
     with store_in(tmp_path) as store:
         found = [interval(1, AT, 1.0), control(2, AT, 1.0)]
         unsure = [record._replace(clock_valid=False) for record in found]

@@ -23,7 +23,7 @@ NL = ZoneAlmanac("Europe/Amsterdam")
 
 
 class StoppedClock:
-    """A clock that shows one time, and has nothing else: check neither waits nor touches a port."""
+    """A clock that shows one time, and can do nothing else: `check` neither waits nor touches a port."""
 
     def __init__(self, wall: float, valid: bool = True) -> None:
         self._wall = wall

@@ -1,4 +1,4 @@
-"""`lichtmast contract`: a line a test, and below one that failed what was last said on the line and on the bus."""
+"""`lichtmast contract`: prints a line for each test, and below a failure the last bytes and frames."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_a_contract_that_is_kept_is_a_line_a_test(capfd: pytest.CaptureFixture[s
 
 
 def test_below_a_failure_stands_what_was_last_said(tmp_path: Path) -> None:
-    """A driver that thinks a query longer ago than it was asks the next gear too soon, and takes a late answer for the
-    next gear's."""
+    """A driver that overrates the age of a query asks the next gear too soon, and takes a late answer for the next
+    gear's."""
     site = site_with_text_line(tmp_path)
     codec = site / "lichtmast_text_line" / "codec.py"
     hasty = codec.read_text().replace("NO_ANSWER_AFTER_S = 0.0124", "NO_ANSWER_AFTER_S = 0.06")

@@ -1,4 +1,4 @@
-"""`lichtmast dali`: any command by the standard's name, what people write about it, and what comes back."""
+"""`lichtmast dali`: any command by the standard's name, in the words that people write, and its answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.rigs.gateway import BusOf, Gateway, at_a_gateway
 
 
 def values(address: str, command: str, *numbers: str, dtrs: Sequence[str | None] = (None, None, None)) -> list[int]:
-    """The frames that go out for these words, silence answering."""
+    """Returns the frames that go out for these words if no gear answers."""
     return [frame for frame, _ in frames(address, command, *numbers, dtrs=dtrs)]
 
 
@@ -114,7 +114,7 @@ def test_every_command_of_the_tables_can_be_written() -> None:
         (["-", "DTRO", "1"], "did you mean DTR"),
         (["d5", "QUERY DEVCE STATUS"], "did you mean QUERY DEVICE STATUS"),
         (["5", "DTR0", "1"], "write - for its address"),
-        (["-", "OFF"], "whose in place of the -"),
+        (["-", "OFF"], "an address in place of the -"),
         (["5", "GO TO SCENE"], "0 to 15"),
         (["5", "GO TO SCENE", "16"], "0 to 15"),
         (["5", "GO TO SCENE", "x"], "no whole number"),

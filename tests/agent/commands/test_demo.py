@@ -1,4 +1,4 @@
-"""`lichtmast demo`: the same night for the same seed, every lamp shown, and exit code 1 where a figure is not true."""
+"""`lichtmast demo`: the same night for the same seed, every lamp shown, and exit code 1 if a figure is not true."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _lived() -> NightResult:
 
 
 def demo(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Exit code and what was printed."""
+    """Returns the exit code and the output."""
     code = main(["demo", "--luminaires", "2", "--out", str(folder), *arguments])
     return code, capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""`lichtmast emulate`: the board's devices as serial ports, and what they report at the end."""
+"""`lichtmast emulate`: the board's devices as serial ports, and their report at the end."""
 
 from __future__ import annotations
 

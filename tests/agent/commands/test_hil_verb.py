@@ -1,4 +1,4 @@
-"""`lichtmast hil`: a line a story, the exit code, junit.xml and the page; the developer's manual's example runs too."""
+"""`lichtmast hil`: a line for each story, the exit code, junit.xml and the page; the manual's example runs too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILING = '''
 import pytest
 from hil.stories.benches import HALF, live
 
-def test_a_lamp_that_nobody_looks_at(emulated):
+def test_a_lamp_that_no_story_names(emulated):
     async def story(bench):
         await bench.start_agent()
         await bench.until("22:05")
@@ -42,13 +42,13 @@ def test_what_another_bench_has():
 
 
 def example() -> str:
-    """The story that the developer's manual shows."""
+    """Returns the story that the developer's manual shows."""
     text = (ROOT / "hil" / "README.md").read_text(encoding="utf-8")
     return text.partition("<!-- story: tested -->\n```python\n")[2].partition("```\n")[0]
 
 
 def python(arguments: Sequence[object], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A Python of this environment in another folder, to which this source tree is known."""
+    """Makes a Python of this environment in another folder, which can import this source tree."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
@@ -62,7 +62,7 @@ def python(arguments: Sequence[object], folder: Path, **environment: str) -> sub
 
 @pytest.fixture
 def stories(tmp_path: Path) -> Path:
-    """A file with a story that fails and one that is skipped."""
+    """Writes a file with a story that fails and one that is skipped."""
     path = tmp_path / "test_mine.py"
     path.write_text(FAILING, encoding="utf-8")
     return path
@@ -93,7 +93,7 @@ def test_a_story_that_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 
 def test_the_options_of_a_pytest_outside_are_not_the_stories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make test` shuffles the tests and spreads them over processes."""
+    """`make test` shuffles the tests and spreads them over processes; that must not reach the stories."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     assert main(["hil", QUICK, "--list"]) == DONE
@@ -103,7 +103,7 @@ def test_a_story_that_fails_shows_its_frames(stories: Path, tmp_path: Path, capf
     out = tmp_path / "out"
     assert main(["hil", str(stories), "--report", str(out), "--lang", "en"]) == FAILED
     failed, skipped, summary = capfd.readouterr().out.splitlines()
-    assert failed.startswith("failed   A lamp that nobody looks at: L02 is <dark> assert [229, 0, 229] == [229, ")
+    assert failed.startswith("failed   A lamp that no story names: L02 is <dark> assert [229, 0, 229] == [229, ")
     assert skipped == "skipped  What another bench has: this desk has no sensor"
     assert summary.startswith("0 passed, 1 failed, 1 skipped, in ")
 
@@ -131,10 +131,10 @@ def test_what_emulated_lamps_only_can_do_is_skipped_on_a_real_board(
 ) -> None:
     board = Site(lamps=2).write(tmp_path, tmp_path / "port")
     out = tmp_path / "out"
-    line = ["hil", f"{stories}::test_a_lamp_that_nobody_looks_at", "--bench", str(board), "--report", str(out)]
+    line = ["hil", f"{stories}::test_a_lamp_that_no_story_names", "--bench", str(board), "--report", str(out)]
     assert main(line) == DONE
     said = capfd.readouterr().out.splitlines()[0]
-    assert said.startswith("skipped  A lamp that nobody looks at: this story switches faults on")
+    assert said.startswith("skipped  A lamp that no story names: this story switches faults on")
     assert "it needs --bench=emulated" in said
     page = (out / "index.html").read_text(encoding="utf-8")
     assert "story, 2 luminaires on atx_hat" in page
@@ -265,7 +265,7 @@ def test_the_example_runs_under_plain_pytest(autoload: str, tmp_path: Path) -> N
 
 @pytest.mark.system
 def test_the_example_runs_on_the_lamps_of_a_board(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In real time, on a board that another process emulates; with one line that fails at its end."""
+    """The example runs in real time, on a board that another process emulates; a line at its end fails."""
     text = example().replace("        await street.stop_agent()", "        assert not moment, 'seen enough'")
     assert text != example()
     story = tmp_path / "test_our_street.py"

@@ -1,5 +1,5 @@
-"""`lichtmast new`: what it lays out passes lint and types and imports, in the tree and as a package, and says at once
-what is to be filled in."""
+"""`lichtmast new`: its files pass lint, types and imports, in the tree and as a package, and tell at once which parts
+are to be filled in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What verbs write: found out before the work that it can be written; and if not after all, the results are shown."""
+"""The output files of verbs: a verb checks before the work that it can write them, and shows the results if it cannot
+after all."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 
 import hil.night
 from agent.errors import WrongUse
-from agent.hardware.files import sure_of, sure_of_folder, written
+from agent.hardware.files import require_writable, require_writable_folder, write_or_report
 from agent.main import main, parser_for, verb_module
 from tests.rigs.gateway import BusOf, Gateway, at_a_gateway, board_text
 
@@ -27,18 +28,18 @@ def full_disk(_path: Path, *_arguments: object, **_named: object) -> int:
 
 
 def test_where_it_can_be_written_and_where_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sure_of(tmp_path / "x", "--svg")
-    sure_of_folder(tmp_path / "made", "--out")
-    assert written(tmp_path / "made" / "x", "é")
+    require_writable(tmp_path / "x", "--svg")
+    require_writable_folder(tmp_path / "made", "--out")
+    assert write_or_report(tmp_path / "made" / "x", "é")
     assert (tmp_path / "made" / "x").read_bytes() == "é".encode()
     with pytest.raises(WrongUse) as refused:
-        sure_of(tmp_path / "no" / "x", "--svg")
+        require_writable(tmp_path / "no" / "x", "--svg")
     assert str(refused.value) == (
         f"{tmp_path}/no/x: cannot be written (No such file or directory): name another place with --svg"
     )
     with pytest.raises(WrongUse, match=r"made/x: cannot be written \(File exists\): name another place with --out"):
-        sure_of_folder(tmp_path / "made" / "x", "--out")
-    assert not written(tmp_path / "made", "x")
+        require_writable_folder(tmp_path / "made" / "x", "--out")
+    assert not write_or_report(tmp_path / "made", "x")
     assert capsys.readouterr().err == (
         f"{tmp_path}/made: cannot be written (Is a directory); the results are shown above\n"
     )

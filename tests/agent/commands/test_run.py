@@ -1,4 +1,4 @@
-"""`lichtmast run`: from a command line to lit lamps, and what a broken board, port or program does to that."""
+"""`lichtmast run`: from a command line to lit lamps, even with a broken board, port or program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.rigs.lamp_bus import FULL, HALF, OFF, running
 
 @contextlib.asynccontextmanager
 async def run_command(here: Gateway, *more: str) -> AsyncIterator[None]:
-    """`lichtmast run BOARD --state STATE ...` runs inside, and is stopped as by SIGTERM."""
+    """Runs `lichtmast run BOARD --state STATE ...` while the test is inside, and stops it as SIGTERM does."""
     line = ["run", str(here.board_path), "--state", str(here.state), *more]
     stop = asyncio.Event()
     async with running(run_until(stop, parser_for(line).parse_args(line), here.clock)):

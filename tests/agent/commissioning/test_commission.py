@@ -1,4 +1,4 @@
-"""`lichtmast commission` against emulated streets, on the virtual clock: what the lamps are and keep afterwards."""
+"""`lichtmast commission` against emulated streets, on the virtual clock: the lamps' state and settings afterwards."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_gear_that_is_heard_only_after_the_survey_keeps_its_address(bench: Ben
 
 
 class Stuck(Variables):
-    """Variables of a gear that takes no POWER ON LEVEL."""
+    """The variables of gear that takes no POWER ON LEVEL."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name != "power_on_level":
@@ -162,7 +162,7 @@ def test_gear_without_energy_reporting_is_named(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("lamps", "named"), [(3, []), (6, [("tooManySupplies", "s")])])
 def test_the_supplies_of_all_gear_together_are_checked(bench: Bench, lamps: int, named: list[tuple[str, str]]) -> None:
-    """52 to 60 mA each, and a bus bears 250 mA."""
+    """Each gives 52 to 60 mA, and a bus bears 250 mA."""
     there = [Lamp(number, 25.0) for number in range(lamps)]
     ended = bench.run(there, "--json", luminaires=lamps, bus_supply="gear")
     assert ended.findings("trouble") == named
@@ -250,7 +250,7 @@ def test_a_group_out_of_range_is_refused(bench: Bench) -> None:
 
 
 def test_killed_in_the_middle_it_ends_right_the_next_time(bench: Bench) -> None:
-    """Killed: nothing is said to the gear any more. Its state is what the next run meets."""
+    """A killed run tells the gear nothing more, so the next run meets the gear as it was at that moment."""
     board = bench.folder / "board.toml"
     board.write_text(board_text(bench.folder, [BusOf("s", 3)]), encoding="utf-8")
     parser = argparse.ArgumentParser()

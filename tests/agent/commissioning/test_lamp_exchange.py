@@ -32,14 +32,14 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
 
 
 def counter(street: Street, number: int, place: tuple[int, int]) -> int:
-    """A number in bank 206 of this gear, as it stands."""
+    """Returns a number of bank 206 from the memory of this gear."""
     first, size = place
     read = street.gear[number].banks.read
     return int.from_bytes(bytes(read(206, first + at, street.loop.time()) or 0 for at in range(size)), "big")
 
 
 def switch_often(street: Street) -> None:
-    """Lamps that have been switched on three times by now, and burn."""
+    """Switches these lamps on for the third time, so that they burn."""
     for gear in street.gear:
         for level in (0, 254, 0, 254):
             gear.receive(0xFE, level, 1, street.loop.time())
@@ -135,7 +135,7 @@ def test_what_cannot_be_meant_opens_nothing(bench: Bench) -> None:
 
 
 def test_constant_light_output_begins_anew_with_the_next_run(tmp_path: Path) -> None:
-    """50 % for a new light source, 100 % after 2,000 hours: the old one had burnt for longer."""
+    """A new light source is driven at 50 %, one of 2,000 hours at 100 %, and the old one had burnt for longer."""
     half = round(1 + 253 / 3 * (math.log10(50.0) + 1))
 
     async def story(gateway: Gateway) -> None:

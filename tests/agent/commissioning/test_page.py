@@ -76,7 +76,7 @@ def test_the_language_is_the_environments(
 
 
 class Balanced(HTMLParser):
-    """Fails where a tag is not closed by its own."""
+    """A parser that fails if a tag is not closed by its own end tag."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""`lichtmast commission` on firmware met in the field: each profile, all in one street, and each query unanswered."""
+"""`lichtmast commission` on firmware met in the field: each profile, all of them in one street, and each query
+unanswered."""
 
 from __future__ import annotations
 
@@ -29,21 +30,21 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
 
 
 def unsafe(street: Street) -> None:
-    """Each gear would be dim after a power cut, and otherwise dim on a bus that fails."""
+    """Gives each gear one dim level for the time after a power cut, and another for a bus that fails."""
     for gear in street.gear:
         gear.variables.power_on_level = WRONG_POWER_ON
         gear.variables.system_failure_level = WRONG_SYSTEM_FAILURE
 
 
 def misses_the_broadcast(street: Street) -> None:
-    """Likewise, and none hears anything until the fail-safe levels have gone out to all."""
+    """Gives each gear dim fail-safe levels, and makes it deaf until the broadcast of the safe levels is over."""
     unsafe(street)
     for gear in street.gear:
         gear.receive, gear.load_dtr = late_ears(street, gear)  # type: ignore[method-assign]
 
 
 def late_ears(street: Street, gear: Gear) -> tuple[Any, Any]:
-    """Instead of its `receive` and `load_dtr`: deaf until that broadcast is over."""
+    """Takes the place of the gear's `receive` and `load_dtr`: it is deaf until that broadcast is over."""
     hear, load = gear.receive, gear.load_dtr
 
     def receive(address: int, opcode: int, sequence: int, now: float) -> int | None:
@@ -124,7 +125,7 @@ PRESENT = 0x91
 
 
 def test_no_question_that_fails_stands_before_the_fail_safe_levels(bench: Bench) -> None:
-    """Each gear leaves another query unanswered, of all that commissioning asks, and misses the broadcast."""
+    """Each gear misses the broadcast, and leaves another one of commissioning's queries unanswered."""
     ordinary = bench.run([Lamp(0, 25.0)], luminaires=1).street.bus.trace
     asked = {frame.value & 0xFF for frame in ordinary if frame.value >> 8 == 1 and frame.value & 0xFF >= 0x90}
     questions = sorted(asked - {QUERY_POWER_ON_LEVEL, QUERY_SYSTEM_FAILURE_LEVEL, PRESENT})

@@ -1,4 +1,5 @@
-"""Each trouble of commissioning, met by `lichtmast commission` on a street: named in a sentence, and the rest done."""
+"""Each trouble of commissioning, met by `lichtmast commission` on a street: a sentence names it, and the rest is
+done."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ def draw_alike(street: Street) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A street in trouble: whose trouble it is, facts that it must tell, and the lamps that must be right all the
-    same (by their number in the street)."""
+    """A street in trouble: the subject of the trouble, the facts that must be told, and the lamps that must still be
+    right (by their number in the street)."""
 
     lamps: Sequence[Lamp]
     subject: str

@@ -1,4 +1,4 @@
-"""Board files: what a good one becomes, and the sentence and the line of everything that can be wrong in one."""
+"""Board files: the value of a good board, and the sentence and line of every possible mistake."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_a_dutch_site_has_dutch_time(zone: str) -> None:
 @pytest.mark.parametrize(
     ("zone", "east", "hours"),
     [
-        # Where people live furthest from the sun's time: by how much, by the map and the clock.
+        # The places with legal time furthest from the sun's, and the difference by the map and the clock.
         ("Asia/Shanghai", 73.9, None),
         ("Europe/Madrid", -9.3, None),
         ("America/Nome", -168.9, None),
@@ -326,7 +326,7 @@ def test_a_dutch_site_has_dutch_time(zone: str) -> None:
         ("Pacific/Apia", -172.7, None),
         ("Asia/Kolkata", 97.4, None),
         ("America/Argentina/Rio_Gallegos", -73.5, None),
-        # And clocks that are another place's.
+        # Clocks of other places.
         ("Asia/Shanghai", 5.47, "7.6"),
         ("Europe/Amsterdam", 90.0, "4.0"),
         ("UTC", 52.4, None),
@@ -352,7 +352,7 @@ def test_another_country_is_taken_at_its_word() -> None:
     assert board(text).latitude == 48.85
 
 
-def test_what_is_missing_altogether() -> None:
+def test_an_empty_file_lacks_its_required_tables() -> None:
     found = problems("")
     assert found == [
         "b.toml: there is no [[bus]]: add one (a DALI bus and the interface that speaks on it)",
@@ -363,7 +363,7 @@ def test_what_is_missing_altogether() -> None:
     assert len([each for each in problems("[board]\n[[bus]]\n[[luminaire]]\n") if " has no " in each]) == 12
 
 
-def test_what_is_no_toml(tmp_path: Path) -> None:
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     assert problems("[board]\nname = \n") == ["b.toml:2: not valid TOML: invalid value"]
     assert problems('[board]\nname = """') == ["b.toml:2: not valid TOML: unterminated string"]
     assert problems("x = " + "[" * 9000)[0].startswith("b.toml")
@@ -381,7 +381,7 @@ def test_the_hash_tells_a_change(tmp_path: Path) -> None:
     assert content_hash(path.read_bytes()) == hashlib.sha256(GOOD.encode()).hexdigest()
 
 
-# Lines of a board, in part wrong: whatever they make together is a board or a list of problems.
+# Lines of a board, some of them wrong: any selection of them makes a board or a list of problems.
 WRONG = """\
 count = 0
 count = 64

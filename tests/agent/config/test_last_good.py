@@ -1,4 +1,4 @@
-"""The last good board and program: what `run` goes on with when somebody breaks the files."""
+"""The last good board and program, with which `run` goes on when an edit breaks the files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Gateway:
         self.board = Site(program=program).write(self.files, folder / "port")
 
     def load(self, program: str | None = None) -> Config:
-        """What a start of the agent goes by; and what it keeps for the next one."""
+        """Returns the configuration with which the agent starts, and keeps it for the next start."""
         last_good = LastGood(self.state)
         config = last_good.load(str(self.board), program)
         last_good.keep()
@@ -118,7 +118,7 @@ def test_a_program_given_by_its_path(gateway: Gateway, tmp_path: Path) -> None:
     assert "the last good one is used" in config.refused
 
 
-def test_a_ready_program_given_by_its_name_is_what_the_gateway_goes_on_with(tmp_path: Path) -> None:
+def test_the_gateway_goes_on_with_a_ready_program_given_by_its_name(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
     gateway.load()
     gateway.load("always-full")
@@ -149,7 +149,7 @@ def test_a_crash_while_a_board_is_kept_leaves_the_one_before(gateway: Gateway, m
     assert kept.read_bytes() == gateway.board.read_bytes()
 
 
-def test_what_is_kept_is_on_the_disk_before_it_takes_the_place_of_the_old(
+def test_a_new_copy_is_on_the_disk_before_it_replaces_the_old(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
@@ -224,7 +224,7 @@ def test_without_the_files_that_belong_together_the_kept_program_is_used(tmp_pat
 
 
 def test_a_board_with_a_calendar_keeps_its_own_program_too(tmp_path: Path) -> None:
-    """It is what is left to go on with where the files that belong together cannot be used."""
+    """The agent goes on with it if the files that belong together cannot be used."""
     gateway = Gateway(tmp_path)
     (gateway.files / "own.toml").write_text('[calendar]\nname = "own"\nprogram = "always-full"\n')
     text = gateway.board.read_text()
@@ -234,12 +234,12 @@ def test_a_board_with_a_calendar_keeps_its_own_program_too(tmp_path: Path) -> No
 
 
 def test_loading_writes_nothing(gateway: Gateway) -> None:
-    """Another agent may be running on this state folder: that is looked at between loading and keeping."""
+    """Another agent may be running on this state folder. The command checks that after loading and before keeping."""
     LastGood(gateway.state).load(str(gateway.board), None)
     assert not gateway.state.exists()
 
 
-def test_what_was_checked_is_kept_and_not_what_stands_in_the_files_later(tmp_path: Path) -> None:
+def test_the_checked_bytes_are_kept_and_not_those_of_a_later_edit(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, NIGHT.format(name="mine"))
     last_good = LastGood(gateway.state)
     good = last_good.load(str(gateway.board), None)

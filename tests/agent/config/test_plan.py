@@ -1,5 +1,5 @@
-"""The plan of a board: groups, paths, calendars, the installer's floor, classes; and each thing that can be wrong in
-them, with its line and its remedy."""
+"""The plan of a board: groups, paths, calendars, the installer's floor and classes; and each mistake in them, with its
+line and its remedy."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ power_w = 25
 {luminaire}
 {rest}
 """
-# The lines at which what is put in stands.
+# The lines of the text that a test inserts.
 IN_BOARD, IN_LUMINAIRE, IN_REST = 7, 19, 20
 
 STEPS = '[[step]]\nat = "sunset"\npercent = 100\n'
@@ -93,7 +93,7 @@ def test_groups_paths_floors_and_outputs(tmp_path: Path) -> None:
         own=own("own"),
     )
     lamp = plan.luminaires["L01"]
-    # The first group that has a program gives it.
+    # The first group that has a program counts.
     assert (lamp.calendar.program.name, lamp.groups) == ("own", ("side", "main"))
     assert lamp.output == Output(90, ((0, 80), (20000, 100)), 5)
     assert (plan.floor.night_percent, plan.floor.dark_allowed, plan.floor.longest_override_s) == (25, True, 10800)

@@ -1,4 +1,4 @@
-"""Program files: the ready ones, and the sentence and the line of everything that can be wrong in one."""
+"""Program files: the ready programs, and the sentence and line of every possible mistake."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_schema_has_every_key(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_docs_have_every_key(kind: str) -> None:
-    """The pages of keys hold what the tables say; on a failure, put the printed text between the two marks."""
+    """The pages of keys agree with the tables. After a failure, put the printed text between the two marks."""
     page = (ROOT / ("board_configs" if kind == "board" else "agent/programs") / "KEYS.md").read_text()
     written = page.partition(f"<!-- keys of a {kind}: generated -->\n")[2]
     written = written.partition(f"<!-- end of the keys of a {kind} -->")[0]

@@ -1,4 +1,4 @@
-"""[[sensor]] of a board file: what a good one becomes, and every refusal of a wrong one."""
+"""[[sensor]] of a board file: the value of a good sensor, and every refusal of a wrong one."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_photocell_may_switch_at_one_share() -> None:
     ],
 )
 def test_each_refusal(text: str, line: int, wanted: str) -> None:
-    """Alone, with its line; {n} is the n-th line of the sensors."""
+    """Each mistake is reported alone and with its line. {n} stands for the n-th line of the sensors."""
     numbered = wanted.format(*range(LINES, LINES + 20)) if "{" in wanted else wanted
     assert problems(GOOD + text) == [f"b.toml:{LINES + line}: {numbered}"]
 
@@ -168,7 +168,7 @@ def test_a_board_without_a_bus_or_a_luminaire() -> None:
 
 
 def test_a_sensor_without_its_place_is_not_said_to_stand_twice() -> None:
-    """Two that lack their device are told so, and nothing more."""
+    """Two sensors that lack their device have that problem and no other."""
     lacking = PRESENCE.replace("device = 7\n", "")
     found = problems(GOOD + lacking + lacking.replace("P01", "P02"))
     assert [each.partition(": ")[2].partition(":")[0] for each in found] == ["[[sensor]] has no device"] * 2

@@ -1,4 +1,4 @@
-"""The line map against tomllib: every key that tomllib finds has its line, none that it accepts breaks it."""
+"""The line map against tomllib: every key that tomllib finds has a line, and no text that it accepts breaks the map."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ k=1
 
 
 def paths(value: object, here: Path = ()) -> list[Path]:
-    """Every path in what tomllib returns."""
+    """Yields every path in a value that tomllib returned."""
     found: list[Path] = [here] if here else []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
@@ -131,7 +131,7 @@ LINES = st.one_of(
 @settings(max_examples=500)
 @given(st.lists(LINES, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_every_key_of_a_document_is_found(written: list[str], newline: str) -> None:
-    """Line by line: what does not fit the document so far is left out, so that the rest is one that tomllib accepts."""
+    """The document grows line by line. Lines that do not fit are left out, so that tomllib accepts the rest."""
     kept: list[str] = []
     for line in written:
         try:
@@ -142,7 +142,7 @@ def test_every_key_of_a_document_is_found(written: list[str], newline: str) -> N
     text = "\n".join(kept).replace("\n", newline)
     lines = line_map(text)
     assert set(paths(tomllib.loads(text))) == set(lines)
-    # A key stands in the piece that wrote it.
+    # The line of a key lies within the piece of text that wrote it.
     starts = [1 + "\n".join(["", *kept[:index]]).count("\n") for index in range(len(kept))]
     for number in lines.values():
         assert 1 <= number <= text.count("\n") + 1

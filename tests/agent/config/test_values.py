@@ -1,4 +1,4 @@
-"""Single values of the files that people write: how they are shown, which are refused, and what the schema allows."""
+"""Single values of the files that people write: how they are shown, which are refused, and which the schema allows."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_dates_of_a_calendar(date: str, wanted: tuple[int, int, int] | None) -> 
 
 
 def test_the_dark_hours_and_the_trimmed_steps_are_told_in_local_time() -> None:
-    """At half past three of a summer's night, by the clock on the wall, which is two hours ahead of UTC."""
+    """The lamps go off at half past three by the local clock, and not by UTC."""
     text = (
         '[program]\nname = "own"\ndark = true\non = "sunset"\noff = "03:30"\n[[step]]\nat = "sunset"\npercent = 100\n'
         '[[step]]\nat = "05:00"\npercent = 50\n'
@@ -115,7 +115,7 @@ def test_the_dark_hours_and_the_trimmed_steps_are_told_in_local_time() -> None:
 
 
 def test_the_schema_of_a_board() -> None:
-    """What an editor needs to help: types, bounds, and no other keys. The bounds are those of the field."""
+    """The schema has all that an editor needs to help: types, the bounds of the field, and no other keys."""
     schema: Any = json_schema("board")
     assert (schema["type"], schema["additionalProperties"]) == ("object", False)
     assert schema["required"] == ["board", "bus", "luminaire"]

@@ -1,4 +1,4 @@
-"""Metering: what the registers said, when, and what the record makes of it, against the lamps' own integrals."""
+"""Metering: the readings of the registers and the record made of them, compared with the lamps' own integrals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READ_LOCATION = 0x01C5
 
 
 class DisturbedBanks:
-    """A gear's memory banks, but what is read of bank 202 goes through `change(location, byte)`."""
+    """A gear's memory banks; each byte that is read of bank 202 goes through `change(location, byte)`."""
 
     def __init__(self, street: Street, number: int) -> None:
         self._banks = street.gear[number].banks
@@ -51,7 +51,8 @@ class DisturbedBanks:
 
 
 def waits_no_longer_than(agent: Agent, seconds: float) -> None:
-    """Quarters without a reading are closed by the model after so long (six hours are many to live through)."""
+    """Has quarters without a reading closed by the model after this many seconds, because six hours take long to
+    emulate."""
     for entry in agent.metering.metered.values():
         entry.ledger.longest_wait_s = seconds
 
@@ -166,12 +167,12 @@ def test_a_reading_that_was_disturbed_is_read_again(spoilt: int, tmp_path: Path)
 
 
 def only_low_bytes(location: int, byte: int | None) -> int | None:
-    """Another register, whose low bytes happen to be the first one's."""
+    """Returns another register that happens to have equal low bytes."""
     return 0 if location in ENERGY and location not in LOW_BYTES else byte
 
 
 def test_a_new_register_is_reported_and_the_record_goes_on_with_it(tmp_path: Path) -> None:
-    """New gear begins with its power on, and so is read whole, even if its low bytes are the ones that are expected."""
+    """New gear starts up with its power, so its register is read whole, even if its low bytes are the expected ones."""
 
     async def story(here: Gateway) -> None:
         banks = DisturbedBanks(here.street, 0)
@@ -192,7 +193,8 @@ def test_a_new_register_is_reported_and_the_record_goes_on_with_it(tmp_path: Pat
 
 
 def test_a_register_that_changed_above_its_low_bytes_is_found_within_a_day(tmp_path: Path) -> None:
-    """Nothing tells of new gear, and its low bytes go on as expected: what is recorded is the energy of the lamp."""
+    """Nothing tells of new gear, and its low bytes go on as expected: the energy of the lamp is recorded all the
+    same."""
 
     async def story(here: Gateway) -> None:
         banks = DisturbedBanks(here.street, 0)
@@ -210,7 +212,7 @@ def test_a_register_that_changed_above_its_low_bytes_is_found_within_a_day(tmp_p
 
 
 def reads_of(here: Gateway) -> dict[int, int]:
-    """How many locations each short address was asked for since the trace was cleared."""
+    """Returns how many locations each short address was asked for since the trace was cleared."""
     frames = [frame.value for frame in here.street.bus.trace]
     return {number: frames.count(number << 9 | READ_LOCATION) for number in range(len(here.names))}
 
@@ -242,7 +244,7 @@ def test_registers_are_read_whole_once_a_day_and_not_all_at_once(tmp_path: Path)
             assert await told(agent) == []
         first = [sum(number in each for each in whole[:96]) for number in range(4)]
         both = [sum(number in each for each in whole) for number in range(4)]
-        # And where the low bytes wrap, which is once in 6.5 kWh.
+        # The whole register is read too when its low bytes wrap, once in 6.5 kWh.
         assert all(1 <= count <= 2 for count in first), whole
         assert all(count <= 3 for count in both)
         assert max(len(each) for each in whole) <= 2
@@ -287,7 +289,7 @@ def test_a_bank_that_another_master_has_left_latched_is_read_as_now(tmp_path: Pa
 
 
 def test_a_lamp_that_went_dark_by_itself_is_found_by_its_energy(tmp_path: Path) -> None:
-    """No frame on the bus told it, and its level is not asked for at each reading."""
+    """No frame on the bus told its change, and its level is not asked for at each reading."""
 
     async def story(here: Gateway) -> None:
         async with here.agent() as agent:
@@ -379,7 +381,7 @@ def test_a_clock_that_cannot_be_believed_writes_no_quarter(tmp_path: Path) -> No
             here.clock.set_wall(right)
             await here.clock.sleep(4 * QUARTER_S)
             intervals, control = await bodies(agent, "interval"), await bodies(agent, "control")
-            # What was read before the time was known was read 2.5 quarters before it was.
+            # The readings of before the time was known were taken 2.5 quarters before it was known.
             began = right - 2.5 * QUARTER_S
             known = quarters(NIGHT + 86_400.0 - 3 * QUARTER_S, NIGHT + 86_400.0 + 4 * QUARTER_S)
             for name in here.names:
@@ -570,7 +572,7 @@ def test_a_failed_lamp_without_a_register_is_counted_at_standby(tmp_path: Path) 
             here.street.lamp_failed(0)
             await here.until(4 * QUARTER_S + 60.0)
             dead = [body for body in await bodies(agent, "interval") if body["luminaire"] == "L01"]
-            # It is known to have burnt until its last good status.
+            # The lamp is known to have burnt until its last good status.
             assert QUARTER_S / 2 - 180.0 < dead[0]["available_s"] <= QUARTER_S / 2
             modelled = [body["actual_wh"] for body in dead]
             assert modelled[1:] == [0.1, 0.1]  # 0.4 W
@@ -635,7 +637,7 @@ def test_a_scale_that_was_missed_once_is_not_said_to_be_missing(tmp_path: Path) 
 
 
 def test_the_course_in_the_journal_is_the_one_that_counts(tmp_path: Path) -> None:
-    """A file of levels that is left over in the runtime folder of a lamp that no sensor drives."""
+    """The runtime folder has an old file of levels, of a lamp that no sensor drives."""
 
     async def story(here: Gateway) -> None:
         async with here.agent():
@@ -731,7 +733,7 @@ def test_gear_that_was_away_is_read_with_its_own_scale(tmp_path: Path) -> None:
 def test_three_days_without_an_agent_are_caught_up_with_piece_by_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the power cut between the pieces: what is on the disk then is a record that goes on."""
+    """The power is cut between the pieces; the record on the disk can still be continued."""
     lamps, days, cuts_after = 2, 3, [300, 600]
     left: list[Path] = []
     monkeypatch.setattr(closing, "CLOSED_AT_ONCE", 10)

@@ -1,4 +1,5 @@
-"""Metering of lamps that sensors drive: a stop keeps the energy, and when they moved only in the runtime folder."""
+"""Metering of lamps that sensors drive: a stop keeps the energy, and keeps the times of moves only in the runtime
+folder."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ PASSED_AT_S, STOPPED_AT_S = 180.0, 540.0
 
 
 async def with_a_stop(here: Gateway) -> dict[str, list[list[float]]]:
-    """L01 is passed, and in the same quarter the agent stops. Gives what is kept of the lamps' levels."""
+    """Has L01 passed and the agent stopped in one quarter. Returns the levels of the lamps that are kept."""
     (here.state.parent / "a-fifth.toml").write_text(A_FIFTH)
     here.plan = load_plan(here.board, str(here.state.parent / "a-fifth.toml"))
     street, number = here.emulated.sensor("P1")
@@ -68,7 +69,7 @@ async def assert_energy_is_whole(here: Gateway) -> None:
 
 
 def test_a_restart_without_the_runtime_folder_loses_no_energy(tmp_path: Path) -> None:
-    """A machine that booted has an empty /run: how the quarter's energy lay is unknown, how much it was is not."""
+    """A machine that has just started has an empty /run: the quarter's energy is known, but not its course."""
 
     async def story(here: Gateway) -> None:
         await with_a_stop(here)

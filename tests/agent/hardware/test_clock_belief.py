@@ -1,4 +1,4 @@
-"""When a clock is believed: the hours after a power failure, and what may go wrong with a clock in them."""
+"""Belief in a clock: the hours after a power failure, and the faults that a clock may have in them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Machine:
         self.starts(NOON, NOON)
 
     def starts(self, true: float, shows: float) -> None:
-        """The machine starts at this true time, and shows that one."""
+        """Starts the machine at a true time, with a clock that shows another one."""
         self.boot = f"start at {true}"
         self.started_at = true
         self.ahead = shows - true
         self.agent()
 
     def agent(self) -> None:
-        """An agent begins."""
+        """Begins an agent."""
         self.belief = Belief(self.boot, self._asks)
         self.belief.begin(battery=self.battery, memory=json.loads(json.dumps(self.memory)))
 
@@ -43,7 +43,7 @@ class Machine:
         return self.chip
 
     def believes(self, true: float, *, synchronised: bool = False) -> bool:
-        """Whether the clock is believed at this true time; and the journal is written."""
+        """Returns whether the clock is believed at this true time, and writes the journal."""
         if synchronised:
             self.ahead = 0.0
         found = self.belief.holds(Moment(true + self.ahead, true - self.started_at, synchronised))
@@ -177,7 +177,7 @@ def test_after_a_cut_that_the_gear_tells_of_a_battery_clock_must_have_gone_on(sh
 
 
 def test_a_battery_clock_goes_on_from_what_a_reference_said() -> None:
-    """Also where nothing but a reference was ever believed; and a time in doubt is no record of anything."""
+    """This holds even if only a reference was ever believed; and a time in doubt is not remembered."""
     machine = Machine(battery=True)
     assert machine.believes(NOON + HOUR, synchronised=True)
     for shows, believed in ((NOON + HOUR, False), (NOON + 7 * HOUR, True)):

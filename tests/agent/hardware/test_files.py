@@ -1,4 +1,5 @@
-"""Files that a user names: what stands in their place neither holds up the agent nor fills its memory."""
+"""Files that a user names: a pipe, a device or an endless file in their place neither holds up the agent nor fills its
+memory."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def test_what_is_no_plain_file_is_refused(make: Callable[[Path], object], said: 
 def test_what_takes_its_place_in_the_last_moment_is_refused_too(
     make: Callable[[Path], object], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the first look it is a file; a pipe without a writer would then hold up the opening for ever."""
+    """At the first look there is a file; a pipe that takes its place has no writer, and would hold up the opening for
+    ever."""
     make(tmp_path / "x")
     plain = os.stat(__file__)
     monkeypatch.setattr(os, "stat", lambda *_args, **_more: plain)

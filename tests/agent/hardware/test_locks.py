@@ -1,4 +1,4 @@
-"""Locks between agents: of two that need the same, the second is refused before it has touched anything."""
+"""Locks between agents: if two need one lock, the second is refused before it has touched anything."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_each_claim_is_refused_while_it_is_held_and_given_back_at_the_end(tmp_pa
                 f"{pid} already runs on the state folder {tmp_path}/state: stop that one first, or give this one"
                 " another folder (--state)"
             )
-            # What is another's name elsewhere, another port or another folder is free.
+            # The name at another broker, another port and another folder are free.
             second.gateway(OURS, "broker:1884")
             second.gateway(f"{OURS}-2", "broker:1883")
             second.port(str(tmp_path / "other"))
@@ -115,7 +115,7 @@ def test_a_port_has_several_names(tmp_path: Path) -> None:
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
-    """By SIGKILL: the kernel gives it back, and nothing that was left lying around is in the way."""
+    """SIGKILL ends the process: the kernel gives the lock back, and no file that is left over blocks the next agent."""
     program = (
         "import asyncio, sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
         "from tests.agent.hardware.test_locks import claim_all\n"
@@ -179,7 +179,7 @@ def test_a_stranger_who_has_the_name_does_not_keep_the_street_dark(
             monkeypatch.setattr(locks, "_CREDENTIALS", Stranger())
             claims.gateway(OURS, "")
         assert f"the gateway {OURS} at  cannot be locked against a second agent" in caplog.text
-        # One who only has the address, and does not listen, is no agent either.
+        # A process that has only bound the address, and does not listen, is no agent either.
         with socket.socket(socket.AF_UNIX) as squatter, Claims() as claims:
             squatter.bind(locks._address(f"gateway {OURS} at "))
             claims.gateway(OURS, "")
@@ -229,7 +229,7 @@ def test_a_lock_file_that_cannot_be_had_does_not_keep_the_street_dark(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_lock_file_is_nobody_elses_and_a_removed_one_locks_nothing(tmp_path: Path) -> None:
+def test_the_lock_file_belongs_to_its_user_alone_and_a_removed_one_locks_nothing(tmp_path: Path) -> None:
     (tmp_path / "agent.lock").write_text("a longer line that an older version has left there\n")
     (tmp_path / "agent.lock").chmod(0o600)
 
@@ -313,7 +313,7 @@ def test_the_second_agent_is_refused_and_the_first_goes_on(
 def test_a_tool_keeps_its_hands_off_the_ports_of_an_agent(
     verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Be it that the agent has just lost its port: it may come back at any moment."""
+    """This holds even if the agent has just lost its port, because the port may come back at any moment."""
 
     async def story(here: Gateway) -> None:
         board = here.board_path

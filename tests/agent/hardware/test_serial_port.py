@@ -1,4 +1,5 @@
-"""Serial ports as transports, on real terminals: bytes, a lost port, and what is said of one that cannot be had."""
+"""Serial ports as transports, on real terminals: bytes, a lost port, and the sentence about one that cannot be
+opened."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ NOBODY = 65534
 
 
 class Line:
-    """A device that says what it hears back in capitals, and a host on the other end."""
+    """A device that sends back in capitals all that it hears, and a host on the other end."""
 
     def __init__(self, clock: VirtualClock, link: Path) -> None:
         self.clock = clock
@@ -165,7 +166,7 @@ def test_a_port_in_use_by_another(tmp_path: Path) -> None:
     on_a_line(story, tmp_path)
 
 
-def test_a_port_of_somebody_else(tmp_path: Path) -> None:
+def test_a_port_of_another_user(tmp_path: Path) -> None:
     async def story(line: Line) -> None:
         terminal = line.device.path
         Path(terminal).chmod(0)
@@ -178,7 +179,7 @@ def test_a_port_of_somebody_else(tmp_path: Path) -> None:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """Root may open everything, so it becomes nobody meanwhile."""
+    """Runs the test as the user `nobody` if it is root, because root may open everything."""
     if os.geteuid() != 0:
         yield
         return

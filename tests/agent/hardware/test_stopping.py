@@ -1,4 +1,4 @@
-"""Verbs as processes that are asked to end: exit code, what they say, and nothing left behind."""
+"""Verbs as processes that are asked to end: their exit codes and last words, and that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 
 class Place:
-    """A folder in which processes of ours run, with a folder for temporary files of their own."""
+    """A folder in which the test's processes run, with a folder of their own for temporary files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Place:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: str, program: str = LICHTMAST, nohup: bool = False) -> subprocess.Popen[bytes]:
-        """A process; with `nohup` SIGINT and SIGHUP are ignored, as in `nohup lichtmast ... &`."""
+        """Starts a process; with `nohup` it ignores SIGINT and SIGHUP, as in `nohup lichtmast ... &`."""
         name, _, value = self.mark.partition("=")
         environment = {**os.environ, "TMPDIR": str(self.temporary), name: value, "PYTHONPATH": str(ROOT)}
         shell = 'trap "" INT HUP; exec "$@"' if nohup else 'exec "$@"'
@@ -61,7 +61,7 @@ class Place:
             time.sleep(0.02)
 
     def leftovers(self) -> list[str]:
-        """Temporary files, and processes of this place."""
+        """Returns the temporary files and processes that are left in this place."""
         # pytest keeps the folders of its last three runs.
         found = [path.name for path in self.temporary.iterdir() if not path.name.startswith("pytest-of-")]
         for pid in [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
@@ -89,7 +89,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def street(place: Place) -> Iterator[Place]:
-    """The place with the emulated devices of its board."""
+    """Yields a place with the emulated devices of its board."""
     (place.folder / "emulate").mkdir()
     other = Place(place.folder / "emulate")
     other.board = place.board
@@ -137,7 +137,7 @@ def test_work_that_is_interrupted_is_not_done(verb: str, number: signal.Signals,
 
 @pytest.mark.parametrize("verb", ["demo", "commission", "hil", "run", "emulate", "collect", "monitor"])
 def test_at_any_moment_it_ends_and_leaves_nothing(verb: str, street: Place) -> None:
-    """From its first instant on: before Python has its handlers a signal simply ends it."""
+    """This holds from the first instant: before Python has set its handlers, a signal simply ends the process."""
     chance = random.Random(verb)
     words = {
         "demo": [],
@@ -215,7 +215,7 @@ def test_hil_in_the_background_of_a_script_can_be_stopped_and_leaves_no_orphan(p
     assert process.poll() is None  # it was told to ignore these
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 143, place.said()
-    assert "lichtmast hil was stopped by SIGTERM: the stories above are those" in place.said()
+    assert "lichtmast hil was stopped by SIGTERM: the stories above were told until then" in place.said()
     place.until("the end of all", lambda: place.leftovers() == [])
 
 
@@ -226,7 +226,7 @@ def test_a_story_that_does_not_end_is_killed_with_all_that_it_has_started(how: s
         before='subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])',
         interrupted="continue",
     )
-    program = f"import agent.commands.hil as hil; hil.STOPS_WITHIN_S = 1; {LICHTMAST}"
+    program = f"import hil.pytest_child as child; child.STOPS_WITHIN_S = 1; {LICHTMAST}"
     process = place.start("hil", str(story), program=program if how == "waited for" else LICHTMAST)
     place.until("the story's begin", (place.folder / "begun").exists)
     process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Sensors on the DALI bus: set up as they must be, heard at once, and told where they are gone."""
+"""Sensors on the DALI bus are set up as they must be and heard at once; those that are gone are reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ RIGHT = [(2, 3, 0, 60), (7, True), (2, 3, 60), (1, True)]
 
 
 def writes(gateway: Gateway) -> int:
-    """Settings that went over the bus to control devices: configuration commands, which go out twice."""
+    """Returns the settings that went over the bus to control devices: configuration commands, which go out twice."""
     frames = [frame.value for frame in gateway.street.bus.trace if frame.bits == 24 and frame.value & 0x10000]
     return sum(1 for one, other in itertools.pairwise(frames) if one == other)
 
@@ -71,8 +71,8 @@ def test_sensors_are_set_up_at_the_start_and_after_trouble_and_only_where_they_m
         async with gateway.agent() as agent:
             await gateway.until(30.0)
             assert set_up(gateway) == RIGHT
-            # One that was exchanged, or has lost its memory, comes back with the bus voltage. It is seen to at once,
-            # whenever that is.
+            # A sensor that was exchanged, or has lost its memory, comes back with the bus voltage, at any time. It is
+            # set up at once.
             for at in (40.0, 57.0):
                 await gateway.until(at)
                 gateway.street.bus_power(False)
@@ -160,7 +160,7 @@ def test_sensors_on_a_bus_without_luminaires(tmp_path: Path) -> None:
 
 
 def test_a_passage_is_heard_while_other_sensors_are_set_up(tmp_path: Path) -> None:
-    """A set-up that let nobody speak would swallow passages that are shorter than itself."""
+    """A set-up without gaps would swallow passages that are shorter than the set-up."""
     more = "".join(
         f'[[sensor]]\nname = "P{number}"\nbus = "L"\ndevice = {number}\nkind = "presence"\nat = "L{number + 1:02d}"\n'
         for number in range(10)
@@ -235,7 +235,7 @@ def test_a_photocell_keeps_its_word_between_its_two_levels() -> None:
     hear, heard = hearing(sensor("photocell"))
     for percent in (3, 5, 3, 1, 3, 4.1):
         hear(event(round(10.23 * percent)))
-    # Until it was light, it is dark.
+    # A photocell starts as dark, and stays so until it was light.
     assert [reading.value for reading in heard] == [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
     assert {reading.kind for reading in heard} == {"photocell"}
 

@@ -1,4 +1,4 @@
-"""The input state on disk and over clock changes: what is lost is lit, and nothing else changes."""
+"""The input state on disk and over clock changes: if state is lost the lamp is lit, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_file_of_garbage_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 def restarted(clock: HandClock, folder: Path, off_s: float, jump_s: float, believed: bool) -> Inputs:
-    """A new process after so long, with a wall clock that was set by so much meanwhile."""
+    """Starts a new process after `off_s` seconds, with a wall clock that was set ahead by `jump_s` meanwhile."""
     clock.now += off_s
     clock.ahead += jump_s
     clock.believed = believed
@@ -216,7 +216,7 @@ def test_times_of_an_honest_clock_are_what_they_say(tmp_path: Path) -> None:
     one = made(clock, tmp_path)
     one.observe(presence(1.0))
     state = one.state
-    # Set right while no agent ran: a second here is a second there.
+    # The clock was set right while no agent ran: the distances stay.
     assert restarted(clock, tmp_path, 20.0, 30.0, True).state == state
 
 

@@ -1,4 +1,4 @@
-"""lichtmast override: what it writes, until when it says, and each wrong use with its remedy."""
+"""`lichtmast override`: its file, the end that it announces, and each wrong use with its remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent.clock import MachineClock
 from agent.hardware.files import read_plain
 from agent.hardware.folder_watch import FolderWatch
 from agent.inputs import overrides
-from agent.inputs.overrides import LOOKS_EVERY_S, MOST, Given, Overrides, OverridesUnreadable, by_the_clock, give, read
+from agent.inputs.overrides import LOOKS_EVERY_S, MOST, Given, Overrides, OverridesUnreadable, give, in_force, read
 from agent.interfaces import Clock
 from agent.records.alarms import EventLog
 from agent.schedule.override import Override
@@ -46,7 +46,7 @@ groups = ["park"]
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of a gateway whose agent has run."""
+    """Returns the state folder of a gateway on which the agent has run."""
     folder = tmp_path / "state"
     folder.mkdir()
     text = board_text(tmp_path, [BusOf("L")], more=GROUPS).replace("[board]", '[board]\nlongest_override = "04:00"')
@@ -139,7 +139,7 @@ def test_a_clock_that_cannot_be_believed(
 
 
 class HandClock:
-    """A machine that started at 0 by its wall clock, which may be set."""
+    """A clock of a machine that started when its wall clock showed 0; the test may set the wall clock."""
 
     def __init__(self, wall: float = 0.0) -> None:
         self.since_start = wall
@@ -224,7 +224,7 @@ def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
 
 
 def test_what_is_written_can_be_read_again_however_long_the_names(tmp_path: Path) -> None:
-    """The file has a bound in bytes too: the oldest go."""
+    """The file has a bound in bytes too: the oldest overrides are left out."""
     for number in range(5):
         names = tuple("x" * 300_000 + f"{number}" for _ in range(1))
         give(tmp_path, Override(float(number), 0.0, 1e9, luminaires=names), at(float(number)))
@@ -264,7 +264,7 @@ def test_it_is_on_the_disk_before_it_takes_the_place_of_the_old(
 def test_two_commands_at_once_do_not_forget_each_others_override(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is held up between reading and writing; the second waits for it."""
+    """The first command is held up between reading and writing; the second waits for it."""
     held, go_on = threading.Event(), threading.Event()
     write = overrides.write
 
@@ -335,7 +335,7 @@ def test_a_stamp_that_is_none(stamp: object, tmp_path: Path) -> None:
 
 
 class Machine:
-    """A machine on which overrides are given, whose clock is set and which is started again."""
+    """A machine on which overrides are given. Its clock can be set, and it can be started again."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.folder = folder
@@ -358,8 +358,8 @@ class Machine:
         give(self.folder, Override(50.0, now, now + lasting_s), cast(Clock, self.clock))
 
     def left_s(self) -> float | None:
-        """For how long the override still holds; None: it does not."""
-        found = by_the_clock(read(self.folder), cast(Clock, self.clock))
+        """Returns for how many seconds the override still holds; None: it is over."""
+        found = in_force(read(self.folder), cast(Clock, self.clock))
         now = self.clock.wall()
         left = [each.expires - now for each in found if each.start <= now < each.expires]
         assert len(left) <= 1
@@ -383,17 +383,17 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs_it(set_s: float, machine:
     assert machine.left_s() == pytest.approx(1.0)
     machine.after(2.0)
     assert machine.left_s() is None
-    # What is over by monotonic time is forgotten, be it to come by the clock that was wrong.
+    # An override that is over by monotonic time is forgotten, even if the wrong clock says that it is still to come.
     machine.give(10.0)
     assert len(read(machine.folder)) == 1
 
 
 def test_a_clock_that_is_slewed_moves_nothing(machine: Machine) -> None:
-    """Every look would else find other overrides than before, and tell all lamps again."""
+    """Otherwise every look would find other overrides than before, and tell all lamps again."""
     machine.give(3600.0)
-    before = by_the_clock(read(machine.folder), cast(Clock, machine.clock))
+    before = in_force(read(machine.folder), cast(Clock, machine.clock))
     machine.clock.set_s += 0.9
-    assert by_the_clock(read(machine.folder), cast(Clock, machine.clock)) == before
+    assert in_force(read(machine.folder), cast(Clock, machine.clock)) == before
 
 
 def test_over_a_restart_of_the_machine_the_wall_clock_counts(machine: Machine) -> None:
@@ -442,7 +442,7 @@ def test_an_override_of_an_older_version_goes_by_the_wall_clock(machine: Machine
 
 
 def taking_up(folder: Path, story: Callable[[Overrides, list[object]], Coroutine[None, None, None]]) -> list[object]:
-    """Overrides of this folder, with a list of what was told: True and False for the event, "changed"."""
+    """Returns the overrides of this folder, and the list of their news: True and False for the event, or "changed"."""
     told: list[object] = []
 
     async def whole() -> None:

@@ -1,4 +1,4 @@
-"""One answer with a flipped bit, or one that is missing, is no failure: neither an alarm nor the end of one."""
+"""One answer with a flipped bit, or a lost one, is no failure: it neither raises an alarm nor ends one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.rigs.lamp_bus import HALF, QUERY_STATUS, LampBus, on_the_bus
 def disturb_next(
     patch: pytest.MonkeyPatch, bus: LampBus, number: int, opcode: int, change: Callable[[int], int | None]
 ) -> None:
-    """The next answer of this gear to this query is not what it said."""
+    """Changes the next answer of this gear to this query on its way."""
     gear = bus.street.gear[number]
     receive = gear.receive
 

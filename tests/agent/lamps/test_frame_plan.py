@@ -1,4 +1,5 @@
-"""Frame plans, carried out on a street of numbers: whoever is due comes to its level, and no other moves."""
+"""Frame plans, carried out on a street of numbers: each luminaire that is due comes to its level, and no other
+moves."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ def test_an_equal_level_by_another_fade_is_no_agreement() -> None:
 def test_a_group_serves_its_members_where_all_of_them_agree() -> None:
     targets = {0: TargetLevel(229, 0.0), 1: TargetLevel(229, 0.0), 2: TargetLevel(229, 0.0), 3: TargetLevel(254, 0.0)}
     assert brief(plan(targets, {0, 1, 2}, StoredInGear({4: {0, 1, 2}}))) == [("group", 4, {0: 229, 1: 229, 2: 229})]
-    # A group that luminaire 3 hears as well is of no use.
+    # A group to which luminaire 3 belongs too cannot be used.
     assert len(plan(targets, {0, 1, 2}, StoredInGear({4: {0, 1, 2, 3}}))) == 3
 
 
@@ -72,7 +73,7 @@ def test_one_by_one_is_one_by_one() -> None:
 
 
 def carried_out(frame: LevelFrame, targets: dict[int, TargetLevel], stored: StoredInGear) -> dict[int, int]:
-    """What a frame really does to the luminaires of a bus, by what it says and what they have stored."""
+    """Returns the levels that a frame really gives the luminaires of a bus, by its bytes and their stored settings."""
     if frame.address.kind == Address.SHORT:
         hearers = {frame.address.number}
     elif frame.address.kind == Address.GROUP:
@@ -112,7 +113,7 @@ def test_every_plan_does_what_is_due_and_no_harm(
 
 
 @given(WANTED)
-def test_whoever_agrees_needs_one_frame(targets: dict[int, TargetLevel]) -> None:
+def test_luminaires_that_agree_need_one_frame(targets: dict[int, TargetLevel]) -> None:
     agreed = dict.fromkeys(targets, TargetLevel(254, 0.0))
     assert len(plan(agreed, set(agreed))) == 1
 
@@ -124,7 +125,7 @@ def test_a_scene_serves_only_luminaires_of_one_fade() -> None:
 
 
 def test_groups_and_scenes_together() -> None:
-    """A group of one, one that agrees, and one whose members each have a level of their own in a scene."""
+    """One group has a single member, one agrees, and in one each member has a level of its own in a scene."""
     targets = dict(
         enumerate(
             [
@@ -154,7 +155,8 @@ def test_two_groups_are_fewer_than_the_largest_and_two_lamps() -> None:
 
 
 def test_more_combinations_than_one_can_look_at() -> None:
-    """A good plan at once, not the best one in a year: 32 overlapping frames have four thousand million subsets."""
+    """A good plan comes at once, not the best one in a year: 32 overlapping frames have four thousand million
+    subsets."""
     targets = {**dict.fromkeys(range(63), TargetLevel(229, 0.0)), 63: TargetLevel(1, 0.0)}
     overlapping = [{(2 * first + step * step) % 63 for step in range(5)} for first in range(32)]
     groups = dict(enumerate(overlapping[::2]))

@@ -1,4 +1,5 @@
-"""A gear's own MIN LEVEL and MAX LEVEL in the way of what is asked: it is said, and below the floor it is mended."""
+"""A gear's own MIN LEVEL and MAX LEVEL keep a lamp from its target: the agent reports them, and raises one that is
+below the floor."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ def test_gear_that_does_not_take_a_higher_max_level_is_an_alarm(monkeypatch: pyt
 
 
 def test_gear_whose_max_level_only_falls_is_named_as_that() -> None:
-    """Published firmware for AVR controllers takes what is above its MAX LEVEL for its MIN LEVEL."""
+    """Published firmware for AVR controllers takes a level above its MAX LEVEL for its MIN LEVEL."""
 
     async def story(bus: LampBus) -> None:
         bus.street.gear[1].variables.max_level = ONE_PERCENT + 10
@@ -120,7 +121,7 @@ def test_a_min_level_above_the_target_is_said_but_not_what_gear_cannot_do() -> N
 
 
 def test_limits_that_were_read_wrong_do_not_stick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One answer with a flipped bit; the lamp is told its level again, and the limits are read again."""
+    """One answer has a flipped bit; the lamp is told its level again, and the limits are read again."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(100.0)

@@ -1,4 +1,4 @@
-"""No query stands between a level that is due and the bus: each query of the code's table, failing in each way."""
+"""No query delays a level that is due: each query of the code's table is tried, failing in each way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_level_leaves_within_60_ms_of_its_cycles_begin_with_this_query_failing
         assert outcome.delay_ms <= MOST_DELAY_MS, failure
         assert outcome.all_told, failure
         if failure == "no answer":
-            # Gear that does not know a question is there all the same.
+            # Gear that does not know a question is still there.
             assert "controlGearCommFailure" not in outcome.events
 
 

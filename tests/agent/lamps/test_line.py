@@ -1,4 +1,4 @@
-"""One DALI bus with its lamps and sensors, and the lines behind one port: each acts on what is said of its own bus."""
+"""One DALI bus with its lamps and sensors, and the lines behind one port: each acts on the news of its own bus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def names_of_parts(agent: Agent) -> list[list[str]]:
 
 
 def dim_unseen(gateway: Gateway) -> None:
-    """Every lamp is at 1 %, and no frame on the bus has said so."""
+    """Dims every lamp to 1 % without a frame on the bus."""
     now = gateway.clock.monotonic()
     for gear in gateway.street.gear:
         gear.run(now)

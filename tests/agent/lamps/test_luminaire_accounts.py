@@ -1,4 +1,4 @@
-"""What is concluded of a lamp, as others hear of it: since when it cannot burn, whether it had mains, what is told of
+"""Conclusions about a lamp, as others hear them: since when it cannot burn, whether it had mains, which events tell of
 it once, and how few frames gear that is gone still costs."""
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def test_a_gear_failure_is_an_alarm_of_its_own_and_the_lamp_counts_as_burning(
 
 
 def test_another_answer_the_second_time_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two that differ in a bit that would be an alarm: the next poll tells."""
+    """If two answers differ in a bit that would raise an alarm, the next poll decides."""
 
     async def story(bus: LampBus) -> None:
         await bus.cycles(3)
@@ -250,7 +250,7 @@ def test_scenes_are_not_read_where_all_lamps_are_always_alike() -> None:
 
 
 def test_a_part_that_fails_ends_all_others_with_it() -> None:
-    """The supervisor starts all of them anew: two that tell levels would contradict each other."""
+    """The supervisor starts all parts anew: two parts that tell levels would contradict each other."""
 
     async def story(bus: LampBus) -> None:
         def fails() -> None:
@@ -290,7 +290,7 @@ def test_a_reading_finds_a_lamp_that_has_drifted_and_says_what_it_shows() -> Non
         bus.drift(1, ONE_PERCENT)
         assert await bus.control.health.read_level(bus.lamps[1]) == ONE_PERCENT
         assert [lamp.told.target_level for lamp in bus.lamps] == [HALF, None, HALF]
-        # One that has only just been told its level may still be fading to it.
+        # A lamp that has only just been told its level may still be fading to it.
         bus.ask_for(100.0, 8.0)
         await bus.control.tell_levels()
         assert await bus.control.health.read_level(bus.lamps[0]) != FULL
@@ -318,7 +318,7 @@ def test_a_bus_is_unusable_only_after_three_cycles_of_the_same_part_in_a_row(mon
         assert bus.told() == []
         fails = {0xFF9B}
         await bus.cycles(4)
-        # Another part of the cycle comes through meanwhile: it is not that one which was in trouble.
+        # Another part of the cycle succeeds meanwhile, but not the part that was in trouble.
         assert bus.told() == [("busUnusable", "street", True)]
         assert bus.texts() == ["another master collides with every frame; it is tried again every 10 s"]
         fails = set()

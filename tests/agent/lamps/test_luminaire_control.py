@@ -1,4 +1,4 @@
-"""Luminaire control, by what the emulated lamps do: levels, verification, and how few frames it all takes."""
+"""Luminaire control, shown by the emulated lamps: levels, verification, and how few frames all of it takes."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_status_polls_spread_over_five_minutes() -> None:
             asked = bus.queries(QUERY_STATUS)
             assert len(asked) <= 3
             polled += asked
-        # Each at least twice in 15 minutes, none more often than every 5.
+        # Each gear is asked at least twice in 15 minutes, and none more often than every 5 minutes.
         assert {polled.count(2 * number + 1) for number in range(64)} <= {2, 3}
 
     on_the_bus(story, lamps=64)
@@ -231,7 +231,8 @@ def test_run_goes_on_where_nothing_comes_after_a_cycle_and_wakes_to_tell_again()
 
 
 def test_levels_are_looked_at_once_a_cycle_though_a_timer_fires_a_moment_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop calls a timer up to the resolution of its clock early: here always by a ten-millionth of the wait."""
+    """An event loop may call a timer early, by up to the resolution of its clock: here by a ten-millionth of the
+    wait."""
     looked_at: list[float] = []
     wait_for = VirtualClock.wait_for
 
@@ -377,7 +378,7 @@ def test_another_masters_dtr0_before_our_fade_time_does_not_end_the_control(
         monkeypatch.setattr(bus.interface, "transmit", disturbing)
         bus.ask_for(100.0, 1.0)
         await bus.cycles(3)
-        # Where the fade cannot be set, the level goes out without.
+        # If the fade cannot be set, the level goes out without it.
         assert bus.levels() == [FULL] * 3
         assert bus.told() == []
 

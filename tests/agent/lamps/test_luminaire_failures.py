@@ -1,4 +1,4 @@
-"""Luminaire control in trouble: mains, gear, lamps, addresses and buses that fail, and what is reported of it, once."""
+"""Luminaire control in trouble: mains, gear, lamps, addresses and buses fail, and each failure is reported once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_another_master_is_overruled_in_the_next_cycle_and_reported_once(
 def test_a_lamp_failure_from_before_a_restart_is_not_over_while_its_gear_cannot_be_asked(
     bus_is_dead: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By day there may be no mains, and lamps that failed are not mended by that."""
+    """By day there may be no mains, and that does not mend a failed lamp."""
     monkeypatch.setattr(events, "UNSEEN_AFTER_S", 1.3 * STATUS_EVERY_S)
 
     async def story(bus: LampBus) -> None:
@@ -119,11 +119,11 @@ def test_mains_that_was_lost_is_found_by_one_broadcast_and_the_level_told_in_the
         assert bus.level_frames() == [(BROADCAST_LEVEL, HALF)]
         assert bus.queries(QUERY_POWER_FAILURE) == [0xFF]
         assert bus.told() == [("supplyLoss", "L1", True)]
-        # Told without a fade: it must not stay dark, or bright, for a minute.
+        # It is told without a fade, because it must not stay dark, or bright, for a minute.
         assert bus.observed.levels[-3:] == [(f"L{number}", HALF, 0.0) for number in range(3)]
         bus.forget_frames()
         await bus.cycles(4)
-        # Once it is known which gear it was, nothing is taken for granted of it.
+        # Once it is known which gear it was, all its settings are checked again.
         assert bus.level_frames() == [(2, HALF)]
         assert bus.told() == [("supplyLoss", "L1", True)]
 
@@ -227,7 +227,7 @@ def test_fail_safe_levels_that_are_right_are_not_written() -> None:
 
 
 def test_gear_that_refuses_for_good_does_not_wear_out_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute of tries, then one an hour; after a power cut at once."""
+    """The agent tries for a minute, then once an hour, and at once after a power cut."""
     asked: list[float] = []
 
     async def story(bus: LampBus) -> None:

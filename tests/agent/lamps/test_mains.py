@@ -1,4 +1,4 @@
-"""Who lost its mains is found out after the lamps have their levels: by a mark that gear forgets with them."""
+"""The agent finds out which gear lost its mains after the lamps have their levels: by a mark that such gear forgets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUERY_CONTENT_DTR2 = 0x9D
 
 
 async def cut(bus: LampBus, *numbers: int, seconds: float = 1.0) -> None:
-    """These lose their mains for so long, and have been back for a second."""
+    """Cuts the mains of these lamps for this many seconds, and returns a second after they are back."""
     for number in numbers:
         bus.street.mains(False, number)
     await bus.clock.sleep(seconds)
@@ -58,7 +58,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
             assert bus.told() == [("supplyLoss", f"L{number}", True) for number in lost]
             assert [name for name, _ in bus.observed.outages] == [f"L{number}" for number in lost]
             if well_at:
-                # Dark since it was last known to be well, and not since it was asked for its mark.
+                # It counts as dark since it was last known to be well, not since it was asked for its mark.
                 assert [since for _, since in bus.observed.outages] == [well_at[number] for number in lost]
             well_at = []
         assert all(lamp.mark.is_left for lamp in bus.lamps)
@@ -68,7 +68,7 @@ def test_those_that_lost_their_mains_are_told_of_once_each(lost: tuple[int, ...]
 
 @pytest.mark.parametrize("another_masters", [True, False])
 def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -> None:
-    """A step of the program, or another master's level and the answer to it: both make gear forget the cut."""
+    """A step of the program, or another master's level and the agent's answer to it, makes gear forget the cut."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
@@ -91,7 +91,8 @@ def test_a_level_before_the_question_hides_no_power_cut(another_masters: bool) -
 @pytest.mark.parametrize("silent", [(), (0,), (0, 1)])
 @pytest.mark.parametrize("level", [50.0, 70.0])
 def test_the_mark_that_one_lamp_needs_again_hides_no_power_cut_of_others(silent: tuple[int, ...], level: float) -> None:
-    """One is found by its own status before the question to all; the mark is a broadcast, and so may a level be."""
+    """One gear is found by its own status before the question to all. The mark is a broadcast, and so may a level
+    be."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
@@ -212,7 +213,7 @@ def test_gear_that_hears_nothing_for_a_while_after_its_mains_is_told_all_the_sam
 
 
 def test_a_power_cut_is_asked_for_late_in_each_cycle() -> None:
-    """Just before levels fall due: a level makes gear forget that it lost its mains."""
+    """The question comes just before levels fall due, because a level makes gear forget that it lost its mains."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
@@ -243,7 +244,7 @@ def test_a_lamp_told_off_by_day_is_told_so_again_without_a_flash() -> None:
 
 
 def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first answer says power cycle seen, the second, after the level, does not."""
+    """The first answer tells of a power cycle; the second, after the level, does not."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)
@@ -269,7 +270,8 @@ def test_a_level_between_the_two_questions_for_the_status_hides_no_power_cut(mon
 
 @pytest.mark.parametrize("gear_feeds_bus", [False, True])
 def test_a_dead_bus_says_what_the_lamps_show(gear_feeds_bus: bool) -> None:
-    """Their SYSTEM FAILURE LEVEL at once; or nothing, where their own gear feeds the bus and has no mains."""
+    """The lamps show their SYSTEM FAILURE LEVEL at once, or nothing if their own gear feeds the bus and has no
+    mains."""
 
     async def story(bus: LampBus) -> None:
         bus.ask_for(50.0)

@@ -17,7 +17,7 @@ WRONG_POWER_ON, WRONG_SYSTEM_FAILURE = 11, 22
 
 
 def give_profiles(gateway: Gateway, *profiles: GearProfile) -> None:
-    """Other gear in the street: its profiles in turn, and levels that would leave it dim."""
+    """Gives the gear of the street these profiles in turn, and levels that would leave it dim."""
     gateway.emulated.close()
     ordinary = lamps_of(gateway.board)
     lamps = {
@@ -44,7 +44,7 @@ async def burns_without_an_alarm(gateway: Gateway) -> None:
         gateway.street.mains(True)
         await gateway.until(600.0)
         assert gateway.levels() == [FULL] * len(gateway.names)
-        # What the cut explains, and edition 1, which has no register.
+        # These events come from the cut, and from gear of edition 1, which has no register.
         expected = {"controlGearCommFailure", "supplyLoss", "noEnergyRegister"}
         assert {name for name, _, _ in await told(agent)} <= expected
 

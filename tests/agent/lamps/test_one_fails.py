@@ -1,4 +1,4 @@
-"""What fails for one lamp keeps none of the others from theirs, and what cannot be set keeps no lamp from its level."""
+"""A failure for one lamp keeps no other lamp from its level, and a setting that fails keeps no lamp from its level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SET_POWER_ON_LEVEL, SET_SYSTEM_FAILURE_LEVEL = 0x2D, 0x2C
 
 
 def failing(bus: LampBus, patch: pytest.MonkeyPatch, *values: int, error: Exception | None = None) -> None:
-    """These frames do not go out."""
+    """Makes these frames fail to go out."""
     transmit = bus.interface.transmit
 
     async def refused(channel: int, transmission: Transmission, priority: int) -> Reply:

@@ -35,7 +35,7 @@ def hours(gateway: Gateway) -> dict[str, float]:
 
 
 def level_after(operating_hours: float) -> int:
-    """By the curve, then by the logarithmic curve of IEC 62386-102, 9.3."""
+    """Returns the level by the ageing curve, then by the logarithmic curve of IEC 62386-102, 9.3."""
     percent = 50.0 + 50.0 * operating_hours / 20000.0
     return round(1 + 253 / 3 * (math.log10(percent) + 1))
 
@@ -59,7 +59,7 @@ def test_a_lamp_burns_as_bright_as_its_hours_need(tmp_path: Path) -> None:
     at_a_gateway(story, tmp_path, buses=(BusOf("L"),))
 
 
-def test_a_lamp_whose_hours_nobody_knows_is_taken_for_an_old_one(tmp_path: Path) -> None:
+def test_a_lamp_of_unknown_hours_is_taken_for_an_old_one(tmp_path: Path) -> None:
     async def story(gateway: Gateway) -> None:
         aging(gateway)
         gateway.street.no_answer(1)

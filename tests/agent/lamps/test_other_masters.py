@@ -1,4 +1,4 @@
-"""Another master's frames: which of them count, what they do to what is known, how often they are answered."""
+"""Another master's frames: which of them count, what the agent forgets because of them, how often it answers them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_answer_comes_at_once_and_only_as_often_as_the_limit_says() -> None:
             bus.street.bus.other_controller(ALL_OFF)
             await bus.clock.sleep(0.2)
             assert bus.levels() == [OFF] * 3
-            # As soon as the limit allows, and not at the next frame or cycle.
+            # The answer goes out as soon as the limit allows, not at the next frame or cycle.
             await bus.clock.sleep(ANSWERS_WITHIN_S - 0.2 * (ANSWERS + 1) + 0.2)
             assert bus.levels() == [HALF] * 3
 

@@ -1,4 +1,5 @@
-"""Luminaire control that is woken: levels at once and nothing before them, fades that are ready, the fewest frames."""
+"""Luminaire control that is woken: it tells levels at once, before all else, with fades that are ready, in the fewest
+frames."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ CODE_OF_1_S, CODE_OF_64_S = 2, 14
 
 
 def ready(bus: LampBus, percent: float, fade_s: float, *names: str) -> None:
-    """The target of lamps that sensors may raise by a fade of 1 s."""
+    """Returns a target of lamps that sensors may raise by a fade of 1 s."""
     for name in names or bus.targets:
         bus.targets[name] = LampTarget(percent, fade_s, 1.0)
 
 
 @contextlib.asynccontextmanager
 async def controlled(bus: LampBus) -> AsyncIterator[None]:
-    """The control runs, and the bus has come to rest: between two cycles."""
+    """Runs the control, and yields between two cycles, when the bus has come to rest."""
     async with running(bus.control.run(lambda: None)):
         await bus.clock.sleep(12 * CYCLE_S - bus.clock.wall() % CYCLE_S + 5.0)
         bus.forget_frames()
@@ -32,7 +33,7 @@ async def controlled(bus: LampBus) -> AsyncIterator[None]:
 
 
 def fades_set(bus: LampBus) -> list[int]:
-    """The address bytes of SET FADE TIME, which goes out twice."""
+    """Returns the address bytes of each SET FADE TIME that went out (twice)."""
     found = [value >> 8 for value in bus.sent() if value & 0x100 and value & 0xFF == SET_FADE_TIME]
     return found[::2]
 
@@ -122,7 +123,7 @@ def test_news_in_the_middle_of_many_frames_goes_before_the_rest() -> None:
             bus.control.wake()
             await bus.clock.sleep(3.0)
             told = bus.level_frames()
-            # The one that shall stay as it is hears nothing; the other hears only what is wanted last.
+            # The lamp that shall stay as it is hears nothing; the other hears only its last target.
             assert [level for address, level in told if address == 62] == []
             assert len([level for address, level in told if address == 60]) == 1
             assert len(told) == 31
@@ -162,7 +163,7 @@ def test_levels_change_when_a_hold_is_over_and_not_at_the_next_cycle() -> None:
         async with running(bus.control.run(lambda: None)):
             await bus.clock.sleep(over_at - bus.clock.monotonic() - 0.1)
             assert bus.levels() == [FULL] * 3
-            # The control asks once more after the time has come, and is woken by nobody.
+            # The control asks once more after the time has come, and nothing wakes it.
             bus.ask_for(0.0)
             await bus.clock.sleep(0.3)
             assert bus.levels() == [OFF] * 3
@@ -171,7 +172,7 @@ def test_levels_change_when_a_hold_is_over_and_not_at_the_next_cycle() -> None:
 
 
 def test_a_lamp_that_moves_while_it_waits_to_be_asked_is_no_mismatch() -> None:
-    """Readings keep the bus busy, so that a question waits, and a level passes it."""
+    """Readings keep the bus busy, so that a question waits and a level overtakes it."""
 
     async def story(bus: LampBus) -> None:
         async def read_for_ever() -> None:

@@ -1,4 +1,4 @@
-"""Targets: the program where time can be believed, else the safe level; whatever fails, the answer is lit."""
+"""Targets follow the program if time can be believed, else the safe level; if anything fails, the lamps are lit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ D60 = load_program("d60")
 
 
 class SetClock:
-    """A clock that shows what the test says."""
+    """A clock that shows the time that the test sets."""
 
     def __init__(self, hour: float) -> None:
         self.now = NL.local_to_unix(2025, 12, 15, hour * 3600)
@@ -72,7 +72,7 @@ class Street:
         self.targets = Targets(names, plan, NL, EINDHOVEN, clock, self.events, self.inputs, self.overrides)
 
     def now(self) -> Mapping[str, LampTarget]:
-        """The targets, after a look at the overrides."""
+        """Returns the targets, after a look at the overrides."""
         asyncio.run(self.overrides.look())
         return self.targets.now()
 
@@ -142,7 +142,7 @@ def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pyte
 
     monkeypatch.setattr("agent.lamps.targets.target_of", fails)
     calendar = Calendar(D60.name, D60)
-    # In groups of their own: the plan is asked once for lamps that are alike.
+    # Each lamp has a group of its own, because the plan is asked only once for lamps that are alike.
     lamps = [PlannedLuminaire(name, calendar, (name,)) for name in ("L01", "L02")]
     street = Street(D60, 23, plan=Plan(lamps, safe_percent=80.0))
     assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0)}
@@ -211,7 +211,7 @@ MOTION = Program(
 
 def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> None:
     street = Street(MOTION, 23)
-    # Nothing is known of the past: lit, until whoever is there must have been told again.
+    # Nothing is known of the past: lit, until each person there must have been told again.
     assert street.targets.now()["L01"] == LampTarget(100.0, 1.0, 1.0)
     assert street.inputs.until_next_end_s() == pytest.approx(60)
     street.clock.now += 60

@@ -1,4 +1,4 @@
-"""Lamps are compared with what they were told, each in its turn, and what fails stands before no level."""
+"""Each lamp's level is compared with its target, one lamp after the other, and no failure delays a level."""
 
 from __future__ import annotations
 

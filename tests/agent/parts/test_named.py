@@ -1,4 +1,4 @@
-"""Descriptors by name: Lichtmast's own first, other packages' next, and what is broken only where it is asked for."""
+"""Descriptors by name: Lichtmast's own come first, then other packages'. A broken one matters only if asked for."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def codec(
 
 
 def checked(folder: Path, interface: str, capsys: pytest.CaptureFixture[str], channel: int = 1) -> tuple[int, str]:
-    """`lichtmast check` of a board that names the interface: exit code and output, without the board's path."""
+    """Returns the exit code and output of `lichtmast check` of a board with the interface, without the board's path."""
     text = board_text(folder, [BusOf("A", 1, channel=channel)])
     path = folder / "board.toml"
     path.write_text(text.replace('interface = "atx_hat"', f'interface = "{interface}"'))
@@ -62,12 +62,12 @@ def checked(folder: Path, interface: str, capsys: pytest.CaptureFixture[str], ch
 @pytest.mark.parametrize(
     "name", ["", "nothing", "sci2_", "sci3", "_sci2", "product", "../sci2", "SCI2", "sci2 ", "x" * 99]
 )
-def test_what_is_no_name_is_unknown(name: str) -> None:
+def test_a_text_that_is_no_name_is_unknown(name: str) -> None:
     with pytest.raises(UnknownName):
         INTERFACES.find(name)
 
 
-def test_what_another_package_offers_is_found_and_driven(site: Path) -> None:
+def test_the_interface_of_another_package_is_found_and_driven(site: Path) -> None:
     codec(site, "found_codec", "found")
     installed(site, "lichtmast-found", "found = found_codec:PRODUCT")
     assert INTERFACES.find("found").channels == 2
@@ -124,10 +124,10 @@ def test_a_broken_entry_point_is_a_sentence_of_check_where_the_board_names_it(
     codec(site, "wrong_codec", "other")
     installed(site, "lichtmast-broken", entry_point)
     assert checked(tmp_path, "broken", capsys) == (WRONG_USE, f'15: interface = "broken": {said}\n')
-    # Where the board names another interface, nothing is said and nothing is wrong.
+    # If the board names another interface, there is no problem and no finding.
     code, output = checked(tmp_path, "luba", capsys)
     assert (code, "note: " in output) == (0, False)
-    # It is among the names that a mistyped one may have meant.
+    # Its name is proposed for a mistyped one.
     assert 'interface = "brokn" is not known: did you mean broken?' in checked(tmp_path, "brokn", capsys)[1]
 
 
@@ -196,8 +196,8 @@ def test_a_place_that_is_no_class_is_unusable() -> None:
             part(place)
 
 
-def test_a_name_of_lichtmasts_own_is_found_without_a_look_at_what_is_installed() -> None:
-    """That look takes a gateway's time and memory."""
+def test_a_name_of_lichtmasts_own_is_found_without_a_search_of_the_installed_packages() -> None:
+    """A search of the installed packages would cost a gateway time and memory."""
     script = (
         "import sys\n"
         "from agent.parts.interfaces import INTERFACES, driver_of\n"

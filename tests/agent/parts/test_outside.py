@@ -1,4 +1,4 @@
-"""An interface from another package: its contract, `check`, a night, the safe level. No file of Lichtmast changes."""
+"""An interface from another package: its contract, `check`, a night and the safe level, with no change in Lichtmast."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_check_takes_its_board(site: Path, board: Path) -> None:
 
 
 def test_it_drives_an_emulated_street_through_a_night(site: Path, board: Path, tmp_path: Path) -> None:
-    """Exit code 0 says that no record was lost and that each lamp's energy is right."""
+    """Exit code 0 means that no record was lost and that the energy of each lamp is right."""
     lived = beside(site, "demo", "--board", str(board), "--out", str(tmp_path), "--json")
     assert lived.returncode == 0, lived.stderr
     assert len(json.loads(lived.stdout)["luminaires"]) == 2
@@ -57,7 +57,7 @@ def test_the_safe_level_lights_its_street(
 
 
 def test_its_contract_begins(site: Path) -> None:
-    """All of it is the test below."""
+    """The next test runs the whole contract."""
     tried = beside(site, "contract", "text_line", "--only", "test_at_first")
     assert tried.returncode == 0, tried.stdout
     assert "\n4 passed, 0 failed, 0 skipped, in " in tried.stdout

@@ -25,7 +25,7 @@ TICK_S = 0.05
 
 
 def stepped_wh(changes: list[Change], end: float) -> float:
-    """A lamp that moves evenly in levels, looked at twenty times a second."""
+    """Returns the Wh of a lamp that moves evenly in levels, sampled twenty times a second."""
     level, energy_ws, at = float(levels.level_of(changes[0].percent)), 0.0, changes[0].unix
     start, goal, begun, fade_s = level, level, at, 0.0
     waiting = list(changes[1:])
@@ -87,7 +87,7 @@ def test_a_chart_has_its_columns_and_its_hours() -> None:
     top, _, third, bottom, axis, hours = lines
     assert top == " 100 %┤" + " " * 12 + "█" * 30 + " " * 30
     assert third == "  50 %┤" + " " * 12 + "█" * 48 + " " * 12
-    # What is lit at all shows.
+    # Any light at all shows.
     assert bottom[7:][60:66] == "▁" * 6
     assert hours.split() == ["12", "14", "16", "18", "20", "22", "00", "02", "04", "06", "08", "10"]
     for hour in hours.split():
@@ -116,7 +116,7 @@ def test_the_power_of_a_mixed_street_is_the_sum_of_its_lamps() -> None:
     street = street_of(None)
     lamps = tuple(Lamp(name, POWER, 25.0) for name in ("a", "b", "c"))
     street = type(street)(**{**vars(street), "lamps": lamps})
-    # Without fades, so that the power steps; and at other instants than its neighbours'.
+    # This lamp has no fades, so its power steps, and at other instants than that of its neighbours.
     steps = tuple(step._replace(fade_s=0) for step in load_program("d60").steps)
     d60 = Calendar("d60", Program("d60", parse_mark("sunset+00:10"), parse_mark("sunrise"), steps, 0))
     full = Calendar("always-full", load_program("always-full"))

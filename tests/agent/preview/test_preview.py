@@ -1,4 +1,4 @@
-"""`lichtmast preview`: its figures against sums of the test's own, what it shows, and what it refuses."""
+"""`lichtmast preview`: its figures against sums of the test's own, its output, and its refusals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DIM = Step(parse_mark("sunset"), 20.0, 0.0)
 
 
 def power_w(percent: float, full_w: float = 25.0, min_w: float = 2.5, standby_w: float = 0.4) -> float:
-    """The test's own power law: the light of the nearest of the 254 levels, and power that is affine in light."""
+    """Returns the power by a law of the test's own: affine in light, which is that of the nearest of 254 levels."""
     if percent <= 0:
         return standby_w
     level = round(math.log10(percent) * 253 / 3 + 253 / 3 + 1)
@@ -192,7 +192,7 @@ hold_s = 60
 """
 
 
-def test_what_sensors_could_use_stands_beside_what_they_spare(
+def test_the_most_that_sensors_could_use_stands_beside_the_saving(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "motion.toml"
@@ -254,7 +254,7 @@ def test_without_a_price_there_is_no_money(capsys: pytest.CaptureFixture[str]) -
 
 
 def cells(text: str, row: str) -> list[float]:
-    """The first number of each program's cell."""
+    """Returns the first number of each program's cell."""
     line = next(line for line in text.splitlines() if line.startswith(f"  {row}"))
     return [float(number) for number in re.findall(r"(-?[0-9.]+) (?:h|kWh|kg|EUR)\b(?!/)", line)]
 
@@ -346,7 +346,7 @@ def test_without_a_program_it_is_the_boards_own(capsys: pytest.CaptureFixture[st
     ("place", "night", "says"),
     [("70,20", "2026-06-20", "the sun does not set"), ("70,20", "2026-12-20", "the sun does not rise")],
 )
-def test_far_north_it_shows_what_the_schedule_does(
+def test_far_north_the_preview_shows_the_levels_of_the_schedule(
     place: str, night: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("always-full", "--place", place, "--timezone", "Europe/Oslo", "--night", night)

@@ -1,4 +1,4 @@
-"""What `lichtmast preview` refuses, each with one sentence and exit code 2."""
+"""The refusals of `lichtmast preview`: each is a sentence and exit code 2."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ percent = 0
 """
 
 
-def test_dark_hours_are_shown_where_nobody_forbids_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dark_hours_are_shown_if_no_board_forbids_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program, board = tmp_path / "part.toml", tmp_path / "board.toml"
     program.write_text(PART_NIGHT, encoding="utf-8")
     words = (str(program), "--night", "2025-12-15")
@@ -66,7 +66,7 @@ def test_dark_hours_are_shown_where_nobody_forbids_them(tmp_path: Path, capsys: 
         (["d60", "--board", "nowhere.toml"], "nowhere.toml"),
     ],
 )
-def test_what_cannot_be_is_refused_with_one_sentence(
+def test_an_impossible_request_is_refused_with_one_sentence(
     words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     night = [] if {"--year", "--night"} & set(words) else ["--night", "2025-12-15"]

@@ -1,4 +1,4 @@
-"""The vocabulary of alarms is the one that the agent's source speaks."""
+"""The vocabulary of alarms has the very names that the agent's source uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OF_NOTICES = {"note", "notice", "report", "_report", "_notice"}
 
 
 def named(methods: set[str]) -> Iterator[tuple[str, str]]:
-    """Each call of these methods with a literal name: where it stands, and the name."""
+    """Returns the place and the name of each call of these methods with a literal name."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args:
@@ -36,11 +36,11 @@ def named(methods: set[str]) -> Iterator[tuple[str, str]]:
 
 def test_every_name_that_the_agent_says_is_in_the_vocabulary() -> None:
     found = list(named(OF_ALARMS))
-    assert len(found) > 30, "the calls are looked for in vain"
+    assert len(found) > 30, "the search finds too few calls"
     assert [(where, name) for where, name in found if name not in ALARMS] == []
     # Findings about a board are reported by methods of these names too, in sentences.
     noted = [(where, name) for where, name in named(OF_NOTICES) if name.isidentifier()]
-    assert len(noted) > 9, "the calls are looked for in vain"
+    assert len(noted) > 9, "the search finds too few calls"
     assert [(where, name) for where, name in noted if name not in NOTICES] == []
     assert set(CONDITIONS) <= set(ALARMS)
     assert set(get_args(get_type_hints(Anomaly)["name"])) <= set(NOTICES)

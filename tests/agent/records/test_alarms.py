@@ -1,4 +1,4 @@
-"""Events: a condition is said when it begins and when it ends, and not in between."""
+"""Events: a condition is recorded when it begins and when it ends, and not in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.records.alarms import AGAIN_WITHIN_S, COUNT_EACH_S, STATE, UNSEEN_AFT
 
 
 class Told:
-    """An event log, and what it wrote."""
+    """An event log, and the records that it wrote."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -21,7 +21,7 @@ class Told:
         self.log = self.restarted()
 
     def restarted(self) -> EventLog:
-        """Another one, which remembers nothing yet."""
+        """Returns another event log, which remembers nothing yet."""
         self.log = EventLog(
             lambda kind, body: self.records.append((kind, body)), lambda: self.now, lambda: self.monotonic
         )

@@ -1,4 +1,4 @@
-"""Flipped bits in a journal, journals deleted, renamed and replaced: the damage stays where it is, and is said."""
+"""Flipped bits in a journal, journals deleted, renamed and replaced: damage does not spread, and is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lived(story: Callable[[VirtualClock], Awaitable[None]]) -> None:
 
 
 class Whole(NamedTuple):
-    """A journal that is sound, and what it holds."""
+    """A sound journal and its contents."""
 
     path: Path
     epoch: str
@@ -68,7 +68,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 
 
 async def all_after(journal: Journal, clock: VirtualClock, seq: int) -> list[Record]:
-    """What upstream would send, batch by batch, until a file that turns out damaged is replaced."""
+    """Returns the records that upstream would send, batch by batch, until a file that turns out damaged is replaced."""
     found: list[Record] = []
     for _ in range(100):
         batch = await journal.read_after(found[-1].seq if found else seq, 20)
@@ -80,7 +80,7 @@ async def all_after(journal: Journal, clock: VirtualClock, seq: int) -> list[Rec
 
 
 def named_in(records: list[Record], name: str) -> set[int]:
-    """The numbers that events of this name tell."""
+    """Returns the numbers that events of this name tell."""
     numbers: set[int] = set()
     for record in records:
         if record.kind == "event" and record.body.get("name") == name:
@@ -93,7 +93,7 @@ def named_in(records: list[Record], name: str) -> set[int]:
 
 
 async def judged(path: Path, whole: Whole, clock: VirtualClock) -> str:
-    """Lives with the damaged file for a while; what became of it."""
+    """Lives with the damaged file for a while, and returns the outcome."""
     journal = await Journal.open(path, GATEWAY, clock)
     cursor = journal.cursor
     assert cursor in (CURSOR, 0)
@@ -429,7 +429,7 @@ def test_a_full_disk_holds_the_taking_over_up_and_no_more(whole: Whole, tmp_path
 
 
 def volumes(path: Path) -> dict[str, int]:
-    """The bytes of each kind, as the file has them."""
+    """Returns the bytes of each kind, as the file counts them."""
     with contextlib.closing(sqlite3.connect(path)) as file:
         return dict(file.execute("SELECT kind, bytes FROM volume"))
 
@@ -537,5 +537,5 @@ def test_checksums_tell_values_apart() -> None:
 
 
 def test_a_checksum_is_the_same_with_each_version_of_python() -> None:
-    """A lamp may be named in any script; which characters `repr` escapes goes with Python's version."""
+    """A lamp may be named in any script; which characters `repr` escapes depends on Python's version."""
     assert checksum("ledger:Caf\u00e9") == zlib.crc32(rb"'ledger:Caf\xe9'")

@@ -1,4 +1,4 @@
-"""The journal: nothing lost, nothing doubled, and its file may be garbage, full or newer."""
+"""The journal loses nothing and doubles nothing, even if its file is garbage, full or newer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_records_and_state_come_back(path: Path) -> None:
 
 
 def test_what_is_written_has_no_blanks(path: Path) -> None:
-    """A card has so many writes, and a metered link so many bytes."""
+    """A card bears a limited number of writes, and each byte on a metered link costs."""
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)
@@ -522,7 +522,8 @@ def test_new_records_and_acknowledgements_are_news(path: Path) -> None:
 
 @pytest.fixture
 def killed_writers(path: Path) -> list[int]:
-    """Ten writers, one after the other, each killed at a moment of its own; what each had been told was committed."""
+    """Runs ten writers, one after the other, each killed at a moment of its own. Returns the commits that each was told
+    of."""
     chance = random.Random(2)
     told = [0]
     for _ in range(10):
@@ -649,7 +650,7 @@ def test_state_that_comes_during_a_write_is_written_by_the_next(path: Path) -> N
 
 
 def test_a_write_that_fails_half_way_leaves_nothing_behind(path: Path, disk: Disk) -> None:
-    """Records are in, and then the state cannot be written: the numbers, volumes and bounds are as before."""
+    """The records are in, and then the state cannot be written: numbers, volumes and bounds are as before."""
 
     async def story(clock: VirtualClock) -> None:
         journal = await Journal.open(path, "gw-1", clock)

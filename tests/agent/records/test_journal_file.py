@@ -1,4 +1,4 @@
-"""The journal's file by itself: its bounds to the byte and to the second, and what an error of the disk means."""
+"""The journal's file by itself: its bounds to the byte and to the second, and its response to errors of the disk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Opened:
         self.file = self._open()
 
     def write(self, *kinds: str, clock_valid: bool = True, **options: Any) -> list[str]:
-        """One transaction of these kinds; returns the sentences of what it dropped."""
+        """Writes these kinds in one transaction. Returns a sentence for each loss."""
         before = self.file.last
         entries = [Entry(kind, self.now, clock_valid, BODY) for kind in kinds]
         self.file.write(entries, {}, self.cursor, self.now, clock_valid=clock_valid, synchronised=False, **options)
@@ -58,7 +58,7 @@ class Opened:
         return [json.loads(row.body)["text"] for row in rows if row.kind == "event"]
 
     def volumes(self) -> dict[str, int]:
-        """The bytes of each kind, as the file has them."""
+        """Returns the bytes of each kind, as the file counts them."""
         with contextlib.closing(sqlite3.connect(self.path)) as file:
             return dict(file.execute("SELECT kind, bytes FROM volume"))
 
@@ -202,7 +202,7 @@ def test_a_new_epoch_and_the_newest_certain_time_are_written(opened: Opened) -> 
 
 
 def test_a_write_that_fails_half_way_is_made_up_for_by_the_next(disk: Disk, opened: Opened) -> None:
-    """Also the look at the ages, which is taken once a day."""
+    """The next write also makes up for the look at the ages, which is taken once a day."""
     opened.write(*["reading"] * 9, "interval")
     opened.now += 11 * DAY_S
     file = opened.file

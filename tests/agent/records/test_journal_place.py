@@ -1,4 +1,4 @@
-"""Where a gateway's journal lies: the lamps burn with anything in its place, and no record is thrown away unsaid."""
+"""The place of a gateway's journal: the lamps burn with anything in that place, and no record is dropped in silence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.rigs.lamp_bus import FULL, NIGHT
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine's folder for temporary files, and the one in memory."""
+    """Returns the machine's folder for temporary files, and the one in memory."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -35,7 +35,8 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def kept(state: Path, *, sends: bool, acknowledged: int = 0, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """A journal of three records, of which the centre has acknowledged some; a spare one tells of itself as well."""
+    """Keeps a journal of three records, of which the centre has acknowledged some; a spare journal adds a record about
+    itself."""
 
     async def story(clock: VirtualClock) -> None:
         async with journal_in(state, "mast", clock, sends=sends) as journal:

@@ -1,4 +1,4 @@
-"""The kinds of record: a new one is a row of the table, today's are on the wire and in the files as they were."""
+"""The kinds of record: a new kind is one row of the table, and the kinds of today keep their form on wire and disk."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ CREATE TABLE conflicts (gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER 
 
 
 def columns_of(path: Path) -> dict[str, set[tuple[object, ...]]]:
-    """Of each table and each column: name, type, whether it may be empty, and its place in the primary key."""
+    """Returns each table's columns: name, type, whether it may be empty, and its place in the primary key."""
     with contextlib.closing(sqlite3.connect(path)) as file:
         tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {table: {row[1:4] + row[5:] for row in file.execute(f"PRAGMA table_info({table})")} for table in tables}
@@ -191,7 +191,7 @@ def test_a_store_of_before_is_the_store_of_today(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Swing:
-    """How far a mast swings in the wind: no record of ours."""
+    """How far a mast swings in the wind: a kind that the project does not have."""
 
     mast: str
     start: int

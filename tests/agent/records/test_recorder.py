@@ -70,7 +70,7 @@ def test_each_parts_state_goes_with_the_records(tmp_path: Path, monkeypatch: pyt
         await recorder.commit()
         assert (journal.state("a"), journal.state("b"), journal.last) == (7, [7], 0)
         cursor = 8
-        await recorder.commit()  # nobody said that it is worth one
+        await recorder.commit()  # no part has asked for one
         assert journal.state("a") == 7
         recorder.append("event", {"number": 1})
         await recorder.commit()

@@ -1,4 +1,4 @@
-"""Restored card images, cloned gateways, two of one name: what each of them has written reaches the store, once."""
+"""Restored card images, cloned gateways, two of one name: all their records reach the store, once."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ GATEWAY = "gw-1"
 
 
 class Centre:
-    """A store, and what a collector does with a batch (agent/centre/collect.py); it can lose acknowledgements, and tell
-    each one to every gateway of the name, as a topic does."""
+    """A store that treats batches as a collector does (agent/centre/collect.py). It can lose acknowledgements, and
+    tells each to every gateway of the name, as a topic does."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite"
@@ -298,8 +298,8 @@ Deed = st.sampled_from(["write", "write", "deliver", "lose", "image", "restore",
 
 @settings(max_examples=200 if os.environ.get("LICHTMAST_SOAK") else 6, deadline=None)
 @given(st.lists(st.tuples(Deed, st.integers(0, 1), st.integers(1, 4)), min_size=4, max_size=14))
-def test_whatever_is_restored_and_cloned_all_of_it_is_stored_once(deeds: list[tuple[str, int, int]]) -> None:
-    """Two cards, on which images of either are written back at any moment; acknowledgements get lost at any moment."""
+def test_all_records_of_restored_and_cloned_cards_are_stored_once(deeds: list[tuple[str, int, int]]) -> None:
+    """Images of either of two cards are written back, and acknowledgements get lost, at any moment."""
     written: list[int] = []
 
     async def story(clock: VirtualClock, centre: Centre, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The record of a lamp while its gateway's clock is set to and fro: no energy lost, no quarter counted twice."""
+"""The record of a lamp while the clock of its gateway is set to and fro: no energy is lost, no quarter counts twice."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def always_burning(start: float, end: float) -> list[tuple[float, float]]:
 
 @dataclass
 class Gateway:
-    """A lamp that burns, or stands by, in seconds of its own (from 0), beside a clock that shows START + what it is
-    `ahead_s`; and what a process writes of it each quarter that its clock shows."""
+    """A lamp that burns or stands by, in true seconds from 0, and the records of its gateway. The gateway's clock shows
+    the true time plus START plus `ahead_s`; a process writes each quarter that this clock shows."""
 
     ahead_s: float = 0.0
     second: float = 0.0
@@ -54,7 +54,7 @@ class Gateway:
         return math.floor(self.sum_wh / RESOLUTION_WH + 1e-9) * RESOLUTION_WH
 
     def live(self, seconds: float, *, agent: bool = True) -> None:
-        """Time passes, with a reading just after each quarter of the clock."""
+        """Lets time pass, with a reading just after each quarter of the clock."""
         until = self.second + seconds
         while self.second < until:
             left_s = QUARTER - self.wall % QUARTER + 1.0
@@ -84,7 +84,8 @@ class Gateway:
         self.control = ControlLedger(4.0, self.control.open_start, self.wall)
 
     def judge(self) -> list[Interval]:
-        """The record holds what the register counted since the first reading, no quarter twice, none of the future."""
+        """Asserts that the record holds the energy that the register counted since the first reading, and no quarter
+        twice or from the future."""
         counting = self.counting()
         assert counting, "nothing is on record"
         ends = counting[-1].start + counting[-1].duration_s
@@ -96,7 +97,7 @@ class Gateway:
         return counting
 
     def counting(self) -> list[Interval]:
-        """What is not void, by start."""
+        """Returns the intervals that are not void, by their start."""
         found: dict[int, Interval] = {}
         for record in self.records:
             if isinstance(record, Interval):
@@ -107,7 +108,7 @@ class Gateway:
         return [found[start] for start in sorted(found)]
 
     def control_quarters(self) -> list[int]:
-        """The quarters of control that are not void, by start."""
+        """Returns the quarters of control that are not void, by their start."""
         found: set[int] = set()
         for record in self.records:
             if isinstance(record, ControlInterval):
@@ -132,7 +133,7 @@ def test_a_clock_that_is_set(jump_s: float, sign: int, phase_s: float) -> None:
     here.set_clock(sign * jump_s)
     here.live(20 * QUARTER)
     counting = here.judge()
-    # By the clock that is right now, all is as if it had always been.
+    # By the corrected clock, the record is as if the clock had always been right.
     assert len(counting) >= 39
     assert all(one.actual_wh == pytest.approx(6.25, abs=0.15) for one in counting[1:])
     quarters = here.control_quarters()

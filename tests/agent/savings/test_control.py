@@ -1,4 +1,4 @@
-"""What control itself uses: each quarter that has ended once, over restarts and clocks that are set."""
+"""The energy of control itself: each ended quarter is recorded once, over restarts and clocks that are set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = 86_400
 
 
 def starts(ledger: ControlLedger, upto: float, most: int = 10_000) -> list[int]:
-    """The quarters that are closed now, counted from START."""
+    """Returns the starts of the quarters that are closed now, counted from START."""
     return [(one.start - START) // QUARTER for one in ledger.close(upto, most)]
 
 
@@ -67,7 +67,7 @@ def test_a_clock_that_was_ahead_opens_the_time_that_is_still_to_come_again() -> 
     assert starts(ledger, START + 4.5 * QUARTER) == [0, 1, 2, 3]
 
 
-def test_what_the_process_before_recorded_stands() -> None:
+def test_the_record_of_the_process_before_stands() -> None:
     ledger = ControlLedger(4.0, START + 5 * QUARTER, START + 6 * QUARTER)
     assert starts(ledger, START + 8 * QUARTER) == [5, 6, 7]
     ledger.clock_moved(2 * QUARTER, START + 10 * QUARTER)
@@ -86,7 +86,7 @@ def test_a_record_of_a_clock_far_ahead_is_void_and_one_that_drifted_stands() -> 
 
 
 @pytest.mark.parametrize("process_before", [None, START - 5 * QUARTER])
-def test_what_lies_more_than_a_day_back_is_not_opened_again(process_before: int | None) -> None:
+def test_quarters_of_more_than_a_day_ago_are_not_opened_again(process_before: int | None) -> None:
     ledger = ControlLedger(4.0, process_before, START)
     assert len(starts(ledger, START + 2 * DAY)) == 2 * 96 + (0 if process_before is None else 5)
     ledger.clock_moved(-7200.0, START + 2 * DAY - 7200.0)

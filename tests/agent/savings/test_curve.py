@@ -1,4 +1,4 @@
-"""Energy as a growing sum: what lies between two knots, what the register covers, what is on record."""
+"""Energy as a growing sum: the values between knots, the time that the register covers, the boundaries on record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agent.savings.energy_curve import EnergyCurve, Knot
 
 
 def late(start: float, end: float) -> float:
-    """A lamp that is lit from the instant 50 on, with 2 Wh a second."""
+    """Returns the energy of a lamp that is lit from the instant 50 on, with 2 Wh a second."""
     return 2.0 * (max(end, 50.0) - max(start, 50.0))
 
 
@@ -31,7 +31,7 @@ def test_energy_of_a_lamp_that_should_have_drawn_none_is_shared_out_evenly() -> 
     assert [EnergyCurve(CURVE).sum_wh(at, dark) for at in (25.0, 150.0, 300.0)] == [17.5, 50.0, 60.0]
 
 
-def test_where_the_sum_jumps_the_instant_has_what_was_before() -> None:
+def test_at_a_jump_of_the_sum_the_instant_has_the_sum_before_it() -> None:
     curve = EnergyCurve([*CURVE, Knot(200.0, 90.0, metered=True), Knot(300.0, 95.0, metered=True)])
     assert curve.sum_wh(200.0, dark) == 60.0
     assert curve.sum_wh(250.0, dark) == pytest.approx(92.5)
@@ -41,7 +41,7 @@ def test_where_the_sum_jumps_the_instant_has_what_was_before() -> None:
     ("start", "end", "expected"),
     [(0, 100, 100), (20, 30, 10), (50, 150, 50), (100, 200, 0), (-50, 500, 100), (150, 160, 0)],
 )
-def test_what_the_register_covers(start: float, end: float, expected: float) -> None:
+def test_the_seconds_that_the_register_covers(start: float, end: float, expected: float) -> None:
     assert EnergyCurve(CURVE).metered_s(start, end) == expected
 
 
@@ -69,7 +69,7 @@ def test_a_boundary_on_record_does_not_move_with_later_readings() -> None:
 @pytest.mark.parametrize(
     ("at", "dropped"), [(-10.0, 0), (0.0, 0), (50.0, 0), (100.0, 1), (150.0, 1), (200.0, 2), (201.0, 2), (999.0, 2)]
 )
-def test_what_no_later_instant_needs_is_forgotten(at: float, dropped: int) -> None:
+def test_knots_that_no_later_instant_needs_are_forgotten(at: float, dropped: int) -> None:
     curve = EnergyCurve(CURVE)
     assert curve.since(at) == CURVE[dropped:]
     before = [curve.sum_wh(later, late) for later in (max(at, 0.0), 1000.0)]

@@ -36,7 +36,7 @@ def run(
     reading_times: list[float],
     ledger: LuminaireLedger,
 ) -> list[Interval]:
-    """Tells the ledger everything in order of time; closes after each reading."""
+    """Tells the ledger all facts in order of time, and closes quarters after each reading."""
     intervals: list[Interval] = []
     things: list[tuple[float, Command | None]] = [(float(one.at), one) for one in commands]
     things += [(at, None) for at in reading_times]
@@ -51,7 +51,7 @@ def run(
 
 @st.composite
 def nights(draw: st.DrawFn) -> tuple[list[Command], list[float], float, float, float]:
-    """Commands, reading times, register resolution, the register's start and the bend of the power curve."""
+    """Draws commands, reading times, the resolution and start of the register, and the bend of the power curve."""
     quarters = draw(st.integers(4, 16))
     gaps = draw(st.lists(st.integers(1, 4000), max_size=8))
     commands = [Command(START, draw(st.integers(0, 254)), 0)]
@@ -66,7 +66,7 @@ def nights(draw: st.DrawFn) -> tuple[list[Command], list[float], float, float, f
 
 
 def worst_span_error_wh(intervals: list[Interval], lamp: TrueLamp) -> float:
-    """The largest difference between reported and true energy over any run of quarters."""
+    """Returns the largest difference between reported and true energy over any run of quarters."""
     errors = [0.0]
     for interval in intervals:
         true_wh = lamp.energy_wh(interval.start + QUARTER) - lamp.energy_wh(interval.start)
@@ -101,7 +101,7 @@ def test_missed_reads_widen_and_nothing_is_lost(
     lamp = TrueLamp(commands, real_curve(26.0, 2.0, 0.35, bend), START, int(readings[-1]) + 2, resolution_wh, offset_wh)
     intervals = run(lamp, commands, kept, LuminaireLedger("lamp", MODEL, always_burning))
 
-    # Each quarter once, and the whole still agrees: only the shares inside a gap are the model's.
+    # Each quarter comes once, and the total still agrees: the model decides only the shares within a gap.
     assert [one.start for one in intervals] == [START + index * QUARTER for index in range(len(readings) - 1)]
     true_wh = lamp.energy_wh(START + len(intervals) * QUARTER) - lamp.energy_wh(START)
     assert abs(sum(one.actual_wh for one in intervals) - true_wh) <= 2 * resolution_wh
@@ -115,7 +115,7 @@ def test_missed_reads_widen_and_nothing_is_lost(
 def test_readings_anywhere_in_the_quarter(
     night: tuple[list[Command], list[float], float, float, float], shift_s: float
 ) -> None:
-    """Far from a boundary the model has to share out more; with the lamp's own curve it does so exactly."""
+    """If readings lie far from a boundary, the model shares out more energy. With the lamp's own curve it is exact."""
     commands, readings, resolution_wh, offset_wh, _ = night
     shifted = [START, *(at + shift_s for at in readings)]
     lamp = TrueLamp(commands, real_curve(25.0, 2.5, 0.4, 0.0), START, int(shifted[-1]) + 2, resolution_wh, offset_wh)
@@ -180,7 +180,7 @@ def test_a_gateway_that_was_dead_for_hours_finds_the_energy_in_the_register() ->
 
 
 def test_without_a_reading_for_six_hours_the_model_closes_and_the_register_has_the_last_word() -> None:
-    # The board says 25 W, the lamp draws 26 W: what the model left out comes with the next reading.
+    # The board says 25 W, but the lamp draws 26 W: the next reading adds the energy that the model left out.
     lamp = TrueLamp([Command(START, 254, 0)], real_curve(26.0, 2.5, 0.4, 0.0), START, START + 90_000, 0.1)
     ledger = LuminaireLedger("lamp", MODEL, always_burning)
     ledger.level(START, 254)
@@ -203,7 +203,7 @@ def test_quarters_modelled_too_high_are_said_and_never_turn_negative() -> None:
     assert len(ledger.close(START + 7 * 3600)) == 4
     anomalies = ledger.reading(START + 8 * 3600 + 2, 101.0, 0.1)  # the mains were off: it drew nearly nothing
     assert [(one.name, one.at) for one in anomalies] == [("modelledTooHigh", START + 8 * 3600 + 2)]
-    # Of the hour on record 25 Wh, and 1 Wh was counted.
+    # The hour is on record with 25 Wh, but the register counted 1 Wh.
     assert anomalies[0].text == "lamp: quarters without readings were closed with 24.0 Wh too much."
     assert all(one.actual_wh == 0 for one in ledger.close(START + 8 * 3600 + 3))
 
@@ -277,7 +277,7 @@ def test_a_power_that_was_declared_too_low_is_said_once_and_the_register_is_righ
             ledger.level(START + index * QUARTER, levels[index // 5])
         odd += ledger.reading(at, lamp.register_wh(at), 0.1)
         intervals += ledger.close(at)
-        if index == 9:  # what was found out is not found out again
+        if index == 9:  # a new process keeps the finding, and does not report it again
             state = json.loads(json.dumps(ledger.to_state()))
             ledger = LuminaireLedger.from_state(state, "lamp", MODEL, always_burning)
     assert [one.name for one in odd] == ["declaredPowerWrong"]
@@ -286,7 +286,7 @@ def test_a_power_that_was_declared_too_low_is_said_once_and_the_register_is_righ
     assert worst_span_error_wh(intervals, lamp) <= 0.5  # the model's curve is not the lamp's
 
 
-def test_what_the_lamp_was_measured_to_draw_is_named() -> None:
+def test_the_measured_power_of_the_lamp_is_named() -> None:
     ledger = LuminaireLedger("lamp", MODEL, always_burning)
     ledger.level(START, 254)
     texts = [
@@ -362,14 +362,14 @@ def test_a_failed_lamp_is_not_a_saving() -> None:
         intervals += read(ledger, lamp, at)
     assert [one.available_s for one in intervals] == [900, 900, 3, 0, 0, 0, 0]
     for one in intervals[2:]:
-        # What it did draw counts; what it would have drawn does not.
+        # The energy that the lamp drew counts, and not the energy that it would have drawn.
         assert one.baseline_wh <= one.actual_wh + 0.1
     assert intervals[2].actual_wh == pytest.approx(25 * 300 / 3600, abs=0.2)
 
 
 @pytest.mark.parametrize(("power_w", "used_wh"), [(1.2, 0.3), (0.0, 0.0), (None, 6.25)])
-def test_a_lamp_that_cannot_burn_uses_what_is_known_of_it(power_w: float | None, used_wh: float) -> None:
-    """Without a register: else it would say so itself."""
+def test_a_lamp_that_cannot_burn_uses_its_known_power(power_w: float | None, used_wh: float) -> None:
+    """There is no register in this test, because it would count the energy itself."""
     ledger = LuminaireLedger("lamp", MODEL, always_burning, longest_wait_s=0.0)
     ledger.level(START, 254)
     ledger.available(START, False, power_w)
@@ -458,11 +458,11 @@ def test_a_damaged_state_is_said_so(key: str, value: object, removed: bool) -> N
         del state[key]
     else:
         state[key] = value
-    with suppress(StateUnreadable):  # nothing else may come out, whatever went in
+    with suppress(StateUnreadable):  # no state may raise another exception
         LuminaireLedger.from_state(state, "lamp", MODEL, always_burning)
 
 
-def test_what_goes_on_record_names_its_lamp_its_quarter_and_what_is_known() -> None:
+def test_a_record_names_its_lamp_its_quarter_and_the_known_power() -> None:
     lamp, _ = steady_lamp(1)
     ledger = LuminaireLedger("lamp", MODEL, always_burning)
     ledger.level(START, 254)
@@ -534,8 +534,8 @@ def test_a_state_without_a_course_of_levels_takes_one_back() -> None:
             ledger.restore_levels(wrong)
 
 
-def test_what_waits_for_a_clock_is_bounded_and_its_energy_stays() -> None:
-    """A month in which nothing may be closed, with a reading each quarter."""
+def test_the_knots_that_wait_for_a_clock_are_bounded_and_their_energy_stays() -> None:
+    """No quarter may be closed for a month, with a reading in each quarter."""
     ledger = LuminaireLedger("lamp", MODEL, always_burning)
     ledger.level(START, 254)
     for index in range(3000):
@@ -549,7 +549,7 @@ def test_what_waits_for_a_clock_is_bounded_and_its_energy_stays() -> None:
 
 
 def test_so_long_a_time_without_a_reading_is_closed_by_the_day() -> None:
-    """Of a fortnight nothing is known by the quarter; of less than a week it is interpolated."""
+    """A fortnight without a reading is closed in whole days; less than a week is interpolated in quarters."""
     day = 96 * QUARTER
     midnight = START // day * day
     for days, by_the_day in ((6, 0), (14, 7)):

@@ -1,4 +1,4 @@
-"""A lamp's history of levels and availability, second by second against what the commands mean."""
+"""A lamp's history of levels and availability, compared second by second with the meaning of the commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = 1_768_392_000
         [Command(0, 0, 0), Command(100, 0, 90)],
     ],
 )
-def test_fades_are_what_the_standard_means(commands: list[Command]) -> None:
+def test_fades_run_as_the_standard_says(commands: list[Command]) -> None:
     history = LevelHistory(MODEL.min_level)
     for one in commands:
         history.add_level(one.at, one.level, one.fade_s)
@@ -59,7 +59,7 @@ def test_a_level_is_steady_only_past_its_fade_and_without_a_change() -> None:
     assert history.steady_level(350, 400) == 254
 
 
-def test_what_is_forgotten_is_only_what_is_past() -> None:
+def test_only_past_steps_are_forgotten() -> None:
     history = LevelHistory(85)
     for at in range(0, 1000, 100):
         history.add_level(at, at // 4, 30)
@@ -70,7 +70,7 @@ def test_what_is_forgotten_is_only_what_is_past() -> None:
     assert after == before
     assert (len(history.levels), len(history.availability)) == (5, 5)
     history.forget_before(5000)
-    assert history.availability == []  # available is what holds without a word
+    assert history.availability == []  # a lamp is available until the ledger is told otherwise
 
 
 def test_availability_given_back_in_time_holds_from_there() -> None:
@@ -119,7 +119,7 @@ def test_full_power_follows_a_lamp_that_ages() -> None:
     assert FullPower(25.0, full_power.sums).power_w == full_power.power_w
 
 
-def test_what_a_clock_ahead_told_later_than_now_was_told_by_now() -> None:
+def test_steps_of_a_clock_ahead_count_as_told_by_now() -> None:
     history = LevelHistory(85)
     for at in (100, 200, 300):
         history.add_level(at, at // 2, 5)
@@ -136,11 +136,11 @@ def test_what_a_clock_ahead_told_later_than_now_was_told_by_now() -> None:
     [
         (1000.0, 0.0, [100, 1200, 1300]),
         (-50.0, 0.0, [100, 150, 250]),
-        (-150.0, 0.0, [50, 150]),  # what was told earlier would be later now
+        (-150.0, 0.0, [50, 150]),  # an earlier step would now be later than this one
         (-150.0, 120.0, [100, 120, 150]),
     ],
 )
-def test_what_one_process_told_moves_and_what_was_told_before_it_stays(
+def test_the_steps_of_one_process_move_and_earlier_steps_stay(
     delta_s: float, not_before: float, expected: list[int]
 ) -> None:
     history = LevelHistory(85)

@@ -1,4 +1,4 @@
-"""What the record makes of a lamp without mains: dark is no saving, and what it drew is not made up."""
+"""The record of a lamp without mains: dark time is no saving, and no energy is invented for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = PowerModel(full_power_w=25.0, min_power_w=2.5, standby_w=0.4)
 
 
 def lit(read_at: float | None = None) -> LuminaireLedger:
-    """A ledger of a lamp at full power, with a first reading of 100 Wh at this instant."""
+    """Returns the ledger of a lamp at full power, with a first reading of 100 Wh at this instant."""
     ledger = LuminaireLedger("lamp", MODEL, lambda start, end: [(start, end)])
     ledger.level(START, 254)
     if read_at is not None:
@@ -28,7 +28,7 @@ def closed(ledger: LuminaireLedger, at: float, energy_wh: float) -> list[Interva
 
 
 def test_quarters_before_the_first_reading_are_modelled_at_standby_where_mains_was_lost() -> None:
-    """Since when it was dark is not known; that its gear drew nothing is not either."""
+    """It is known neither since when the lamp was dark, nor that its gear drew no power."""
     ledger = lit()
     ledger.outage(None, START + 2 * QUARTER + 300)
     intervals = closed(ledger, START + 2 * QUARTER + 305, 500.0) + closed(ledger, START + 3 * QUARTER, 504.1)

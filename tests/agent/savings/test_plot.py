@@ -1,4 +1,4 @@
-"""The plot: well-formed whatever goes in, and each point where it belongs."""
+"""The plot is well-formed for any names in it, and each point is in its place."""
 
 from __future__ import annotations
 

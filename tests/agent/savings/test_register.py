@@ -1,4 +1,4 @@
-"""Whether a register may stand where it was read, and what it means if not: figures of a 25 W lamp, by hand."""
+"""Which readings of a register are believed, and what the others mean: figures of a 25 W lamp, worked out by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def model_wh(start: float, end: float) -> float:
 
 
 def read(register: Register, at: float, energy_wh: float, resolution_wh: float = RESOLUTION) -> list[bool]:
-    """Whether each stand that is believed now counts; nothing may be odd."""
+    """Returns, for each stand that is believed now, whether it counts. Fails on any anomaly."""
     steps, odd = register.read(Stand(at, energy_wh), 25.0, resolution_wh, model_wh)
     assert odd == []
     return [step.counts for step in steps]
@@ -44,7 +44,7 @@ def test_a_lamp_draws_between_nothing_and_twice_its_power(rise_wh: float, plausi
     assert read(begun(), HOUR, 1025.0) == [True]
 
 
-def test_what_it_draws_may_be_what_was_declared_measured_or_found_out() -> None:
+def test_a_rise_is_judged_by_the_declared_measured_or_found_power() -> None:
     register = begun()
     assert not register.is_plausible(Stand(HOUR, 1080.0), 25.0, RESOLUTION)
     assert register.is_plausible(Stand(HOUR, 1080.0), 40.0, RESOLUTION)
@@ -129,14 +129,14 @@ def test_two_readings_that_make_no_sense_together_begin_anew() -> None:
     assert register.doubtful is None
 
 
-def test_a_clock_that_is_set_moves_what_this_process_has_read() -> None:
+def test_a_clock_that_is_set_moves_the_readings_of_this_process() -> None:
     register = begun()
     read(register, HOUR, 1060.0)
     register.moved(-500.0, -9e9)
     assert (register.believed, register.doubtful) == (Stand(-500.0, 1000.0), Stand(HOUR - 500.0, 1060.0))
 
 
-def test_what_the_process_before_has_read_moves_only_from_a_future_that_was_none() -> None:
+def test_readings_of_the_process_before_move_only_if_they_lie_in_the_future() -> None:
     register = begun()
     register.slack_s = HOUR
     register.moved(700.0, 100.0)

@@ -1,4 +1,4 @@
-"""Which boundaries of a record stay known, the further back the fewer."""
+"""The boundaries of a record that stay known: the further back they lie, the fewer they are."""
 
 from __future__ import annotations
 

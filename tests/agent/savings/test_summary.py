@@ -52,7 +52,7 @@ def test_a_summary_worked_out_by_hand() -> None:
 
 
 def test_a_luminaires_row_worked_out_by_hand() -> None:
-    """By its newest quarter its full power was measured, 30 W where the board said 25 W; one quarter was modelled."""
+    """In its newest quarter the full power was measured: 30 W instead of the board's 25 W. One quarter was modelled."""
     first = {**body("a", 1, 2.0, 6.25, "modelled"), "full_power_w": 25.0}
     newest = {**body("a", 2, 3.0, 7.5), "full_power_w": 30.0, "full_power_source": "measured", "coverage": 0.5}
     other = {**body("b", 1, 0.1, 0.0), "full_power_w": 0.0}
@@ -133,12 +133,12 @@ DAY = 96
 
 
 def day(luminaire: str, quarter: int, actual_wh: float, baseline_wh: float) -> dict[str, object]:
-    """A whole day that closes a long outage."""
+    """Returns the interval of a whole day, as it closes a long outage."""
     return {**body(luminaire, quarter, actual_wh, baseline_wh, "interpolated"), "duration_s": 86_400}
 
 
 def test_a_day_counts_as_its_quarters() -> None:
-    """A week of an outage and an hour of quarters: shares by time, no hole; control is kept by the quarter."""
+    """After a week of outage and an hour of quarters, shares go by time, with no hole. Control keeps quarters."""
     days = [day("a", DAY * number, 10.0, 250.0) for number in range(7)]
     intervals = [*days, *(body("a", 7 * DAY + number, 2.0, 6.25, "modelled") for number in range(4))]
     summary = summarise(intervals, [control(quarter, 0.75) for quarter in range(7 * DAY + 4)])
@@ -161,7 +161,7 @@ def test_a_hole_between_days_is_seen_in_quarters() -> None:
 
 
 def test_a_day_and_one_of_its_quarters_count_once() -> None:
-    """A card was exchanged for its image, and back: what was told first counts."""
+    """An SD card was exchanged for an older image of it, and back: the record that was made first counts."""
     quarter = body("a", 5, 2.0, 6.0)
     for first, second, used_kwh in (
         (day("a", 0, 50.0, 250.0), quarter, 0.05),
@@ -198,7 +198,7 @@ def test_each_year_has_its_own_factor() -> None:
 
 
 def test_a_year_is_one_of_universal_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the machine's clock is an hour ahead, 23:45 on New Year's Eve is in the old year all the same."""
+    """Even if the machine's time zone is an hour ahead, 23:45 UTC on New Year's Eve belongs to the old year."""
     monkeypatch.setenv("TZ", "Europe/Amsterdam")
     time.tzset()
     try:

@@ -40,7 +40,7 @@ def test_the_hours_of_a_year_by_convention(on: str, off: str, hours: float) -> N
 
 @pytest.mark.parametrize(("angle", "mark"), [(-0.8333, ""), (-3.0, " -3"), (-6.0, " -6")])
 def test_the_hours_are_those_of_the_reference_sun(angle: float, mark: str) -> None:
-    """Each tenth minute of a year, by pvlib's elevation of the sun: no rule of ours takes part."""
+    """The reference takes pvlib's elevation of the sun every ten minutes of a year, and no rule of Lichtmast."""
     almanac = ZoneAlmanac("Europe/Amsterdam")
     start, end = (almanac.local_to_unix(year, 1, 1, 0) for year in (2025, 2026))
     times = pd.date_range(

@@ -1,4 +1,4 @@
-"""Which program holds in which night: weekdays, dates, ranges and special days, against datetime."""
+"""The program of each night by weekdays, dates, ranges and special days, compared with datetime."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_days_agree_with_datetime(day: date) -> None:
     ],
 )
 def test_easter_in_known_years(known: str) -> None:
-    """The earliest and the latest possible ones, and years in which simpler rules fail."""
+    """The years have the earliest and the latest possible Easter, or simpler rules fail in them."""
     assert easter(int(known[:4])) == number(known)
 
 
@@ -77,7 +77,7 @@ def test_the_nights_of_a_rule_in_2026(rule: Rule, wanted: list[str]) -> None:
 
 @pytest.mark.parametrize("weekday_number", range(1, 8))
 def test_the_last_weekday_of_each_month_is_that_of_the_wall_calendar(weekday_number: int) -> None:
-    """Of twelve years, leap years and all; a wall calendar has its weeks in rows, and the last row that has the day."""
+    """Twelve years, leap years included, are compared with a wall calendar: the last row that has the day counts."""
     rule = Rule(OTHER, weekdays=(weekday_number,), occurrence=LAST)
     for year in range(2024, 2036):
         on_the_wall = []

@@ -1,4 +1,4 @@
-"""What level a program holds: a year, its traps (June, the wrap, summer time, poles), and that only time matters."""
+"""The level of a program over a year, with its traps (June, the wrap, summer time, poles). Only the time matters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ D60 = load_program("d60")
 
 
 def local(text: str, almanac: ZoneAlmanac = NL) -> float:
-    """Unix time of "2026-01-15 22:00" on local clocks."""
+    """Returns the Unix time of a text such as "2026-01-15 22:00" on local clocks."""
     moment = datetime.fromisoformat(text)
     return almanac.local_to_unix(moment.year, moment.month, moment.day, moment.hour * 3600 + moment.minute * 60)
 
@@ -174,7 +174,7 @@ DECEMBER_SUNRISE, DECEMBER_SUNSET = 1797841315.2, 1797862450.3
 
 
 def switched(on: str, off: str, unix: float) -> list[tuple[float, float]]:
-    """When a lamp burns in the day that holds this instant."""
+    """Returns the spans in which a lamp burns in the day that holds this instant."""
     noon = local(datetime.fromtimestamp(unix - 43200, UTC).strftime("%Y-%m-%d 12:00"), OSLO)
     return burning_spans(parse_mark(on), parse_mark(off), OSLO, *NORTH_60, noon, noon + 86400)
 
@@ -298,7 +298,7 @@ TIMES = st.floats(local("2026-01-01 00:00"), local("2028-01-01 00:00"))
 @settings(max_examples=150)
 @given(asked=st.lists(st.tuples(PROGRAMS, TIMES, st.sampled_from([51.44, 0.0, 66.5, 70.0])), min_size=1, max_size=6))
 def test_only_time_matters(asked: list[tuple[Program, float, float]]) -> None:
-    """The same answers in any order, with a warm cache, a cold one or none."""
+    """The answers do not depend on their order, nor on a warm cache, a cold cache or none."""
     fresh = [held(each, NL, north, 5.47, at) for each, at, north in asked]
     cache = Cache()
     warm = [held(each, NL, north, 5.47, at, cache) for each, at, north in asked]
@@ -311,7 +311,7 @@ def test_only_time_matters(asked: list[tuple[Program, float, float]]) -> None:
 
 @settings(max_examples=100)
 @given(asked=PROGRAMS, at=TIMES, north=st.sampled_from([51.44, 0.0, 66.5, 70.0]))
-def test_a_night_is_what_target_says(asked: Program, at: float, north: float) -> None:
+def test_a_night_agrees_with_the_target(asked: Program, at: float, north: float) -> None:
     changes = changes_of_night(asked, NL, north, 5.47, at)
     times = [change.unix for change in changes]
     assert times == sorted(set(times))

@@ -1,5 +1,5 @@
-"""How a lamp gets to its target: the fade is that of what happened last, a step, a sensor or an override; and what a
-plan, an output and a place keep of what they were given."""
+"""The way of a lamp to its target: the fade is that of the latest event, a step, a sensor or an override. Also the
+values that a plan, an output and a place keep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SWITCHED_S, STEP_S, UP_S, DOWN_S = 8, 64, 2, 9
 
 
 def evening(*dynamics: Dynamic) -> Program:
-    """100 % from sunset, 50 % from 22:00, slowly."""
+    """Returns a program of 100 % from sunset and 50 % from 22:00, with slow fades."""
     steps = (Step(parse_mark("sunset"), 100, 3), Step(parse_mark("22:00"), 50, STEP_S))
     return Program("p", parse_mark("sunset"), parse_mark("sunrise"), steps, SWITCHED_S, dynamics=dynamics)
 
@@ -39,7 +39,7 @@ def at(plan: Plan, after_ten_s: float, state: InputState = KNOWN, name: str = "A
 
 
 def seen(plan: Plan, *passings: tuple[float, str]) -> InputState:
-    """Someone passed, so many seconds after ten, at each of these places."""
+    """Returns the state after a passer-by at each of these places, so many seconds after ten."""
     state = KNOWN
     for after_s, where in passings:
         for value in (1, 0):
@@ -58,7 +58,7 @@ def seen(plan: Plan, *passings: tuple[float, str]) -> InputState:
         (-600, 0, {-1: (10, 5, "override"), 0: (50, STEP_S, "program")}),
     ],
 )
-def test_after_an_override_comes_the_fade_of_what_happened_last(
+def test_after_an_override_comes_the_fade_of_the_latest_event(
     begins: float, ends: float, wanted: dict[float, tuple[float, float, str]]
 ) -> None:
     plan = plan_of(evening(), overrides=(Override(10, TEN + begins, TEN + ends, fade_s=5),))
@@ -111,7 +111,7 @@ def test_paths_have_fades_of_their_own_and_never_dim() -> None:
     assert at(plan, 0, before, "B")[:3] == (50, STEP_S, "program")
 
 
-def test_what_is_not_known_of_the_past_counts_as_active_for_as_long_as_it_is_held() -> None:
+def test_a_source_with_an_unknown_past_counts_as_active_for_as_long_as_it_is_held() -> None:
     for hold_s, until in ((300, 300), (5, 60)):  # a minute at least: so often is a presence said again
         plan = plan_of(evening(Dynamic("presence", "set", 80, hold_s, UP_S, DOWN_S)))
         lost = no_inputs(TEN + 100)
@@ -124,7 +124,7 @@ def test_what_is_not_known_of_the_past_counts_as_active_for_as_long_as_it_is_hel
     assert at(dimming, 100, no_inputs(TEN + 100)).percent == 50  # but only where that gives more light
 
 
-def test_what_comes_from_a_clock_that_was_ahead_is_not_known() -> None:
+def test_inputs_of_a_clock_that_was_ahead_count_as_unknown() -> None:
     plan = plan_of(evening(Dynamic("presence", "set", 80, 60, UP_S, DOWN_S)))
     state = seen(plan, (500, ""))
     # A minute back is what clocks do when they are set right.
@@ -190,7 +190,7 @@ def test_an_output_stays_within_its_limits() -> None:
 
 
 def test_a_course_is_of_its_own_stretch_and_hours() -> None:
-    """The place remembers courses: none of them is another one's."""
+    """The place caches courses, and never returns one for another span or other hours."""
     curve = ((0.0, 50.0), (1000.0, 100.0))
     aged = PlannedLuminaire("A", Calendar("c", evening()), output=Output(curve=curve))
     plan = Plan([aged, PlannedLuminaire("B", aged.calendar)], Floor(0))
@@ -223,7 +223,7 @@ def test_where_the_floor_lifts_a_level_its_fade_is_kept() -> None:
     ]
 
 
-def test_what_a_place_remembers_has_a_bound_and_the_oldest_goes() -> None:
+def test_the_cache_of_a_place_has_a_bound_and_the_oldest_goes() -> None:
     place = Place(NL, 51.44, 5.47)
     for number in range(200):
         place.keep(number, str(number))

@@ -1,5 +1,5 @@
-"""The installer's floor: whenever the sun stands 6 degrees below the horizon, so much light comes out, wherever a
-street is and whatever its clock, program, override and output say."""
+"""The installer's floor: while the sun is 6 degrees below the horizon, at least that much light comes out, at any place
+on earth and with any clock, program, override and output."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("zone", "north", "east"), [each[1:] for each in PLACES], ids=[each[0] for each in PLACES])
 def test_no_night_anywhere_goes_below_the_floor(zone: str, north: float, east: float) -> None:
-    """Judged by the sun's height alone, at moments of a year: none falls to the same hour twice in a row."""
+    """The sun's height alone is the judge, at moments of a year that never have one hour twice in a row."""
     place = Place(ZoneAlmanac(zone), north, east)
     known = no_inputs(NEW_YEAR - DAY_S)
     off = HALVED.with_overrides((Override(0, NEW_YEAR, NEW_YEAR + 400 * DAY_S),))
@@ -73,7 +73,8 @@ def test_the_course_of_a_night_is_the_target(zone: str, north: float, east: floa
 
 
 def lamp(night_percent: float, output: Output, percent: float, override: float | None = None) -> tuple[float, str]:
-    """What a lamp burns at, and why, at 23:00 in January: a program of this percent, with an override."""
+    """Returns a lamp's level and the reason for it, at 23:00 in January, by a program of this percent and an
+    override."""
     program = Program("p", parse_mark("sunset"), parse_mark("sunrise"), (Step(parse_mark("sunset"), percent, 0),), 0)
     overrides = () if override is None else (Override(override, NEW_YEAR),)
     plan = Plan([PlannedLuminaire("A", Calendar("c", program), output=output)], Floor(night_percent), overrides)
@@ -113,7 +114,7 @@ def test_dark_that_is_agreed_on_is_dark_and_not_dim(percent: float, wanted: floa
     assert Floor(10, dark_allowed=True).lifted(percent, dark) == wanted
 
 
-def test_the_floor_holds_for_what_a_photocell_lights_too() -> None:
+def test_the_floor_holds_for_lamps_with_a_photocell_too() -> None:
     program = Program(
         "p",
         parse_mark("sunset"),

@@ -41,7 +41,7 @@ def local(text: str) -> float:
 
 
 class Cell:
-    """A photocell that speaks every ten minutes, and when it changes."""
+    """A photocell that speaks every ten minutes, and at each change."""
 
     def __init__(self, plan: Plan, begun: float) -> None:
         self.plan = plan
@@ -65,7 +65,7 @@ class Cell:
         return self
 
     def turns(self, lux: float) -> Cell:
-        """It has turned just so long ago that it counts now: dark for 5 seconds, light for 5 minutes."""
+        """Turns the photocell just long enough ago for it to count now: 5 seconds for dark, 5 minutes for light."""
         self.lux = lux
         begun = self.now - (5 if lux < 10 else 300)
         cells = {key: cell._replace(seen=min(cell.seen, begun)) for key, cell in self.state.cells.items()}
@@ -104,7 +104,7 @@ def test_a_photocell_that_says_itself_what_it_sees() -> None:
 
 
 class Loose:
-    """Two photocells of one plan, told second by second."""
+    """Two photocells of a plan, which speak every second."""
 
     def __init__(self, photocell: Photocell = BY_CELL) -> None:
         self.plan = plan_of(photocell)
@@ -134,7 +134,7 @@ def test_light_lasts_five_minutes_and_dark_five_seconds_before_it_counts() -> No
 
 
 def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
-    """1,140 times an hour: each second and a half it says the other thing."""
+    """A loose contact turns the photocell every second and a half."""
     cell = Loose().says(False, -7200)
     percents = []
     for turn in range(40):
@@ -155,7 +155,7 @@ def test_a_photocell_that_flickers_counts_as_dark_until_it_is_steady() -> None:
 
 
 def test_a_state_of_no_sensor_flickers_without_a_name() -> None:
-    """A file in the runtime folder may hold anything."""
+    """A file in the runtime folder may have any content."""
     cell = Loose()
     broken = cell.state._replace(cells={"no sensor": CellState(True, SUNSET, None, SUNSET, True, SUNSET, 99)})
     assert flickering(broken, SUNSET) == [""]
@@ -180,8 +180,8 @@ def test_levels_that_begin_alike_are_two_photocells() -> None:
     assert [cell is not None and cell.dark for cell in found] == [False, True]
 
 
-def test_what_a_state_says_of_the_future_is_not_believed() -> None:
-    """A file may hold anything, and a clock may have been set back."""
+def test_a_state_of_the_future_is_not_believed() -> None:
+    """A file may have any content, and a clock may have been set back."""
     plan = plan_of(BY_CELL)
     noon = SUNSET - 14400
     light = CellState(False, noon - 7200, noon - 30000, noon, False, noon - 7500, 1)
@@ -336,7 +336,7 @@ def test_a_silent_photocell_means_light_and_then_the_sun() -> None:
     ("dark_at", "lit_from"), [(-7200, -1800), (-1801, -1800), (-600, -600), (0, 0), (1500, 1500), (None, 1800)]
 )
 def test_the_window_in_the_evening(dark_at: float | None, lit_from: float) -> None:
-    """A signal before the window switches at its start, one inside at the signal, none at its end."""
+    """A signal before the window switches at its start, a signal within it at once; without a signal, its end does."""
     cell = Cell(plan_of(IN_WINDOW), local("2026-01-15 12:00"))
     if dark_at is not None:
         cell.until(SUNSET + dark_at).turns(5)
@@ -433,7 +433,7 @@ class Clockless:
         self.now = 0.0
 
     def passes(self, hours: float, **says: bool) -> list[float]:
-        """These sensors say dark (or not) for so long; its target then, each minute."""
+        """Lets these sensors say dark (or light) for this long, and returns the target of each minute."""
         found = []
         for _ in range(round(hours * 60)):
             for sensor, dark in says.items():
@@ -446,7 +446,7 @@ class Clockless:
 def test_without_a_clock_the_photocell_decides_once_it_has_seen_a_night() -> None:
     cell = Clockless(BY_CELL)
     assert cell.passes(1.0) == [70] * 60
-    # By day at first no one knows whether it can say anything else.
+    # At first, by day, it is not known whether the photocell can say dark at all.
     assert cell.passes(5, E1=False) == [70] * 300
     assert cell.passes(8, E1=True) == [70] * 480
     # Its light counts after 5 minutes, for 8 hours; then it may be jammed.
@@ -493,8 +493,8 @@ CONTRADICTS, WHITE, POLAR = "photocellContradictsSun", "sunDoesNotSet", "sunDoes
 
 
 def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tuple[float, tuple[str, ...]]]:
-    """At 70 north, from this hour on (year, month, day, hour): dark or light, as the photocell sees it, hour by hour.
-    The target at half past, and the conditions."""
+    """Returns the target at each half hour, and the conditions, at 70 north from this (year, month, day, hour) on. The
+    photocell says dark or light hour by hour."""
     plan = plan_of(BY_CELL)
     begin = OSLO.local_to_unix(*first[:3], first[3] * 3600)
     state = no_inputs(begin - 86400)
@@ -509,7 +509,7 @@ def in_the_north(first: tuple[int, int, int, int], hours: list[bool]) -> list[tu
 
 
 def test_a_photocell_in_a_white_night() -> None:
-    """The sun shines all day: a photocell that says light is right, one that says dark is not for more than an hour."""
+    """The sun shines all day: a photocell may say light, and it may say dark for no more than an hour."""
     light = (0, (WHITE,))
     assert in_the_north((2026, 6, 20, 8), [False] * 30) == [light] * 30
     # Dark from 8 on, over noon and midnight: from 9 on it contradicts, and does not cease to.
@@ -520,7 +520,8 @@ def test_a_photocell_in_a_white_night() -> None:
 
 
 def test_a_photocell_in_the_polar_night() -> None:
-    """The sun does not rise: the lamps burn through it, also where noon is bright; light for an hour is a condition."""
+    """The sun does not rise: the lamps burn all day, even at a bright noon. Light for more than an hour is a
+    condition."""
     assert in_the_north((2026, 12, 20, 6), [True] * 30) == [(100, (POLAR,))] * 30
     bright = [True, True, True, False, False, False, False, True]
     assert in_the_north((2026, 12, 20, 8), bright) == (
@@ -529,7 +530,7 @@ def test_a_photocell_in_the_polar_night() -> None:
 
 
 def test_a_photocell_where_the_polar_night_begins() -> None:
-    """The last sunrise of the year at 70 north, 20 east is about 25 November: one before it still switches off."""
+    """At 70 north, 20 east the last sunrise of the year is about 25 November: an earlier sunrise still switches off."""
     found = in_the_north((2026, 11, 21, 6), [True] * 4 + [False] * 3 + [True] * 3)
     assert found[5] == (0, ())
     assert [percent for percent, _ in found[:4] + found[7:]] == [100] * 7
@@ -548,7 +549,7 @@ def test_a_dark_afternoon_that_began_in_the_morning_is_one_condition() -> None:
     st.sampled_from([BY_CELL, IN_WINDOW]),
     st.floats(0, 80000),
 )
-def test_whatever_the_photocell_says_deep_night_is_lit(
+def test_deep_night_is_lit_against_any_word_of_the_photocell(
     said: list[tuple[float, float]], photocell: Photocell, begin: float
 ) -> None:
     plan = plan_of(photocell)

@@ -1,4 +1,4 @@
-"""The sun against NREL's SPA, as pvlib computes it."""
+"""The sun, compared with NREL's SPA as pvlib computes it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ PART_NIGHT_OFF = load_program("part-night-off")
 
 
 def local(text: str) -> float:
-    """Unix time of "2026-01-15 22:00" on Dutch clocks."""
+    """Returns the Unix time of a text such as "2026-01-15 22:00" on Dutch clocks."""
     moment = datetime.fromisoformat(text)
     return NL.local_to_unix(
         moment.year, moment.month, moment.day, moment.hour * 3600 + moment.minute * 60 + moment.second
@@ -60,7 +60,7 @@ KNOWN = no_inputs(NIGHT - 86400)
 
 
 def presence(plan: Plan, state: InputState, where: str, unix: float) -> InputState:
-    """Somebody passes: there, and gone again."""
+    """Returns the state after a passer-by, who comes and is gone again."""
     state = observe(plan, state, Reading("s", "presence", 1, where), unix)
     return observe(plan, state, Reading("s", "presence", 0, where), unix)
 
@@ -99,7 +99,7 @@ def test_a_new_override_replaces_the_old_one() -> None:
     # A later one for another time does not end the first before that.
     later = (Override(80, NIGHT + 9000), first)
     assert [ask(plain_plan(D60, ["A"]).with_overrides(later), NIGHT + at).percent for at in (0, 9000)] == [70, 80]
-    # What is over is forgotten, unless it holds back one from before it.
+    # An override that is over is forgotten, unless it holds back an earlier one.
     other = Override(60, NIGHT + 1250, groups=("other",))
     assert kept((first, second, other), NIGHT + 1300) == (first, second, other)
     assert kept((second, other), NIGHT + 1300) == (other,)
@@ -198,7 +198,7 @@ def test_a_state_with_one_wrong_number_is_a_lost_one(
     assert input_states.from_json(spoilt, NIGHT) == no_inputs(NIGHT)
 
 
-def test_a_state_forgets_only_what_is_over_for_longer_than_it_may_matter() -> None:
+def test_a_state_forgets_only_inputs_that_can_no_longer_matter() -> None:
     plan = plain_plan(MOTION, ["A"])
     hours = Reading("", "operating_hours", 5, "A")
     seen = presence(plan, KNOWN, "A", NIGHT)
@@ -225,7 +225,7 @@ def test_a_presence_that_is_not_said_again_is_believed_for_an_hour() -> None:
     hold_s = plan.longest_hold_s
     state = observe(plan, KNOWN, Reading("s", "presence", 1, "A"), NIGHT)
     assert [ask(plan, NIGHT + after, state).percent for after in (3599 + hold_s, 3600 + hold_s)] == [100, 20]
-    # Said again, it goes on since when it began; said to be over, it ends there.
+    # A presence that is repeated has lasted since it began; a presence that is reported over ends there.
     state = observe(plan, state, Reading("s", "presence", 1, "A"), NIGHT + 1800)
     assert state.active["presence@A"] == (NIGHT, NIGHT + 5400)
     state = observe(plan, state, Reading("s", "presence", 0, "A"), NIGHT + 2000)
@@ -297,7 +297,7 @@ def test_sensors_reach_their_luminaire_their_group_or_all() -> None:
         assert [ask(plan, NIGHT, seen, name).percent for name in "AB"] == wanted
 
 
-def test_an_override_moves_with_the_clock_and_stays_what_it_is() -> None:
+def test_an_override_moves_with_the_clock_and_does_not_change() -> None:
     before = Override(40, NIGHT, NIGHT + 600, ("L1",), ("park",), 8)
     assert before.moved(-3600.0) == Override(40, NIGHT - 3600, NIGHT - 3000, ("L1",), ("park",), 8)
     assert repr(Override(40, 0, 600, ("L1",))) == (
@@ -306,7 +306,7 @@ def test_an_override_moves_with_the_clock_and_stays_what_it_is() -> None:
 
 
 def test_a_condition_has_both_its_sides() -> None:
-    """Controls that share a condition share its state: so its key names the source and each bound."""
+    """Controls that share a condition share its state, so the key of the state names the source and each bound."""
     for above, below, key, held in (
         (None, None, "traffic", [1, 3, 4, 9]),
         (None, 9, "traffic<9", [0, 1, 3, 4]),
@@ -532,8 +532,8 @@ AT = st.floats(START, START + 5 * 86400)
 def test_a_restart_with_its_state_changes_nothing_and_a_lost_one_means_light(
     plan: Plan, readings: list[tuple[float, Reading]], begin: float
 ) -> None:
-    """An agent restarted at each reading, with cold memory, shows what one shows that never stopped; one that has lost
-    its state never shows less, while nobody overrides it."""
+    """An agent that restarts at each reading, with a cold cache, shows the levels of an agent that never stops. An
+    agent that has lost its state never shows less, as long as there is no override."""
     warm = Place(NL, 51.44, 5.47)
     state = no_inputs(begin)
     at = begin
@@ -574,7 +574,7 @@ def test_never_dark_at_night_unless_both_say_so(plan: Plan, readings: list[tuple
 @settings(max_examples=60, deadline=None)
 @given(plan=PLANS, day=st.integers(0, 400))
 def test_the_undisturbed_course_is_the_target(plan: Plan, day: int) -> None:
-    """changes() and target_of() agree at every change and just before it, over two nights, wherever they fall."""
+    """changes() and target_of() agree at every change and just before it, over any two nights."""
     start = START + day * 86400
     bare = plan.with_overrides(())
     for name in NAMES:
@@ -613,7 +613,7 @@ def test_no_level_toggles_in_a_night(name: str, night: str) -> None:
 def test_a_clock_that_jumps_ends_in_the_same_levels(
     plan: Plan, readings: list[tuple[float, Reading]], jumps: list[float]
 ) -> None:
-    """Whatever the clock did: an hour and the longest hold after the last reading the past is forgotten."""
+    """An hour and the longest hold after the last reading, the past is forgotten, however the clock jumped."""
     at = START
     state = no_inputs(at)
     for index, (pause, reading) in enumerate(readings):
@@ -631,8 +631,8 @@ def test_a_clock_that_jumps_ends_in_the_same_levels(
 
 
 def test_a_street_and_a_year_ask_for_the_sun_no_more_often_than_they_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the sun stands costs more than all else: a fifth of a millisecond here, many on a microcontroller. How long
-    all of it takes is measured by `lichtmast bench`."""
+    """The position of the sun costs the most time: a fifth of a millisecond here, and many on a microcontroller.
+    `lichtmast bench` measures the time of the whole evaluation."""
     asked = []
     works = sun.night_around
 

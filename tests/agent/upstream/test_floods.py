@@ -1,4 +1,4 @@
-"""Floods from the network: the agent's work and memory stay within bounds, and what is honest still arrives."""
+"""Floods from the network: the agent's work and memory stay within bounds, and honest messages still arrive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MEGABYTE = 1_000_000
 def flooded(
     story: Callable[[VirtualClock, PlainBroker, Journal], Awaitable[None]], folder: Path, *, records: int = 0
 ) -> None:
-    """The story of an agent's upstream at a broker that the story plays."""
+    """Runs a story of an agent's upstream; the story plays the broker."""
 
     async def whole(clock: VirtualClock) -> None:
         async with PlainBroker() as broker:
@@ -144,7 +144,7 @@ def test_what_is_too_long_is_not_looked_at_and_the_longest_is(tmp_path: Path) ->
     assert run_virtual(whole, START) == [65_535, 65_536, 0, 7]
 
 
-def test_messages_that_nobody_takes_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_that_no_session_takes_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     async def whole(clock: VirtualClock) -> int:
         taken = 0
         go_on = asyncio.Event()

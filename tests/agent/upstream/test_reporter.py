@@ -107,7 +107,7 @@ class Street:
 
 
 async def until(clock: Clock, condition: Callable[[], bool], within_s: float) -> None:
-    """Polls on the given clock."""
+    """Polls a condition on the given clock until it holds."""
     end = clock.monotonic() + within_s
     while not condition():
         assert clock.monotonic() < end, "not within the time"
@@ -178,7 +178,7 @@ def test_the_wait_for_an_acknowledgement_is_short_again_after_one(tmp_path: Path
 
 
 class Unlucky(random.Random):
-    """Always the longest pause."""
+    """A source of random numbers that always gives the longest pause."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
@@ -337,7 +337,7 @@ def test_a_store_that_fails_half_way_keeps_nothing_and_goes_on(tmp_path: Path, d
     store.close()
 
 
-def test_no_collector_no_delivery_whatever_the_broker_acknowledges(tmp_path: Path) -> None:
+def test_without_a_collector_a_brokers_acknowledgement_is_no_delivery(tmp_path: Path) -> None:
     async def story(clock: VirtualClock) -> None:
         port = free_port()
         async with embedded_broker(port), Street(tmp_path, clock, port) as street:
@@ -537,7 +537,7 @@ def test_a_quarter_told_twice_counts_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real time: tenths of a second instead of minutes."""
+    """Makes the pauses tenths of a second instead of minutes, for real time."""
     monkeypatch.setattr(reporter, "FIRST_ACK_WAIT_S", 0.5)
     monkeypatch.setattr(reporter, "LONGEST_ACK_WAIT_S", 2.0)
     monkeypatch.setattr(mqtt, "ANSWER_S", 1.0)

@@ -24,7 +24,7 @@ SOCKET = 0
 
 
 class Loop:
-    """Of an event loop, what the reader asks of it; time stands still unless it is told."""
+    """The part of an event loop that the reader uses; time stands still unless the test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -47,7 +47,7 @@ class Loop:
 
 
 class Client:
-    """Of paho, what is read through: each turn it takes pieces of `piece` bytes until there are no more."""
+    """The part of paho that reads: in each turn it takes pieces of `piece` bytes until there are no more."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -86,7 +86,7 @@ class Connection:
         return self.number
 
     def turn(self, waiting: int, times: int = 1) -> None:
-        """The socket says that there is something to read."""
+        """Takes the turn in which the socket has bytes to read."""
         for _ in range(times):
             self.client.waiting += waiting
             assert self.loop.reads is not None

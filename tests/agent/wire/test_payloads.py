@@ -1,4 +1,4 @@
-"""Payloads of wire version 0: there and back, and bytes from anywhere."""
+"""Payloads of wire version 0: they decode to the facts that were encoded, and any other bytes do no harm."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Fault scripts: each fault happens and ends, as seen at the port; what is wrong in a script is said, all of it."""
+"""Fault scripts: each fault starts and ends, as seen at the port, and each mistake in a script is reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ THREE_BUSES = (BusOf("A", 3, "one"), BusOf("B", 2, "one", channel=2), BusOf("C",
 
 
 class Pieces:
-    """Tells the virtual clock of the bytes under way, and keeps how large the pieces were that the device wrote."""
+    """Tells the virtual clock of the bytes under way, and keeps the sizes of the pieces that the device wrote."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -59,7 +59,7 @@ class Pieces:
 
 
 class Scene(NamedTuple):
-    """A board that runs a script, and what was said so far."""
+    """A board that runs a script, and the lines that were said so far."""
 
     clock: VirtualClock
     emulated: EmulatedBoard
@@ -86,7 +86,7 @@ def problems(text: str, folder: Path, buses: tuple[BusOf, ...] = ONE_BUS, device
 def live(
     text: str, folder: Path, story: Callable[[Scene], Awaitable[None]], buses: tuple[BusOf, ...] = ONE_BUS
 ) -> None:
-    """The story beside a script that begins with it."""
+    """Lives a story beside a script that begins with it."""
 
     async def whole(clock: VirtualClock) -> None:
         said: list[str] = []
@@ -103,15 +103,15 @@ def live(
     run_virtual(whole, NIGHT)
 
 
-# Each fault happens
+# Each fault starts and ends
 
 Look = Callable[[Host, Scene], Awaitable[object]]
 ELSE = object()
-"""Anything else than before."""
+"""Stands for any value that differs from the one before the fault."""
 
 
 class Seen(NamedTuple):
-    """How a fault shows: its row's other lines, and what a look says before, during and after it."""
+    """The visible effect of a fault: the other lines of its row, and the result of a look before, during and after."""
 
     row: str
     look: Look
@@ -137,7 +137,7 @@ def ask_thrice(line: bytes) -> Look:
 
 
 def link_of(scene: Scene) -> Path:
-    """The first port's."""
+    """Returns the link of the first port."""
     return next(iter(scene.emulated.links.values()))
 
 
@@ -173,7 +173,7 @@ SEEN = {
     "lost bytes": Seen("lines = 1", LEVEL, b"JC8", ELSE, b"JC8"),
     "split reads": Seen("lines = 1", pieces_of_a_line, 1, 2, 1),
     "gateway power": Seen("", LEVEL, b"JC8", None, b"JC8"),
-    "presence": Seen("device = 0", ask(b"l01008C"), b"J00", b"JFF", b"JAA"),  # occupied still, for the hold time
+    "presence": Seen("device = 0", ask(b"l01008C"), b"J00", b"JFF", b"JAA"),  # still occupied, for the hold time
     "illuminance": Seen("device = 0\nlight = 512", ask(b"l01018C"), b"J00", b"J80", b"J80"),
 }
 
@@ -191,7 +191,7 @@ def test_each_fault_is_seen_and_ends(name: str, tmp_path: Path) -> None:
             await scene.clock.sleep(moment_s - (scene.clock.wall() - NIGHT))
             found.append(await seen.look(host, scene))
             if not host.hung_up:
-                host.write(b"\n")  # ends a line of which the line feed was lost
+                host.write(b"\n")  # ends a line that has lost its line feed
         host.close()
         assert found[0] == seen.before
         assert found[1] != found[0]
@@ -205,7 +205,7 @@ def test_the_list_of_what_is_seen_is_the_table() -> None:
     assert SEEN.keys() == FAULTS.keys()
 
 
-# When, and on what
+# Times and subjects
 
 
 def test_times_repeats_and_overlaps_are_kept_and_said(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_times_repeats_and_overlaps_are_kept_and_said(tmp_path: Path) -> None:
         for _ in range(12):
             late.append([round(1000 * gear.late_s, 1) for gear in street.gear[:2]])
             await scene.clock.sleep(1.0)
-        # What began last holds, and its end gives back what was there before it.
+        # The fault that began last holds, and its end gives back the value before it.
         assert [first for first, _ in late] == [0, 30, 30, 60.5, 60.5, 30, 30, 60.5, 60.5, 30, 30, 60.5]
         assert [second for _, second in late] == [0, 0, 0, 60.5, 60.5, 0, 0, 60.5, 60.5, 0, 0, 60.5]
         await scene.clock.sleep(1.0)
@@ -301,7 +301,7 @@ def test_moments_are_written_as_scripts_write_them() -> None:
     assert {at_s: moment(at_s) for at_s in written} == written
 
 
-# What is wrong in a script
+# Mistakes in a script
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_any_text_is_a_script_or_a_list_of_problems(tmp_path_factory: pytest.Tem
     assert all(str(one) for one in script)
 
 
-# What derives from the table
+# Texts that derive from the table
 
 VALUES = {
     "luminaire": '"A01"',
@@ -442,7 +442,7 @@ VALUES = {
 
 
 def allowed(rule: dict[str, Any], keys: set[str]) -> bool:
-    """Whether a row with these keys keeps the part of a schema that depends on its fault."""
+    """Returns True if a row with these keys keeps the part of the schema that depends on its fault."""
     return (
         not any(name in keys for name, verdict in rule["properties"].items() if verdict is False)
         and keys.issuperset(rule.get("required", ()))

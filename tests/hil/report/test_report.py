@@ -28,7 +28,7 @@ def seen(*courses: Course, true_levels: bool = True, clock_set: bool = False, la
 
 
 class Balance(HTMLParser):
-    """Which elements stand open, and all text."""
+    """Collects the open elements and all text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ def test_lamps_that_went_the_same_way_share_a_line() -> None:
     svg = curve_svg(seen(Course("L01", half), Course("L02", half), Course("L03", ((NOON, 254.0),))), WORDS["en"])
     assert svg.count('stroke-linejoin="round"') == 2 * 2
     assert "L01, L02" in svg
-    # Half of the light lies half way up; ten minutes of an hour a sixth of the way to the right.
+    # Half of the light is half way up; ten minutes of an hour are a sixth of the way to the right.
     corner = re.search(r"L(\d+\.\d),(\d+\.\d) L844\.0,\2", svg)
     assert corner
     assert float(corner[1]) == pytest.approx(44 + 800 / 6, abs=0.1)
@@ -171,7 +171,7 @@ def test_any_text_stays_text(said: str, language: str) -> None:
     assert "12:00:01.250" in found.text
 
 
-def test_what_benches_tell_is_heard_while_somebody_listens() -> None:
+def test_a_listener_hears_each_observation_until_it_stops_listening() -> None:
     asked = []
 
     def observe() -> Observation:

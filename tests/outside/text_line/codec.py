@@ -1,4 +1,4 @@
-"""How a host talks to the DALI interface text_line, which nobody makes: lines of text, 115200 8N1.
+"""The host's end of the DALI interface text_line, which exists for tests only: lines of text, 115200 8N1.
 
 Each line, either way::
 
@@ -9,7 +9,7 @@ Each line, either way::
     host to interface                 interface to host
     s, t  send 16 bits, once, twice   J  the answer        Z  the frame collided
     l, m  send 24 bits, once, twice   N  no answer         P  the bus has no voltage
-    ?     who are you?                X  a broken answer   I  the identity
+    ?     asks for the identity       X  a broken answer   I  the identity
                                       H, L  another master's frame of 16, 24 bits
                                       E  the command was not understood
 
@@ -34,16 +34,16 @@ BAUD = 115200
 LINES = None
 
 LONGEST_MESSAGE = 10
-"""Characters, line end included. What goes on for longer is noise, and is passed over."""
+"""Characters, line end included. A longer line is noise, which the reader skips."""
 
 MESSAGE_S = 10 * LONGEST_MESSAGE / BAUD
-"""How long one message takes on the line, start and stop bits included."""
+"""Seconds that one message takes on the line, start and stop bits included."""
 
 NO_ANSWER_AFTER_S = 0.0124
-"""From the end of a forward frame until the interface says that nothing has answered."""
+"""Seconds from the end of a forward frame until the interface says that no gear has answered."""
 
 STOP_CONDITION_S = 0.00245
-"""What every frame ends with, and what an interface must have seen before it can report the frame."""
+"""Seconds of idle line that end a frame. An interface must see them before it can report the frame."""
 
 
 class Message(namedtuple("Message", "kind content")):
@@ -57,7 +57,7 @@ class Message(namedtuple("Message", "kind content")):
 
 
 def encode(channel: int, transmission: Transmission, priority: int) -> bytes:
-    """The line that sends this frame. Raises ValueOutOfRange for a frame of other than 16 or 24 bits."""
+    """Returns the line that sends this frame. Raises ValueOutOfRange for a frame of other than 16 or 24 bits."""
     frame = transmission.frame
     if frame.bits not in (16, 24):
         raise ValueOutOfRange(f"text_line cannot send {frame.bits} bits")
@@ -66,8 +66,10 @@ def encode(channel: int, transmission: Transmission, priority: int) -> bytes:
 
 
 def first_message(pending: bytes) -> "tuple[int, Message | None]":
-    """How many of these bytes the first line takes, and what it says; (0, None) while it is not whole yet. Noise may
-    stand before the line."""
+    """Returns the number of bytes that the first line takes, and its message; (0, None) while it is not whole yet.
+
+    Noise may come before the line.
+    """
     end = pending.find(b"\n") + 1
     return (end, _meaning(pending[:end][-LONGEST_MESSAGE:])) if end else (0, None)
 
@@ -103,17 +105,17 @@ QUERY_IDENTITY = _line("?", 0)
 
 
 class MessageReader:
-    """Bytes in, in any pieces; messages out."""
+    """Reads messages from bytes that come in any pieces."""
 
     def __init__(self) -> None:
         self._pending = b""
 
     def drop_rest(self) -> None:
-        """Drops what has begun and not ended: a byte of it was lost, and must not spoil the next message."""
+        """Drops a message that is not complete: it has lost a byte, and must not spoil the next message."""
         self._pending = b""
 
     def feed(self, content: bytes) -> "list[Message]":
-        """The messages that these bytes complete."""
+        """Returns the messages that these bytes complete."""
         self._pending += content
         messages = []
         while self._pending:

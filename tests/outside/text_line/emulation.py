@@ -1,4 +1,4 @@
-"""The DALI interface text_line, spoken by the interface itself: emulated between a serial line and its bus."""
+"""An emulated DALI interface text_line: the interface's end, between a serial line and its bus."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BAUD = 115200
     FRAME_16,
     FRAME_24,
 ) = range(9)
-"""What the interface says."""
+"""The messages of the interface."""
 
 
 class Command(NamedTuple):
-    """A frame of so many bits to send; `bits` 0 asks the interface to identify itself."""
+    """A frame of `bits` bits to send; 0 bits ask the interface to identify itself."""
 
     bits: int
     value: int
@@ -37,12 +37,12 @@ COMMAND = re.compile(rb"([stlm?])([0-9A-F]{6})([0-9A-F]{2})\n")
 
 
 def is_whole(pending: bytes) -> bool:
-    """Whether these bytes end in a line end."""
+    """Returns True if these bytes end in a line end."""
     return pending.endswith(b"\n")
 
 
 def meaning(command: bytes) -> Command | None:
-    """What a line asks for; None where its check is wrong."""
+    """Returns the command in a line, or None if its check is wrong."""
     found = COMMAND.fullmatch(command)
     if not found or sum(command[:7]) & 0xFF != int(found[3], 16):
         return None
@@ -51,7 +51,7 @@ def meaning(command: bytes) -> Command | None:
 
 
 def report(kind: int, value: int) -> bytes:
-    """The line that says this."""
+    """Returns the line for a message of the interface."""
     text = f"{LETTERS[kind]}{value:06X}".encode()
     return b"%s%02X\n" % (text, sum(text) & 0xFF)
 
@@ -105,9 +105,9 @@ class TextLine(SerialInterface):
     def _done(self, outcome: Outcome, kind: int) -> None:
         self._busy = False
         if kind == ANSWER and not self.buses[0].still_valid(outcome):
-            kind = NO_ANSWER  # the bus has lost its voltage under the answer
+            kind = NO_ANSWER  # the bus lost its voltage in the middle of the answer
         self._report(kind, outcome.value)
 
     def _report(self, kind: int, value: int = 0, ready: float = 0.0) -> None:
-        """Says this to the host, not before the loop time `ready`."""
+        """Sends a message to the host, not before the loop time `ready`."""
         self.say(report(kind, value), ready)
