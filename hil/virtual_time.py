@@ -267,8 +267,25 @@ class VirtualClock:
         await asyncio.sleep(max(0.0, wall - self.wall()))
 
     async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
-        async with asyncio.timeout(seconds):
+        # As asyncio.timeout does it, in fewer steps: a night waits a hundred thousand times.
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled_before, expired = task.cancelling(), False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            task.cancel()
+
+        timer = self._loop.call_at(self._loop.time() + seconds, expire)
+        try:
             return await awaitable
+        except asyncio.CancelledError as error:
+            if expired and task.uncancel() <= cancelled_before:
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
 
     @contextmanager
     def waiting_for_the_world(self, what: str) -> Iterator[None]:
