@@ -29,7 +29,7 @@ HELD_LIMIT_S = 30.0
 """Real seconds after which a clock that is still held, with nothing happening, is a fault of the story."""
 
 LOOKS_EACH_ROUNDS = 8
-LOOKS_EACH_S = 0.05
+LOOKS_EACH_S = 0.5
 """While nothing holds the clock, the loop looks at the world no more often than this. Bytes of a socket may be that
 late; on a network they may be later still."""
 RESOLUTION_S = 1e-6
@@ -113,6 +113,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.jumping.now
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -260,8 +267,25 @@ class VirtualClock:
         await asyncio.sleep(max(0.0, wall - self.wall()))
 
     async def wait_for(self, awaitable: Awaitable[T], seconds: float) -> T:
-        async with asyncio.timeout(seconds):
+        # As asyncio.timeout does it, in fewer steps: a night waits a hundred thousand times.
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled_before, expired = task.cancelling(), False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            task.cancel()
+
+        timer = self._loop.call_at(self._loop.time() + seconds, expire)
+        try:
             return await awaitable
+        except asyncio.CancelledError as error:
+            if expired and task.uncancel() <= cancelled_before:
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
 
     @contextmanager
     def waiting_for_the_world(self, what: str) -> Iterator[None]:

@@ -169,10 +169,10 @@ class Metering:
 
     def _is_private(self, entry: Metered) -> bool:
         """Returns whether the luminaire's level steps show what sensors saw."""
-        if entry.luminaire.by_sensors:
-            return True
+        if entry.luminaire.by_sensors or entry.sensed_at is None:
+            return entry.luminaire.by_sensors
         steps = entry.ledger.levels
-        return entry.sensed_at is not None and bool(steps) and steps[0].at <= self._time.at(entry.sensed_at)
+        return bool(steps) and steps[0].at <= self._time.at(entry.sensed_at)
 
     def _keep_levels(self) -> None:
         if self._time.believed:

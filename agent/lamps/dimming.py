@@ -68,19 +68,22 @@ class Dimming:
                 raise self._trouble
 
     async def _tell_due(self, targets: Mapping[str, LampTarget]) -> None:
-        target_levels: dict[int, TargetLevel] = {}
+        level_of = {percent: levels.level_of(percent) for percent in {target.percent for target in targets.values()}}
         due, dark = set(), False
         for luminaire in self._luminaires:
-            percent, fade_s, ready_fade_s = targets[luminaire.name]
-            # A lamp that is told its level anew should not take a minute to be lit.
-            target = TargetLevel(levels.level_of(percent), 0.0 if luminaire.told.target_level is None else fade_s)
-            target_levels[luminaire.short_address] = target
-            luminaire.by_sensors = ready_fade_s is not None
-            if luminaire.told.target_level != target.level:
+            target, told = targets[luminaire.name], luminaire.told.target_level
+            luminaire.by_sensors = target.ready_fade_s is not None
+            if told != level_of[target.percent]:
                 due.add(luminaire.short_address)
-                dark = dark or (luminaire.told.target_level == levels.OFF)
+                dark = dark or told == levels.OFF
         if not due:
             return
+        target_levels: dict[int, TargetLevel] = {}
+        for luminaire in self._luminaires:
+            percent, fade_s, _ = targets[luminaire.name]
+            # A lamp that is told its level anew should not take a minute to be lit.
+            fade_s = 0.0 if luminaire.told.target_level is None else fade_s
+            target_levels[luminaire.short_address] = TargetLevel(level_of[percent], fade_s)
         self._levels_differ = self._levels_differ or len({target.level for target in target_levels.values()}) > 1
         if dark and self._stagger_s > 0:
             await self._set_fade_for_all(target_levels, due)

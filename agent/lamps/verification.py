@@ -31,7 +31,9 @@ class Verification:
     async def verify_all(self, luminaires: Sequence[LuminaireState]) -> None:
         """Verifies each luminaire that was told a level and has had the time to reach it. Raises DriverError or
         ConversationFailed once all of them have had their turn."""
-        await each_in_turn(luminaires, self._verify)
+        now = self._clock.monotonic()
+        due = [each for each in luminaires if each.told.verify_at is not None and each.told.verify_at <= now]
+        await each_in_turn(due, self._verify)
 
     async def _verify(self, luminaire: LuminaireState) -> None:
         verify_at = luminaire.told.verify_at

@@ -222,7 +222,9 @@ class Sender(Link):
 
     async def _settle(self, channel: int, seconds: float) -> None:
         ready = max(self.last_edge(channel) + seconds, self._quiet_until.get(channel, 0.0))
-        await self.clock.sleep(ready - self.clock.monotonic())
+        wait_s = ready - self.clock.monotonic()
+        if wait_s > 0:  # mostly the bus has settled long ago
+            await self.clock.sleep(wait_s)
 
     async def greet(self) -> None:
         self.reader = self.READER()

@@ -130,7 +130,7 @@ class Gear:
         """
         if self._next_due <= now:  # checked before `run` too, for speed: a broadcast reaches 64 gear, mostly idle
             self.run(now)
-        if now < self._hears_from or not self.powered:
+        if now < self._hears_from or self.dead or not self._mains:
             return None
         if not address & 1:
             gear_commands.direct_level(self, address, opcode, now)
@@ -151,7 +151,7 @@ class Gear:
         """Loads DTR0, DTR1 or DTR2 (special commands 0xA3, 0xC3, 0xC5), complete at `now`; quicker than `receive`."""
         if self._next_due <= now:
             self.run(now)
-        if now < self._hears_from or not self.powered:
+        if now < self._hears_from or self.dead or not self._mains:
             return
         if self.profile.loses_command_after_lone_first and self._is_lost(address << 8 | content, now):
             return

@@ -75,7 +75,7 @@ def direct_level(gear: Gear, address: int, level: int, now: float) -> None:
 
 def command(gear: Gear, address: int, opcode: int, sequence: int, now: float) -> int | None:
     """Obeys a frame with an odd address byte and an opcode. Returns the answer, or None for NO."""
-    if not addressed(gear, address):
+    if address != BROADCAST and not addressed(gear, address):
         return None
     if opcode not in QUERY_CONTENT_DTR:
         gear.write_enabled = False
