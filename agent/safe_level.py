@@ -9,13 +9,17 @@ reach may be reached by the last good board in the agent's state folder.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
 import termios
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import serial
@@ -39,6 +43,8 @@ MOST_OPENINGS = 20
 OPEN_AGAIN_AFTER_S = 0.5
 """Seconds until the next try. An agent that was just killed may hold the port for a moment longer."""
 
+LOADED_WITHIN_S = 5
+"""Seconds that another package may take until its interface is known."""
 READ_BYTES = 4096
 MOST_BUSES = 64
 """More than a gateway has ports and channels for. A file of 70,000 buses is a mistake, and must not take an hour."""
@@ -89,9 +95,10 @@ class Bus(NamedTuple):
         return os.path.realpath(self.port), self.channel
 
 
-def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
+def buses_of(path: Path, *, only_own: bool = False) -> tuple[list[Bus], list[str]]:
     """Returns the buses of a board that can be reached, and a sentence for each that cannot. Raises BoardUnusable if
-    the file cannot be read as TOML."""
+    the file cannot be read as TOML. With `only_own`, buses with an interface of another package are left out, and no
+    code of that package runs."""
     try:
         board = tomllib.loads(read_plain(path).decode("utf-8", errors="replace"))
     except RecursionError:
@@ -105,6 +112,8 @@ def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
     found = board.get("bus", [])
     buses, unusable = [], []
     for number, table in enumerate(found[:MOST_BUSES] if isinstance(found, list) else [found], 1):
+        if only_own and not _is_own(table):
+            continue
         bus = _bus(table, number, level)
         if isinstance(bus, Bus):
             buses.append(bus)
@@ -115,24 +124,51 @@ def buses_of(path: Path) -> tuple[list[Bus], list[str]]:
     return buses, unusable
 
 
+def _is_own(table: object) -> bool:
+    """Returns whether a [[bus]] table names an interface of Lichtmast's own."""
+    return isinstance(table, dict) and INTERFACES.own_of(_interface(table)) is not None
+
+
+def _interface(table: dict[str, object]) -> str:
+    name = table.get("interface", "atx_hat")
+    return name if isinstance(name, str) else ""
+
+
 def _bus(table: object, number: int, level: int) -> Bus | str:
     """Returns the bus that a [[bus]] table describes, or a phrase that says what is wrong with the table."""
     if not isinstance(table, dict):
         return "is no table: write [[bus]]"
     name, port = table.get("name"), table.get("port")
-    channel, interface = table.get("channel"), table.get("interface", "atx_hat")
+    channel, interface = table.get("channel"), _interface(table)
     if not isinstance(port, str) or not port or "\0" in port:
         return 'has no port: write one such as "/dev/ttyAMA0"'
+    known_channel = 1
     try:
-        product = INTERFACES.find(interface if isinstance(interface, str) else "")
+        with _time_limit(f"its package takes longer than {LOADED_WITHIN_S} s"):
+            product = INTERFACES.find(interface)
+        if isinstance(channel, int | float) and channel in range(1, product.channels + 1):
+            known_channel = int(channel)
     except UnknownName:
         return f"has no interface that is known: write one of {', '.join(INTERFACES.names())}"
-    except Unusable as error:
-        return f'has the interface "{interface}", which cannot be used: {error}'
-    known_channel = 1
-    if isinstance(channel, int | float) and channel in range(1, product.channels + 1):
-        known_channel = int(channel)
+    except BaseException as error:  # noqa: BLE001 - another package may fail in any way: go on with the other buses
+        return f'has the interface "{interface}", which cannot be used: {str(error) or type(error).__name__}'
     return Bus(name if isinstance(name, str) else f"bus {number}", port, product, known_channel, level)
+
+
+@contextlib.contextmanager
+def _time_limit(sentence: str) -> Iterator[None]:
+    """Raises Unusable with the sentence if the work inside takes longer than LOADED_WITHIN_S."""
+
+    def expire(_number: int, _frame: FrameType | None) -> None:
+        raise Unusable(sentence)
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(LOADED_WITHIN_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def send_safe_level(buses: list[Bus]) -> list[str]:
@@ -172,16 +208,20 @@ def send_safe_levels(board: Path, last_good: Path) -> tuple[int, list[str]]:
 
     Returns the exit code, and a sentence for each thing that went wrong.
     """
-    said: list[str] = []
+    said, failed = list[str](), list[str]()
     try:
+        # Code of another package may do anything, so the other buses are told before it runs.
+        buses, _ = buses_of(board, only_own=True)
+        failed = send_safe_level(buses)
+        own = {bus.place for bus in buses}
         buses, unusable = buses_of(board)
+        failed += send_safe_level([bus for bus in buses if bus.place not in own])
     except BoardUnusable as error:
         said.append(str(error))
         buses, unusable = [], []
     else:
         if not buses and not unusable:
             said.append(f"{board}: it names no bus: write [[bus]]")
-    failed = send_safe_level(buses)
     said += unusable + failed
     if not said:
         return DONE, said

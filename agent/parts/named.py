@@ -57,7 +57,7 @@ class Group(Generic[D]):
         """
         if not _NAME.fullmatch(name):
             raise UnknownName(name)
-        own = self._own(name)
+        own = self.own_of(name)
         if own is not None:
             return own
         offers = [entry for entry in self._offers() if entry.name == name]
@@ -83,9 +83,10 @@ class Group(Generic[D]):
     def rivals(self, name: str) -> list[str]:
         """Returns the packages that offer a descriptor of this name although Lichtmast has one. Theirs is never
         used."""
-        return sorted(_package_of(entry) for entry in self._offers() if entry.name == name and self._own(name))
+        return sorted(_package_of(entry) for entry in self._offers() if entry.name == name and self.own_of(name))
 
-    def _own(self, name: str) -> D | None:
+    def own_of(self, name: str) -> D | None:
+        """Returns Lichtmast's own descriptor of this name, or None. Runs no code of another package."""
         parts = name.split("_")
         for count in range(len(parts), 0, -1):
             module = self._module("_".join(parts[:count]))
@@ -123,7 +124,7 @@ class Group(Generic[D]):
         package = f"the package {_package_of(entry)}"
         try:
             found = entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a package that exits must not take the agent with it
             sentence = f"{package} offers it, but {_import_failure(entry.value, error)}: repair or reinstall it"
             raise Unusable(sentence) from error
         if not isinstance(found, self.kind) or found.name != entry.name:
@@ -143,14 +144,14 @@ def part(place: str) -> type:
     module_name, _, class_name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Unusable(f"{_import_failure(place, error)}: repair or reinstall its package") from error
     if not isinstance(found, type):
         raise Unusable(f"{place} is no class: correct its place in the descriptor")
     return found
 
 
-def _import_failure(place: str, error: Exception) -> str:
+def _import_failure(place: str, error: BaseException) -> str:
     """Returns a phrase of one line that says why a place cannot be imported. The text of a long error is cut."""
     text = " ".join(str(error).split())
     return f"{place} cannot be imported ({type(error).__name__}{': ' if text else ''}{text[:200]})"

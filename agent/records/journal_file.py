@@ -51,7 +51,7 @@ class JournalFile:
         self.findings: list[str] = []
         try:
             # SQLite would take a file too short for a header for an empty one, and write over it.
-            if mend_header(path, 100 * MAJOR + MINOR):
+            if mend_header(path, range(100 * MAJOR, 100 * MAJOR + MINOR + 1)):
                 self.findings.append("Its header was damaged, and is mended.")
             with path.open("rb") as file:
                 header = file.read(len(MAGIC))

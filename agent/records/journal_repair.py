@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,9 +49,12 @@ def text_of(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def mend_header(path: Path, version: int) -> bool:
+def mend_header(path: Path, versions: Sequence[int]) -> bool:
     """Puts right a header with a flipped bit or two, in place. Returns True if there was anything to put right.
-    `version` is the `user_version` that a journal has. Raises OSError."""
+
+    `versions` are the values of `user_version` that a journal of this major version may have, the newest last. One of
+    them is right as it stands, although an older one may be a single bit away. Raises OSError.
+    """
     try:
         with path.open("rb") as file:
             header = bytearray(file.read(100))
@@ -62,8 +65,9 @@ def mend_header(path: Path, version: int) -> bool:
     mended = bytearray(header)
     for at, constant in _CONSTANTS.items():
         mended[at : at + len(constant)] = constant
-    if _bits_off(header[_VERSION_AT : _VERSION_AT + 4], version.to_bytes(4, "big")) == 1:
-        mended[_VERSION_AT : _VERSION_AT + 4] = version.to_bytes(4, "big")
+    version, newest = header[_VERSION_AT : _VERSION_AT + 4], versions[-1].to_bytes(4, "big")
+    if int.from_bytes(version, "big") not in versions and _bits_off(version, newest) == 1:
+        mended[_VERSION_AT : _VERSION_AT + 4] = newest
     if not 1 <= _bits_off(header, mended) <= _MENDED_BITS:
         return False
     with path.open("r+b") as file:

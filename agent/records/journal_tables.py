@@ -59,7 +59,9 @@ def prepare(connection: sqlite3.Connection, path: Path, gateway: str) -> None:
 def _add_checksums(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for table in TABLES:
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        if "checksum" not in columns:  # a flipped bit makes this version look like the older one
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
     connection.execute(f"PRAGMA user_version={100 * MAJOR + 1}")
     connection.execute("COMMIT")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.gateway import BusOf, board_text
-from tests.rigs.processes import beside, emulate, new_package, site_with_text_line
+from tests.rigs.processes import beside, emulate, installed, new_package, site_with_text_line
 
 FULL = 254
 
@@ -70,3 +70,26 @@ def test_the_package_that_new_lays_out_is_installed_by_pip_and_keeps_the_contrac
     tried = beside(site, "contract", "text_line")
     assert tried.returncode == 0, tried.stdout
     assert ", 0 failed, 0 skipped, in " in tried.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["raise RuntimeError", "raise SystemExit(3)", "raise KeyboardInterrupt", "import time; time.sleep(60)"],
+    ids=["raises", "exits", "interrupts", "hangs"],
+)
+def test_a_package_that_fails_at_its_import_keeps_no_other_street_dark(fault: str, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "bad_package.py").write_text(fault)
+    installed(site, "bad-package", "bad = bad_package:PRODUCT")
+    text = board_text(tmp_path, [BusOf("A", 2, "one"), BusOf("B", 2, "two")])
+    good = tmp_path / "good.toml"
+    good.write_text(text)
+    board = tmp_path / "board.toml"
+    board.write_text(text.replace('"atx_hat"', '"bad"', 1))  # bus A
+    with emulate(good, tmp_path) as emulator:
+        told = beside(site, str(board), program="safe_level")
+        seen = emulator.report()
+    assert seen["B"]["levels"] == [FULL] * 2
+    assert f'{board}: bus 1 has the interface "bad", which cannot be used: ' in told.stderr
+    assert told.returncode == 1
