@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import os
 import selectors
 import time
 from collections import Counter, deque
@@ -17,10 +18,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import Context
-from typing import NoReturn, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, NoReturn, TypeVar, TypeVarTuple
 
 from agent.hardware.clock_belief import Belief, Moment
 from agent.hardware.stopping import run_until_stopped
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -60,15 +64,29 @@ class _JumpingSelector(selectors.PollSelector):
         self.holds: Counter[str] = Counter()
         self.in_flight: dict[str, int] = {}
 
+    def register(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
+        os.fstat(fileobj if isinstance(fileobj, int) else fileobj.fileno())  # raises OSError if closed, as epoll does
+        return super().register(fileobj, events, data)
+
+    def _look(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        """Returns what is ready. Forgets descriptors that were closed without a word, as epoll does by itself."""
+        while True:
+            ready = super().select(seconds)
+            closed = [key for key, _ in ready if not _is_open(key.fd)]
+            if not closed:
+                return ready
+            for key in closed:
+                self.unregister(key.fileobj)
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             # Callbacks are waiting, so no time will pass: the world may wait a few rounds, which spares most polls.
             self._rounds += 1
-            return super().select(0) if self._rounds % LOOKS_EACH_ROUNDS == 0 else []
+            return self._look(0) if self._rounds % LOOKS_EACH_ROUNDS == 0 else []
         if timeout is None or self.holds or self.in_flight:
-            return super().select(HELD_LIMIT_S) or self._held_too_long()
+            return self._look(HELD_LIMIT_S) or self._held_too_long()
         if self.now + timeout >= self._looks_at:
-            ready = super().select(0)
+            ready = self._look(0)
             if ready:
                 return ready
             self._looks_at = self.now + timeout + LOOKS_EACH_S
@@ -92,6 +110,14 @@ class _JumpingSelector(selectors.PollSelector):
         self.holds[what] -= 1
         if not self.holds[what]:
             del self.holds[what]
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

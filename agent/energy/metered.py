@@ -12,8 +12,9 @@ from protocols.dali.energy_register import EnergyRegister
 
 WHOLE_EVERY = 96
 """A register is read whole again after this many readings: once a day."""
-LEVEL_EVERY = 4
-"""The gear is asked for its level after this many readings, even if nothing is known to have moved it: once an hour."""
+LEVEL_EVERY, LEVEL_OF_DARK_EVERY = 3, 4
+"""The gear is asked for its level after this many readings, even if nothing is known to have moved it: every 45
+minutes, and once an hour if the lamp is off. Its status tells sooner of a lamp that goes dark or alight by itself."""
 
 
 class Seen(NamedTuple):
@@ -47,7 +48,7 @@ class Metered:
 
     def __post_init__(self) -> None:
         self.until_whole = WHOLE_EVERY - self.place % (WHOLE_EVERY // 2)
-        self.until_level = self.place % LEVEL_EVERY
+        self.until_level = self.place % LEVEL_OF_DARK_EVERY
 
     @property
     def name(self) -> str:
@@ -75,7 +76,7 @@ class Metered:
         on moving."""
         self.level, self._shaken = level, self.luminaire.told.shaken
         self.moved = level is None or self.luminaire.told.verify_at is not None
-        self.until_level = LEVEL_EVERY
+        self.until_level = LEVEL_EVERY if level else LEVEL_OF_DARK_EVERY
 
     def has_read(self, register: EnergyRegister, now: float, *, whole: bool) -> None:
         """Takes in a reading that is believed, of the time `now` (monotonic seconds). `whole`: all bytes were read."""

@@ -56,7 +56,7 @@ def test_a_cancelled_timer_does_not_run() -> None:
     assert run_virtual(story, 0.0) == (2.0, [])
 
 
-def test_a_socket_is_heard_within_a_twentieth_of_a_second_of_busy_time() -> None:
+def test_a_socket_is_heard_within_half_a_second_of_busy_time() -> None:
     async def story(clock: VirtualClock) -> float:
         ours, theirs = socket.socketpair()
         loop = asyncio.get_running_loop()
@@ -77,7 +77,26 @@ def test_a_socket_is_heard_within_a_twentieth_of_a_second_of_busy_time() -> None
         theirs.close()
         return float(arrived.result()) - sent
 
-    assert run_virtual(story, 0.0) <= 0.052
+    assert run_virtual(story, 0.0) <= 0.502
+
+
+def test_a_descriptor_that_was_closed_without_a_word_is_forgotten() -> None:
+    """epoll(7) does so by itself; paho closes its socket while a writer is still on its way to the loop."""
+
+    async def story(clock: VirtualClock) -> int:
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        called: list[None] = []
+        loop.add_writer(ours.fileno(), called.append, None)
+        descriptor = ours.detach()
+        os.close(descriptor)
+        await clock.sleep(5.0)
+        theirs.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            loop.add_writer(descriptor, called.append, None)
+        return len(called)
+
+    assert run_virtual(story, 0.0) == 0
 
 
 def test_a_thread_holds_the_clock() -> None:

@@ -110,3 +110,21 @@ def test_another_masters_level_is_overruled_on_the_line_where_it_was_seen(tmp_pa
             assert await told(agent, "foreignMaster") == [("foreignMaster", "L", True)]
 
     at_a_gateway(story, tmp_path, buses=BUSES, more=SENSOR)
+
+
+def test_another_masters_frame_concerns_the_lamps_of_its_own_bus(tmp_path: Path) -> None:
+    async def story(gateway: Gateway) -> None:
+        async with gateway.agent():
+            await gateway.until(65.0)
+            buses = [gateway.emulated.streets[name].bus for name in ("L", "S")]
+            for bus in buses:
+                bus.trace.clear()
+            buses[1].other_controller(0xFE00)  # every lamp of bus S off
+            await gateway.clock.sleep(3.0)
+            assert gateway.levels() == [FULL] * 6
+            quiet, told_again = ([frame.value for frame in bus.trace if not frame.value & 0x100] for bus in buses)
+            assert quiet == []
+            assert told_again[0] == 0xFE00
+            assert len(told_again) > 1
+
+    at_a_gateway(story, tmp_path, buses=(BusOf("L"), BusOf("S", channel=2)))

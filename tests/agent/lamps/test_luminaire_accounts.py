@@ -463,3 +463,20 @@ def test_like_frames_are_a_pattern_where_five_come_within_ten_minutes(every_s: f
         assert bool(bus.told("levelsContested")) == contested
 
     on_the_bus(story)
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(100.0, 8, 10), (0.0, 2, 4)], ids=["lit", "off"])
+def test_a_metered_lamp_is_asked_less_often_for_its_status_while_it_is_off(
+    percent: float, least: int, most: int
+) -> None:
+    async def story(bus: LampBus) -> None:
+        bus.ask_for(percent)
+        await bus.cycles(2 * POLLED)
+        bus.forget_frames()
+        for _ in range(90):  # a quarter of an hour
+            for lamp in bus.lamps:
+                lamp.condition.metered_at = bus.clock.monotonic()
+            await bus.cycles()
+        assert least <= len(bus.queries(QUERY_STATUS)) <= most
+
+    on_the_bus(story)
