@@ -89,7 +89,7 @@ def _words(name: str, *, in_tree: bool) -> dict[str, str]:
     """Returns the text that replaces each word in capitals of a skeleton."""
     package = f"lichtmast_{name}"
     words = {
-        "NAME": name,
+        "SHORT_NAME": name,
         "DASHED": _dashed(name),
         "PACKAGE": package,
         "CLASS": "".join(piece.capitalize() for piece in name.split("_")),

@@ -38,6 +38,7 @@ def test_a_package_imports_and_passes_lint_and_types(
     runs("ruff", "format", "--check", ".", folder=package)
     if name == NAMES[0]:  # once: mypy takes its time
         runs("mypy", f"lichtmast_{name}", folder=package)
+    assert f'    NAME = "{name}"\n' in (package / f"lichtmast_{name}" / "emulation.py").read_text()
     parts = ", ".join(f"lichtmast_{name}.{part}" for part in ("codec", "driver", "emulation"))
     script = f"import {parts}; assert lichtmast_{name}.codec.PRODUCT.name == '{name}'"
     begin = f"import sys; sys.path[:0] = {[str(ROOT), str(package)]!r}"
