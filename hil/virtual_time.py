@@ -106,6 +106,11 @@ class _JumpingSelector(selectors.PollSelector):
         else:
             self.in_flight.pop(port, None)
 
+    def forget(self, port: str) -> None:
+        """Notes that the port was closed at one end: none of its bytes is in flight, and the other end hears of it."""
+        self.in_flight.pop(port, None)
+        self._looks_at = self.now
+
     def release(self, what: str) -> None:
         self.holds[what] -= 1
         if not self.holds[what]:
@@ -328,7 +333,7 @@ class VirtualClock:
         self._loop.jumping.moved(port, -count)
 
     def port_closed(self, port: str) -> None:
-        self._loop.jumping.in_flight.pop(port, None)
+        self._loop.jumping.forget(port)
 
 
 def run_virtual(story: Callable[[VirtualClock], Awaitable[T]], start_wall: float, *, valid: bool = True) -> T:
