@@ -414,3 +414,14 @@ def test_any_text_is_a_board_or_a_list_of_problems(text: str) -> None:
     assert bool(found) != bool(luminaires)
     assert all(0 <= problem.line <= text.count("\n") + 1 for problem in found)
     assert all(problem.text.isprintable() for problem in found)
+
+
+def test_two_buses_on_one_port_have_one_interface() -> None:
+    second = '\n[[bus]]\nname = "two"\ninterface = "luba"\nport = "/dev/serial0"\nchannel = 2\n'
+    line = GOOD[: GOOD.index('interface = "atx_hat"')].count("\n") + 1
+    here = GOOD.count("\n") + 4
+    sentence = (
+        f'b.toml:{here}: port "/dev/serial0" has the interface "atx_hat" at line {line}:'
+        " one port is one interface, so write the same one or another port"
+    )
+    assert sentence in problems(GOOD + second)
