@@ -25,6 +25,9 @@ from agent.lamps.line import Line
 from agent.lamps.mains import state_name
 from agent.lamps.port import Port, ports_of
 from agent.lamps.targets import Targets
+from agent.local.socket import SOCKET as LOCAL_SOCKET
+from agent.local.socket import LocalSocket
+from agent.local.status import Status
 from agent.records import alarms
 from agent.records.alarms import EventLog
 from agent.records.journal import Journal
@@ -76,6 +79,8 @@ class Agent:
             Ledgers(board, almanac, journal, self.events), LevelMemory(folders.runtime, board.gateway)
         )
         self.reporter = self._make_reporter(board_hash)
+        status = Status(board, self.lines, targets, self.overrides, self.events, journal, self.reporter, clock)
+        self.local = LocalSocket({"status": status.now}, clock)
 
     async def start(self) -> None:
         """Starts every part, each under supervision."""
@@ -180,7 +185,9 @@ async def running(
         await agent.start()
         try:
             await agent.monitor.open(state / SOCKET)
+            await agent.local.open(state / LOCAL_SOCKET)
             yield agent
         finally:
+            agent.local.close()
             agent.monitor.close()
             await agent.stop()

@@ -16,6 +16,7 @@ VERBS = {
     "hil": "run stories of lamp-posts on emulated or real hardware; print a line for each, and write a report",
     "contract": "try whether a DALI interface, yours too, keeps the contract of them all; print a line for each test",
     "new": "lay out the files of a DALI interface of your own",
+    "status": "show how the street of a running agent is: each lamp's level and why, faults, overrides, what is unsent",
     "override": "set a level by hand for some luminaires and for a while, or return to the program",
     "collect": "receive records over MQTT, store them in SQLite, and acknowledge what is committed",
     "bench": "measure the performance table: each figure beside the bound asked for",

@@ -80,7 +80,7 @@ class Dimming:
             return
         target_levels: dict[int, TargetLevel] = {}
         for luminaire in self._luminaires:
-            percent, fade_s, _ = targets[luminaire.name]
+            percent, fade_s = targets[luminaire.name].percent, targets[luminaire.name].fade_s
             # A lamp that is told its level anew should not take a minute to be lit.
             fade_s = 0.0 if luminaire.told.target_level is None else fade_s
             target_levels[luminaire.short_address] = TargetLevel(level_of[percent], fade_s)

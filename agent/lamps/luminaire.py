@@ -68,7 +68,8 @@ class Condition:
 
     Times are monotonic seconds: `last_answer_at` of the last answer, `last_well_at` of the last status without a lamp
     failure, `metered_at` of the last reading of its energy register. `collisions` and `mismatches` count in a row:
-    answers of several gear at once, and levels that were not the target level.
+    answers of several gear at once, and levels that were not the target level. `actual_level` (0-254) is the level that
+    the gear showed last.
     """
 
     status: int | None = None
@@ -80,6 +81,7 @@ class Condition:
     collisions: int = 0
     mismatches: int = 0
     metered_at: float = float("-inf")
+    actual_level: int | None = None
 
     @property
     def can_burn(self) -> bool:

@@ -11,6 +11,7 @@ from agent.inputs.overrides import Overrides
 from agent.interfaces import Almanac, Clock
 from agent.records.alarms import EventLog
 from agent.schedule.conditions import CLOCK_UNKNOWN, CONDITIONS, UNKNOWN_LUMINAIRE
+from agent.schedule.evaluate import Change
 from agent.schedule.night import night_of
 from agent.schedule.photocells import FLICKERS, flickering
 from agent.schedule.place import Place
@@ -19,9 +20,13 @@ from agent.schedule.target import target_of
 
 log = logging.getLogger("lichtmast")
 
+SAFE = "safe"
+"""The reason of the safe level: the clock is unknown, the plan has failed, or it does not know the lamp."""
+
 
 class LampTarget(NamedTuple):
-    """The light that a lamp should give, in percent (0-100), and the fade in seconds that leads to it.
+    """The light that a lamp should give, in percent (0-100), the fade in seconds that leads to it, and the reason for
+    it (agent/schedule/target.py, or SAFE).
 
     `ready_fade_s` is the fade in seconds to leave in the gear afterwards, so that a sensor's next rise takes one frame,
     the level; None: no sensor raises this luminaire tonight.
@@ -30,6 +35,15 @@ class LampTarget(NamedTuple):
     percent: float
     fade_s: float
     ready_fade_s: float | None = None
+    reason: str = SAFE
+
+
+class Tonight(NamedTuple):
+    """The program that a luminaire follows now, and the next change of its level (None: none by the next noon but
+    one)."""
+
+    program: str
+    change: Change | None
 
 
 class Targets:
@@ -95,7 +109,22 @@ class Targets:
             conditions.add((condition, name if condition == UNKNOWN_LUMINAIRE else "gateway"))
         if CLOCK_UNKNOWN in target.conditions or UNKNOWN_LUMINAIRE in target.conditions:
             return LampTarget(target.percent, target.fade_s)
-        return LampTarget(target.percent, target.fade_s, self._ready_fade_s(plan, name, unix))
+        return LampTarget(target.percent, target.fade_s, self._ready_fade_s(plan, name, unix), target.reason)
+
+    def tonight(self, name: str) -> Tonight | None:
+        """Returns the program of this luminaire and its next change of level; None: the plan or the clock does not
+        say. Sensors and overrides may change the level before."""
+        unix = self._clock.wall()
+        planned = self._plan.luminaires.get(name)
+        if planned is None or not self._clock.valid():
+            return None
+        night = night_of(self._place, planned.calendar, self._plan.floor, unix)
+        following = night_of(self._place, planned.calendar, self._plan.floor, night.end)
+        held = night.change_at(unix).percent
+        for change in (*night.changes, *following.changes):
+            if change.unix > unix and change.percent != held:
+                return Tonight(night.program.name, change)
+        return Tonight(night.program.name, None)
 
     def _ready_fade_s(self, plan: Plan, name: str, unix: float) -> float | None:
         """Returns the fade (s) by which a sensor would raise this luminaire tonight: its path's, else its program's."""

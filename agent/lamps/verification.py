@@ -48,6 +48,7 @@ class Verification:
     async def compare(self, luminaire: LuminaireState, actual_level: int) -> None:
         """Compares the actual level (0-254) with the target level, and has a lamp that differs told again. Raises
         DriverError or ConversationFailed."""
+        luminaire.condition.actual_level = actual_level
         try:
             failed = luminaire.condition.lamp_failed
             obeys = failed or actual_level == await self._limits.reachable(luminaire, actual_level)

@@ -140,6 +140,15 @@ class EventLog:
         alarm = self._alarms.get((name, subject))
         return 0 if alarm is None else alarm.count
 
+    def active(self) -> list[dict[str, object]]:
+        """Returns the alarms that hold now, the oldest first: `name`, `subject`, `text`, `since` (Unix seconds) and
+        `count`."""
+        return [
+            {"name": name, "subject": subject, "text": alarm.text, "since": alarm.since, "count": alarm.count}
+            for (name, subject), alarm in sorted(self._alarms.items(), key=lambda item: item[1].since)
+            if alarm.is_said_active
+        ]
+
     def settle(self) -> None:
         """Records what is due by time alone: counts, and the ends of alarms that came and went and are quiet now."""
         now = self._monotonic()

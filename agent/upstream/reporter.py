@@ -97,6 +97,11 @@ class MqttReporter:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
+    @property
+    def connected(self) -> bool:
+        """True while there is a connection to the broker."""
+        return self._session is not None
+
     async def run_session(self, session: Session) -> None:
         """Sends and receives over one connection, until it is lost. Raises LinkLost, and JournalError if the journal
         cannot be read."""
