@@ -46,11 +46,14 @@ def refuse_unknown_kind(document: Document) -> str:
 
 
 def require_kind(document: Document, wanted: str, known: tuple[str, ...]) -> None:
-    """Raises ConfigError if a file is of another kind than `wanted`, or if it misspells the header of a table that
-    others need. It then has no other problem: all others would only follow from that one.
+    """Raises ConfigError if a file is empty or of another kind than `wanted`, or if it misspells the header of a table
+    that others need. It then has no other problem: all others would only follow from that one.
 
     `known` names all tables of the wanted kind.
     """
+    if not document.root:
+        text = f"this file is empty: begin it with [{wanted}], or {_REMEDIES[wanted]}"
+        raise ConfigError([Problem(document.path, 0, text)])
     found = kind_of(document)
     if found and found != wanted and not set(MARKS[wanted]) & document.root.keys():
         raise ConfigError([Problem(document.path, 0, f"this is a {found}, not a {wanted}: {_REMEDIES[wanted]}")])

@@ -37,6 +37,8 @@ def refused(load: Callable[[Path], object], path: Path) -> str:
     [
         (load_board, PROGRAM, f": this is a program, not a board: {NO_BOARD}"),
         (load_board, CALENDAR, f": this is a calendar, not a board: {NO_BOARD}"),
+        (load_board, "", f": this file is empty: begin it with [board], or {NO_BOARD}"),
+        (load_program, "# later", f": this file is empty: begin it with [program], or {NO_PROGRAM}"),
         (load_program, CALENDAR, f": this is a calendar, not a program: {NO_PROGRAM}"),
         (load_program, '[board]\nname = "a"\n', f": this is a board, not a program: {NO_PROGRAM}"),
         (load_calendar, PROGRAM, f": this is a program, not a calendar: {NO_CALENDAR}"),
