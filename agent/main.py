@@ -17,7 +17,7 @@ from types import ModuleType
 
 from agent.clock import MachineClock
 from agent.commands import VERBS
-from agent.config.problems import ConfigError
+from agent.config.problems import ConfigError, did_you_mean, shown
 from agent.errors import WrongUse
 from agent.hardware.stopping import Stopped, run_until_stopped, stoppable
 from agent.version import __version__
@@ -44,8 +44,18 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def asks_for_help(options: Sequence[str]) -> bool:
+    """Returns whether the options before the verb ask for the help or the version, which need no verb."""
+    return any(option.startswith(("-h", "--h", "--v")) for option in options)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
+    asked = next((word for word in argv if not word.startswith("-")), "")
+    if asked and asked not in VERBS and not asks_for_help(argv[: argv.index(asked)]):
+        word = shown(asked).strip('"')
+        sys.stderr.write(f"lichtmast: there is no verb {word}: {did_you_mean(asked, VERBS)}\n")
+        return WRONG_USE
     arguments = parser_for(argv).parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if arguments.debug else logging.INFO,

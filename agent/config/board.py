@@ -18,6 +18,7 @@ from agent.config.board_groups import check_groups, check_paths, luminaire_names
 from agent.config.board_tables import TABLES
 from agent.config.bus_checks import check_buses
 from agent.config.document import Document, read_document
+from agent.config.file_kinds import require_kind
 from agent.config.lighting_class import Design, design_of
 from agent.config.program import check_period, is_path
 from agent.config.sensors import Sensor, check_sensors, sensors_of
@@ -137,6 +138,7 @@ def read_board(document: Document, *, program_elsewhere: bool = False) -> Board:
 
     A program or calendar that is not there is a problem, unless `program_elsewhere` says that the caller has it.
     """
+    require_kind(document, "board", tuple(table.name for table in TABLES))
     rows = read_tables(document, TABLES)
     folder = Path(document.path).parent
     for row in rows["board"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.config.calendar_rules import check_rules
 from agent.config.document import Document, read_document
+from agent.config.file_kinds import require_kind
 from agent.config.keys import Key, Type, format_key
 from agent.config.problems import ConfigError, did_you_mean, shown
 from agent.config.program import is_path, load_program
@@ -97,6 +98,7 @@ def read_calendar(document: Document, program: Callable[[str | Path], Program] =
 
     `program` loads a program by its ready name or its path.
     """
+    require_kind(document, "calendar", tuple(table.name for table in TABLES))
     rows = read_tables(document, TABLES)
     special = tuple(_special(document, rows["day"]))
     known = {*special_names(), *(row.text("name") for row in rows["day"] if row.has("name"))}

@@ -11,6 +11,7 @@ from agent.config.board import Board, read_board
 from agent.config.bus_checks import driver_problems, interface_findings
 from agent.config.calendar import read_calendar
 from agent.config.document import Document, read_document
+from agent.config.file_kinds import refuse_unknown_kind
 from agent.config.findings import board_findings, calendar_findings, program_findings
 from agent.config.plan import ProgramFiles, darkness_problems, load_plan, place_of
 from agent.config.problems import ConfigError, Problem
@@ -77,7 +78,7 @@ def check_file(path: str, wanted: date | None, clock: Clock) -> Checked:
     result = Checked(path)
     try:
         document = read_document(path)
-        result.kind = _kind(document)
+        result.kind = refuse_unknown_kind(document)
         if result.kind == "program":
             _check_program(result, document)
         elif result.kind == "calendar":
@@ -88,17 +89,6 @@ def check_file(path: str, wanted: date | None, clock: Clock) -> Checked:
     except ConfigError as error:
         result.problems = error.problems
     return result
-
-
-def _kind(document: Document) -> str:
-    if {"board", "bus", "luminaire"} & document.root.keys():
-        return "board"
-    if {"program", "step"} & document.root.keys():
-        return "program"
-    if {"calendar", "rule"} & document.root.keys():
-        return "calendar"
-    text = "this is neither a board nor a program nor a calendar: begin it with [board], [program] or [calendar]"
-    raise ConfigError([Problem(document.path, 0, text)])
 
 
 def _check_program(result: Checked, document: Document) -> None:

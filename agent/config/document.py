@@ -15,6 +15,21 @@ from agent.hardware.files import read_plain
 # tomllib gives the place of a syntax error only within its sentence.
 _AT_LINE = re.compile(r"^(.*?) \(at line (\d+), column (\d+)\)$", re.DOTALL)
 
+# The beginnings of files that are often taken for others. No TOML file begins like this.
+_FOREIGN = tuple(
+    (re.compile(rb"(?:\xef\xbb\xbf)?" + beginning, re.IGNORECASE | re.DOTALL), kind)
+    for beginning, kind in (
+        (rb"\x89PNG", "a PNG picture"),
+        (rb"\xff\xd8\xff", "a JPEG picture"),
+        (rb"%PDF-", "a PDF document"),
+        (rb"PK\x03\x04", "a ZIP archive"),
+        (rb"\s*(?:<\?xml.{,500}?)?<svg", "an SVG drawing"),
+        (rb"\s*(?:<!doctype html|<html)", "an HTML page"),
+        (rb"\s*<", "an XML file"),
+        (rb"\s*(?:\{|\[\s*\{)", "a JSON file"),
+    )
+)
+
 
 @dataclass
 class Document:
@@ -61,6 +76,9 @@ def read_content(path: str | Path) -> bytes:
 
 def document_of(name: str, content: bytes) -> Document:
     """Returns the parsed bytes of a file. Raises ConfigError if they are not TOML. Problems name the file `name`."""
+    for pattern, kind in _FOREIGN:
+        if pattern.match(content):
+            raise _refused(name, 0, f"this is {kind}, not a TOML file: give the path of the .toml file itself")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

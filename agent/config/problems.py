@@ -44,9 +44,24 @@ def shown(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns the remedy for an unknown word: a phrase that names the nearest known word, or all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
+    near = nearest(word, names)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {near}?"
     if not names:
-        return "remove it"
+        return "there is none yet, so add it first"
     return f"write one of {', '.join(names)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Returns the known word that is most like this one, or "". A word that differs only in capitals, hyphens,
+    underscores and spaces goes before all others."""
+    names = sorted(known)
+    for name in names:
+        if _letters(name) == _letters(word):
+            return name
+    near = difflib.get_close_matches(word, names, n=1) or difflib.get_close_matches(word.lower(), names, n=1)
+    return near[0] if near else ""
+
+
+def _letters(word: str) -> str:
+    return "".join(character for character in word.casefold() if character not in "-_ ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.config.document import Document, read_document
+from agent.config.file_kinds import require_kind
 from agent.config.problems import ConfigError, Problem, did_you_mean, shown
 from agent.config.program_tables import SOURCE_KINDS, TABLES
 from agent.config.tables import Row, read_tables
@@ -60,6 +61,7 @@ def load_program(name_or_path: str | Path) -> Program:
 
 def read_program(document: Document) -> Program:
     """Returns the program in a document. Raises ConfigError with every problem in it."""
+    require_kind(document, "program", tuple(table.name for table in TABLES))
     rows = read_tables(document, TABLES)
     _check_times(document, [row for row in rows["step"] if row.has("at")])
     for row in rows["program"]:

@@ -213,7 +213,7 @@ def test_a_verb_that_awaits(verb: Callable[..., None]) -> None:
         (["--version"], 0, f"lichtmast {__version__}\n"),
         (["--help"], 0, "The open edge agent for smart lamp-posts."),
         ([], 2, "the following arguments are required: VERB"),
-        (["illuminate"], 2, "invalid choice: 'illuminate'"),
+        (["--version", "illuminate"], 0, f"lichtmast {__version__}\n"),
         (["run"], 2, "the following arguments are required: BOARD"),
         (["check", "--night", "someday", "x.toml"], 2, '"someday" is no date'),
     ],
@@ -225,6 +225,20 @@ def test_what_argparse_says(line: list[str], code: int, said: str, capsys: pytes
     out, err = capsys.readouterr()
     assert said in (err if code else out)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["chek"], "there is no verb chek: did you mean check?"),
+        (["--debug", "Check", "x.toml"], "there is no verb Check: did you mean check?"),
+        (["comission", "x.toml"], "there is no verb comission: did you mean commission?"),
+        (["zzzz"], f"there is no verb zzzz: write one of {', '.join(sorted(VERBS))}"),
+    ],
+)
+def test_a_misspelt_verb_is_one_sentence(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line) == WRONG_USE
+    assert capsys.readouterr().err == f"lichtmast: {said}\n"
 
 
 def test_every_verb_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:

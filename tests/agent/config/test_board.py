@@ -352,8 +352,8 @@ def test_another_country_is_taken_at_its_word() -> None:
     assert board(text).latitude == 48.85
 
 
-def test_an_empty_file_lacks_its_required_tables() -> None:
-    found = problems("")
+def test_a_file_without_its_required_tables_lacks_each() -> None:
+    found = problems("[baseline]\n")
     assert found == [
         "b.toml: there is no [[bus]]: add one (a DALI bus and the interface that speaks on it)",
         "b.toml: there is no [[luminaire]]: add one (a luminaire, or `count` equal ones with names and addresses that"
