@@ -86,7 +86,7 @@ class Street:
 )
 def test_the_program_by_the_hour(hour: int, percent: float, fade_s: float) -> None:
     street = Street(D60, hour)
-    assert street.targets.now() == dict.fromkeys(["L01", "L02"], LampTarget(percent, fade_s))
+    assert street.targets.now() == dict.fromkeys(["L01", "L02"], LampTarget(percent, fade_s, reason="program"))
     assert street.told == []
 
 
@@ -114,7 +114,7 @@ def test_a_program_that_fails_means_the_safe_level(monkeypatch: pytest.MonkeyPat
         assert street.targets.now()["L02"] == LampTarget(80.0, 0.0)
     assert street.told == [("invalidProgram", True)]
     monkeypatch.setattr("agent.lamps.targets.target_of", works)
-    assert street.targets.now()["L02"] == LampTarget(50.0, 64.0)
+    assert street.targets.now()["L02"] == LampTarget(50.0, 64.0, reason="program")
     assert street.told == [("invalidProgram", True), ("invalidProgram", False)]
 
 
@@ -145,14 +145,14 @@ def test_one_luminaire_whose_plan_fails_takes_no_other_with_it(monkeypatch: pyte
     # Each lamp has a group of its own, because the plan is asked only once for lamps that are alike.
     lamps = [PlannedLuminaire(name, calendar, (name,)) for name in ("L01", "L02")]
     street = Street(D60, 23, plan=Plan(lamps, safe_percent=80.0))
-    assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0)}
+    assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(50.0, 64.0, reason="program")}
     assert street.told == [("invalidProgram", True)]
 
 
 def test_a_luminaire_that_no_plan_knows_burns_safely_and_is_told() -> None:
     street = Street(D60, 12, plan=plain_plan(D60, ["L02"], 80.0))
     for _ in range(2):
-        assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(0.0, 8.0)}
+        assert street.targets.now() == {"L01": LampTarget(80.0, 0.0), "L02": LampTarget(0.0, 8.0, reason="program")}
     assert street.told == [("luminaireNotPlanned", True)]
     assert street.subjects == ["L01"]
 
@@ -212,20 +212,23 @@ MOTION = Program(
 def test_presence_raises_the_lamp_that_it_is_at_and_the_fade_is_kept_ready() -> None:
     street = Street(MOTION, 23)
     # Nothing is known of the past: lit, until each person there must have been told again.
-    assert street.targets.now()["L01"] == LampTarget(100.0, 1.0, 1.0)
+    assert street.targets.now()["L01"] == LampTarget(100.0, 1.0, 1.0, "sensor")
     assert street.inputs.until_next_end_s() == pytest.approx(60)
     street.clock.now += 60
     assert street.targets.now()["L01"].percent == 20.0
     assert street.inputs.until_next_end_s() is None
     street.inputs.observe(Reading("P01", "presence", 1.0, "L01"))
-    assert street.targets.now() == {"L01": LampTarget(100.0, 1.0, 1.0), "L02": LampTarget(20.0, 0.0, 1.0)}
+    assert street.targets.now() == {
+        "L01": LampTarget(100.0, 1.0, 1.0, "sensor"),
+        "L02": LampTarget(20.0, 0.0, 1.0, "program"),
+    }
     street.clock.now += 10
     street.inputs.observe(Reading("P01", "presence", 0.0, "L01"))
     assert street.inputs.until_next_end_s() == pytest.approx(30)
     street.clock.now += 29.5
     assert street.targets.now()["L01"].percent == 100.0
     street.clock.now += 0.5
-    assert street.targets.now()["L01"] == LampTarget(20.0, 8.0, 1.0)
+    assert street.targets.now()["L01"] == LampTarget(20.0, 8.0, 1.0, "program")
 
 
 BY_CELL = Program(
