@@ -30,13 +30,18 @@ def verb_module(verb: str) -> ModuleType:
     return importlib.import_module(f"agent.commands.{verb}")
 
 
+def asked_verb(arguments: Sequence[str]) -> str:
+    """Returns the word that stands where the verb belongs, or "" if there is none."""
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The whole parser, but only the asked verb's own arguments: the others' files are not imported."""
     parser = argparse.ArgumentParser(prog="lichtmast", description="The open edge agent for smart lamp-posts.")
     parser.add_argument("--version", action="version", version=f"lichtmast {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks, and say more while working")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    asked = next((word for word in arguments if not word.startswith("-")), None)
+    asked = asked_verb(arguments)
     for verb, summary in VERBS.items():
         sub_parser = verbs.add_parser(verb, help=summary, description=summary)
         if verb == asked:
@@ -51,7 +56,7 @@ def asks_for_help(options: Sequence[str]) -> bool:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command line; returns its exit code."""
-    asked = next((word for word in argv if not word.startswith("-")), "")
+    asked = asked_verb(argv)
     if asked and asked not in VERBS and not asks_for_help(argv[: argv.index(asked)]):
         word = shown(asked).strip('"')
         sys.stderr.write(f"lichtmast: there is no verb {word}: {did_you_mean(asked, VERBS)}\n")

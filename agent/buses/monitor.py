@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.hardware.private_socket import private_socket
 from drivers.interfaces import Observer
 from protocols.dali import naming
 from protocols.dali.frames import Reply, Transmission
@@ -92,15 +91,10 @@ class Monitor:
 
     async def open(self, path: Path) -> None:
         """Listens at this path. If that is impossible, the log says so, and the agent goes on without the monitor."""
-        listening = socket.socket(socket.AF_UNIX)
         try:
-            # Before bind, so that the path never lets others in, not even for a moment.
-            os.fchmod(listening.fileno(), 0o600)
-            path.unlink(missing_ok=True)  # an agent that was killed has left it
-            listening.bind(str(path))
+            listening = private_socket(path)
             self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Reader(self), sock=listening)
         except OSError as error:
-            listening.close()
             log.warning("frames cannot be watched: the socket %s cannot be made: %s", path, error)
             return
         self._path = path

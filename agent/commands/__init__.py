@@ -3,6 +3,12 @@
 A verb's file is imported when the verb is used: `run` must not carry what only `demo` needs.
 """
 
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
 VERBS = {
     "demo": "live one accelerated night of an emulated street; show and save the result",
     "run": "run the agent: dim, measure and report until it is stopped",
@@ -22,3 +28,14 @@ VERBS = {
     "bench": "measure the performance table: each figure beside the bound asked for",
 }
 """Each verb with its one line of help; the verb's module has the same name."""
+
+
+def add_state_folder(parser: argparse.ArgumentParser, folder: str = "the state folder of the running agent") -> None:
+    """Adds `--state`. `folder` says in the help what the folder is."""
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
+        metavar="DIR",
+        help=f"{folder} (default: $STATE_DIRECTORY, or ./state)",
+    )

@@ -8,15 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from agent.almanac import ZoneAlmanac
 from agent.buses.monitor import BACKLOG_BYTES, SOCKET, Row, row
 from agent.buses.open_bus import chosen, open_buses
+from agent.commands import add_state_folder
 from agent.config.board import Board, Bus, load_board
 from agent.interfaces import Clock
 from drivers.errors import DriverError
@@ -31,13 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--filter", metavar="TEXT", help="show only lines that contain this text, in upper or lower case"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object for each frame")
-    parser.add_argument(
-        "--state",
-        type=Path,
-        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
-        metavar="DIR",
-        help="the state folder of the running agent (default: $STATE_DIRECTORY, or ./state)",
-    )
+    add_state_folder(parser)
 
 
 async def run(arguments: argparse.Namespace, clock: Clock) -> int:

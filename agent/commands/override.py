@@ -6,12 +6,11 @@ It writes into the state folder of the gateway's agent, which takes it up within
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent.commands import add_state_folder
 from agent.config.board import Board, load_board
 from agent.config.last_good import BOARD_COPY
 from agent.config.problems import did_you_mean
@@ -29,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "board", nargs="?", metavar="BOARD", help="the gateway's board file (default: the agent's own copy)"
     )
-    parser.add_argument(
-        "--state",
-        type=Path,
-        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
-        metavar="DIR",
-        help="the state folder of the running agent (default: $STATE_DIRECTORY, or ./state)",
-    )
+    add_state_folder(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--percent", type=_percent, metavar="P", help="the level, 0 to 100")
     what.add_argument("--resume", action="store_true", help="end the override: the program goes on")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
 
 from agent.app import running
+from agent.commands import add_state_folder
 from agent.config.last_good import LastGood
 from agent.hardware.locks import AlreadyRuns, Claims
 from agent.inputs.input_state import FOLDER, runtime_folder
@@ -24,13 +24,7 @@ log = logging.getLogger("lichtmast")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="the board file of this gateway")
-    parser.add_argument(
-        "--state",
-        type=Path,
-        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
-        metavar="DIR",
-        help="the folder for the journal and the last good board (default: $STATE_DIRECTORY, or ./state)",
-    )
+    add_state_folder(parser, "the folder for the journal and the last good board")
     parser.add_argument(
         "--runtime",
         type=Path,

@@ -5,21 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from agent.almanac import ZoneAlmanac
+from agent.commands import add_state_folder
 from agent.interfaces import Clock
 from agent.local.socket import NoAgent, ask
 
 WATCH_EVERY_S = 2.0
-_WIDE = 80
 _REASONS = {
-    "default": "default level",
     "floor": "night floor",
     "override": "by hand",
     "safe": "safe level",
@@ -32,13 +29,7 @@ Said = Mapping[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state",
-        type=Path,
-        default=Path(os.environ.get("STATE_DIRECTORY", "state")),
-        metavar="DIR",
-        help="the state folder of the running agent (default: $STATE_DIRECTORY, or ./state)",
-    )
+    add_state_folder(parser)
     parser.add_argument("--watch", action="store_true", help="show it anew every two seconds, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print one JSON object (with --watch: one a line)")
 

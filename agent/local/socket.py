@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from agent.hardware.private_socket import private_socket
 from agent.interfaces import Clock
 
 log = logging.getLogger("lichtmast")
@@ -49,15 +48,10 @@ class LocalSocket:
 
     async def open(self, path: Path) -> None:
         """Listens at this path. If that is impossible, the log says so, and the agent goes on without."""
-        listening = socket.socket(socket.AF_UNIX)
         try:
-            # Before bind, so that the path never lets others in, not even for a moment.
-            os.fchmod(listening.fileno(), 0o600)
-            path.unlink(missing_ok=True)  # an agent that was killed has left it
-            listening.bind(str(path))
+            listening = private_socket(path)
             self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MOST_QUESTION_BYTES)
         except OSError as error:
-            listening.close()
             log.warning("the agent cannot be asked: the socket %s cannot be made: %s", path, error)
             return
         self._path = path
