@@ -69,7 +69,7 @@ class Condition:
     Times are monotonic seconds: `last_answer_at` of the last answer, `last_well_at` of the last status without a lamp
     failure, `metered_at` of the last reading of its energy register. `collisions` and `mismatches` count in a row:
     answers of several gear at once, and levels that were not the target level. `actual_level` (0-254) is the level that
-    the gear showed last.
+    the gear showed last; None: something may have moved the lamp since.
     """
 
     status: int | None = None
@@ -126,6 +126,7 @@ class LuminaireState:
     def moved_by_another(self) -> None:
         """Has the level told again, because something that the agent did not send may have moved the lamp."""
         self.told = Told(shaken=self.told.shaken + 1)
+        self.condition.actual_level = None
 
     def forget(self) -> None:
         """Has the level told again, and all that the gear has stored read anew. Call it after any trouble on the bus:

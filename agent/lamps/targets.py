@@ -16,7 +16,7 @@ from agent.schedule.night import night_of
 from agent.schedule.photocells import FLICKERS, flickering
 from agent.schedule.place import Place
 from agent.schedule.plan import Plan
-from agent.schedule.target import target_of
+from agent.schedule.target import SENSOR, target_of
 
 log = logging.getLogger("lichtmast")
 
@@ -108,7 +108,8 @@ class Targets:
         for condition in target.conditions:
             conditions.add((condition, name if condition == UNKNOWN_LUMINAIRE else "gateway"))
         if CLOCK_UNKNOWN in target.conditions or UNKNOWN_LUMINAIRE in target.conditions:
-            return LampTarget(target.percent, target.fade_s)
+            by_cell = target.percent != plan.safe_percent  # without a clock, only a photocell makes a lamp dark
+            return LampTarget(target.percent, target.fade_s, reason=SENSOR if by_cell else SAFE)
         return LampTarget(target.percent, target.fade_s, self._ready_fade_s(plan, name, unix), target.reason)
 
     def tonight(self, name: str) -> Tonight | None:

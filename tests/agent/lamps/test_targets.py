@@ -324,3 +324,12 @@ def test_an_override_for_a_group_or_a_lamp_singles_it_out(tmp_path: Path) -> Non
     assert [target.percent for target in street.now().values()] == [50.0, 90.0, 50.0]
     give(tmp_path, Override(20.0, now, now + 600, luminaires=("L03",)), clock)
     assert [target.percent for target in street.now().values()] == [50.0, 90.0, 20.0]
+
+
+def test_without_a_clock_the_reason_is_the_photocell_where_that_keeps_lamps_dark() -> None:
+    street = Street(BY_CELL, 15)
+    for minute in range(0, 18 * 60, 10):
+        street.clock.set_hour(15 + minute / 60)
+        street.inputs.observe(Reading("C1", "lux", 1.0 if 120 <= minute < 1000 else 500.0, ""))
+    street.clock.believed = False
+    assert street.targets.now()["L01"] == LampTarget(0.0, 0.0, reason="sensor")

@@ -52,6 +52,18 @@ def test_the_street_by_program_by_hand_and_failed(tmp_path: Path, capsys: pytest
     at_a_gateway(story, tmp_path, buses=[BusOf("L")])
 
 
+def test_a_lamp_that_another_master_may_have_moved_has_no_actual_level_until_it_is_asked(tmp_path: Path) -> None:
+    async def story(here: Gateway) -> None:
+        async with here.agent() as agent:
+            await here.until(120.0)
+            agent.lines[0].luminaires[0].moved_by_another()
+            said = await ask(here.state, "status", here.clock)
+            assert isinstance(said, dict)
+            assert [lamp["actual_percent"] for lamp in said["luminaires"]] == [None, 100.0, 100.0]
+
+    at_a_gateway(story, tmp_path)
+
+
 def test_without_a_clock_lamps_burn_at_the_safe_level_and_status_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
